@@ -1,0 +1,146 @@
+//! A message's way from its sender to the sessions: admitted, recorded when its passage says so, delivered.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    broker::Core,
+    close::Close,
+    gate::Delivery,
+    host::{Direction, Draft, JournalFault, Passage, Payload, Position, Record, Refusal, Source},
+    hub::Target,
+};
+
+/// What became of a published message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Where it stands in the journal; `None` where it was not recorded.
+    pub position: Option<Position>,
+    /// To how many sessions of this node it was handed.
+    pub recipients: usize,
+}
+
+/// Why a message was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// It may not pass.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be recorded. Where the endpoint records before delivery, nobody got it.
+    #[error(transparent)]
+    Journal(#[from] JournalFault),
+}
+
+impl From<PublishError> for Close {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Refused(refusal) => refusal.into(),
+            PublishError::Journal(fault) => fault.into(),
+        }
+    }
+}
+
+/// A message that is published already, or on its way through the journal.
+pub(crate) enum Step {
+    Done(Published),
+    /// To be polled, in the order of the steps: the first poll is what enters the journal's queue.
+    Recording(BoxFuture<'static, Result<Published, JournalFault>>),
+}
+
+impl Core {
+    /// Admits and, where nothing is to be recorded first, delivers.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        source: Source,
+        channel: &Arc<str>,
+        direction: Direction,
+        payload: Payload,
+    ) -> Result<Step, Refusal> {
+        let at = Instant::now();
+        let passage = self.admit(&source, channel, direction, payload)?;
+        let route = Route {
+            tenant: source.tenant(),
+            endpoint: source.endpoint(),
+            channel: Arc::clone(channel),
+            except: match &source {
+                Source::Session(who) => Some(who.session),
+                Source::Tenant { .. } => None,
+            },
+            at,
+        };
+        let record = passage.record;
+        let draft = |passage| Draft { source, channel: Arc::clone(channel), direction, passage };
+        let step = match record {
+            Record::Never => {
+                let recipients = route.deliver(self, passage.payload, passage.purpose, None);
+                Step::Done(Published { position: None, recipients })
+            }
+            Record::After => {
+                let recipients = route.deliver(self, passage.payload.clone(), passage.purpose, None);
+                let (core, draft) = (Arc::clone(self), draft(passage));
+                Step::Recording(Box::pin(async move {
+                    let position = core.journal.record(draft, Box::new(|_, _| {})).await?;
+                    Ok(Published { position: Some(position), recipients })
+                }))
+            }
+            Record::Before => {
+                let (core, draft) = (Arc::clone(self), draft(passage));
+                Step::Recording(Box::pin(async move {
+                    // The journal delivers, in the order of its commits, whether or not anybody still waits for the answer:
+                    // what is recorded as passed has passed.
+                    let reached = Arc::new(AtomicUsize::new(0));
+                    let (hub, count) = (Arc::clone(&core), Arc::clone(&reached));
+                    let committed = move |position: &Position, passage: Passage| {
+                        let n = route.deliver(&hub, passage.payload, passage.purpose, Some(position.clone()));
+                        count.store(n, Ordering::Release);
+                    };
+                    let position = core.journal.record(draft, Box::new(committed)).await?;
+                    Ok(Published { position: Some(position), recipients: reached.load(Ordering::Acquire) })
+                }))
+            }
+        };
+        Ok(step)
+    }
+
+    pub(crate) fn admit(
+        &self,
+        source: &Source,
+        channel: &str,
+        direction: Direction,
+        payload: Payload,
+    ) -> Result<Passage, Refusal> {
+        // A message that fits no queue would close everybody it is for.
+        if payload.bytes.len() > self.settings.queue_bytes {
+            return Err(Refusal::TooLarge);
+        }
+        self.admission.admit(source, channel, direction, payload)
+    }
+}
+
+/// Where an admitted message goes.
+struct Route {
+    tenant: Uuid,
+    endpoint: Uuid,
+    channel: Arc<str>,
+    except: Option<Uuid>,
+    at: Instant,
+}
+
+impl Route {
+    fn deliver(&self, core: &Core, payload: Payload, purpose: Option<Uuid>, position: Option<Position>) -> usize {
+        let target = Target {
+            tenant: self.tenant,
+            endpoint: self.endpoint,
+            channel: &self.channel,
+            except: self.except,
+        };
+        let delivery = Delivery { payload, purpose, position, at: self.at };
+        core.hub.deliver(target, delivery, core.admission.as_ref(), &core.settings)
+    }
+}

@@ -1,0 +1,77 @@
+//! What every operation may lean on: time, ids, chance, the store, the keys, the settings.
+
+use std::{ops::Deref, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use url::Url;
+use vault::{Chance, password};
+
+use crate::{
+    clock::Clock,
+    ids::Ids,
+    keys::Keys,
+    pictures::Pictures,
+    standings::Standings,
+    tenancy::{Store, TenantTx},
+};
+
+/// What the domain needs to know of the settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address in links, mails and receipts.
+    pub public_url: Url,
+    /// The work factor of password hashes.
+    pub password_cost: password::Cost,
+    /// What a new tenant may use.
+    pub default_quotas: crate::quotas::Quotas,
+}
+
+/// Shared by everybody; cheap to clone.
+#[derive(Clone)]
+pub struct Ctx(Arc<Parts>);
+
+/// The parts of a [`Ctx`].
+pub struct Parts {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<Ids>,
+    /// Randomness for secrets.
+    pub chance: Arc<dyn Chance>,
+    /// The data.
+    pub store: Store,
+    /// The keys.
+    pub keys: Keys,
+    /// How persons stand, in memory.
+    pub standings: Arc<Standings>,
+    /// Endpoints, catalogue and rules, in memory.
+    pub pictures: Arc<Pictures>,
+    /// Settings.
+    pub settings: Settings,
+}
+
+impl Ctx {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Once the transaction is saved, what is in memory of the tenant's endpoints, catalogue and rules is read again.
+    pub fn forget_picture_after(&self, tx: &TenantTx) {
+        let (pictures, tenant) = (self.pictures.clone(), tx.tenant());
+        tx.after_save(move || pictures.forget(tenant));
+    }
+
+    /// Now.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+impl Deref for Ctx {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

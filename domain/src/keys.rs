@@ -1,0 +1,176 @@
+//! The keys at work: read from the vault's store, unwrapped, cached, destroyed. What they are is in the crate `vault`.
+//!
+//! A message opens only with the key of its person (per purpose) *and* the key of its retention bucket. Destroying
+//! either is one small write, whatever the volume, and reaches every copy of the data, since no copy holds keys.
+//! A cache never outlives a destruction: both happen under the same lock.
+
+mod buckets;
+mod subjects;
+mod tenants;
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use entity::id::{PurposeId, SubjectId, TenantId};
+use parking_lot::Mutex;
+use uuid::Uuid;
+use vault::{
+    chance::Chance,
+    key::{RootKey, SubjectKey},
+    message::PairKey,
+};
+
+pub use buckets::{Bucket, Slice};
+pub use tenants::TenantKeys;
+
+use crate::{clock::Clock, error::Result, ids::Ids, tenancy::Store};
+
+/// Which of a person's keys: the tenant, the person (nil: nobody in particular), the purpose (nil: none named).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SubjectKeyName {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The person.
+    pub subject: SubjectId,
+    /// The purpose.
+    pub purpose: Uuid,
+}
+
+impl SubjectKeyName {
+    /// The key that seals messages of a person for a purpose.
+    pub fn for_messages(tenant: TenantId, subject: Option<SubjectId>, purpose: Option<PurposeId>) -> Self {
+        Self {
+            tenant,
+            subject: subject.unwrap_or(SubjectId(Uuid::nil())),
+            purpose: purpose.map_or(Uuid::nil(), Into::into),
+        }
+    }
+
+    /// The key that seals what we know of a person: their id at the tenant, their address, evidence, exports.
+    pub fn for_record(tenant: TenantId, subject: SubjectId) -> Self {
+        Self {
+            tenant,
+            subject,
+            purpose: Uuid::nil(),
+        }
+    }
+}
+
+/// Pairs that are kept ready. One is about 300 bytes.
+const MAX_CACHED_PAIRS: usize = 200_000;
+
+/// The keys of everybody, behind the root key.
+pub struct Keys {
+    store: Store,
+    root: RootKey,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    chance: Arc<dyn Chance>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    tenants: HashMap<TenantId, Arc<TenantKeys>>,
+    subjects: HashMap<SubjectKeyName, Arc<SubjectKey>>,
+    buckets: HashMap<i64, Arc<Bucket>>,
+    /// The bucket that is open now, by class.
+    open: HashMap<i64, Arc<Bucket>>,
+    pairs: HashMap<(SubjectKeyName, i64), Arc<PairKey>>,
+    /// Counts destructions, so that a key read before one is not cached after it.
+    generation: u64,
+}
+
+impl Keys {
+    /// `store` is the vault's own, never the one of the data.
+    pub fn new(
+        store: Store,
+        root: RootKey,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        chance: Arc<dyn Chance>,
+    ) -> Self {
+        Self {
+            store,
+            root,
+            clock,
+            ids,
+            chance,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The vault's store, for migrations, `doctor` and shutdown.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The ready key of a message to be sealed now and the bucket it falls into, if both are at hand. Never waits.
+    pub fn ready_pair(
+        &self,
+        name: SubjectKeyName,
+        class: i64,
+        now: DateTime<Utc>,
+    ) -> Option<(i64, Arc<PairKey>)> {
+        let cache = self.cache.lock();
+        let bucket = cache.open.get(&class).filter(|bucket| bucket.covers(now))?;
+        cache
+            .pairs
+            .get(&(name, bucket.id))
+            .map(|pair| (bucket.id, pair.clone()))
+    }
+
+    /// The key of a message to be sealed now and the bucket it falls into; made when they do not exist yet.
+    pub async fn pair_to_seal(
+        &self,
+        name: SubjectKeyName,
+        class: i64,
+        slice: Slice,
+        now: DateTime<Utc>,
+    ) -> Result<(i64, Arc<PairKey>)> {
+        if let Some(ready) = self.ready_pair(name, class, now) {
+            return Ok(ready);
+        }
+        let generation = self.generation();
+        let bucket = self.bucket_for(name.tenant, class, slice, now).await?;
+        let subject = self.subject_or_new(name).await?;
+        Ok((bucket.id, self.remember_pair(generation, name, &bucket, &subject)))
+    }
+
+    /// The key that opens a message, or none when either lock's key is gone.
+    pub async fn pair_to_open(&self, name: SubjectKeyName, bucket: i64) -> Result<Option<Arc<PairKey>>> {
+        if let Some(pair) = self.cache.lock().pairs.get(&(name, bucket)) {
+            return Ok(Some(pair.clone()));
+        }
+        let generation = self.generation();
+        let Some(bucket) = self.bucket(name.tenant, bucket).await? else {
+            return Ok(None);
+        };
+        let Some(subject) = self.subject(name).await? else {
+            return Ok(None);
+        };
+        Ok(Some(self.remember_pair(generation, name, &bucket, &subject)))
+    }
+
+    fn remember_pair(
+        &self,
+        generation: u64,
+        name: SubjectKeyName,
+        bucket: &Bucket,
+        subject: &SubjectKey,
+    ) -> Arc<PairKey> {
+        let pair = Arc::new(PairKey::derive(subject, &bucket.key));
+        let mut cache = self.cache.lock();
+        if cache.generation == generation {
+            if cache.pairs.len() >= MAX_CACHED_PAIRS {
+                cache.pairs.clear();
+            }
+            cache.pairs.insert((name, bucket.id), pair.clone());
+        }
+        pair
+    }
+
+    fn generation(&self) -> u64 {
+        self.cache.lock().generation
+    }
+}

@@ -1,0 +1,119 @@
+//! Keys of persons, one per purpose. Erasure destroys all of a person's, withdrawal the one of a purpose.
+
+use std::sync::Arc;
+
+use entity::{
+    id::{PurposeId, SubjectId, TenantId},
+    vault::subject_key,
+};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, Set, sea_query::OnConflict};
+use vault::key::{SubjectKey, Wrapped};
+
+use super::{Keys, SubjectKeyName};
+use crate::error::{Error, Result};
+
+/// Binds a wrapped key to whose it is.
+fn aad(name: SubjectKeyName) -> [u8; 48] {
+    let mut aad = [0; 48];
+    aad[..16].copy_from_slice(name.tenant.0.as_bytes());
+    aad[16..32].copy_from_slice(name.subject.0.as_bytes());
+    aad[32..].copy_from_slice(name.purpose.as_bytes());
+    aad
+}
+
+impl Keys {
+    /// A person's key, or none when it was never made or is destroyed.
+    pub async fn subject(&self, name: SubjectKeyName) -> Result<Option<Arc<SubjectKey>>> {
+        if let Some(key) = self.cache.lock().subjects.get(&name) {
+            return Ok(Some(key.clone()));
+        }
+        let generation = self.generation();
+        let tenant = self.tenant(name.tenant).await?;
+        let tx = self
+            .store
+            .system_read("the vault keeps keys of all tenants")
+            .await?;
+        let id = (name.tenant, name.subject, name.purpose);
+        let Some(row) = tx.find_by_id::<subject_key::Entity, _>(id).one(tx.conn()).await? else {
+            return Ok(None);
+        };
+        let key = Arc::new(tenant.tenant.unwrap_subject(&Wrapped(row.wrapped), &aad(name))?);
+        let mut cache = self.cache.lock();
+        if cache.generation == generation {
+            cache.subjects.insert(name, key.clone());
+        }
+        Ok(Some(key))
+    }
+
+    /// A person's key; made when it does not exist yet.
+    pub async fn subject_or_new(&self, name: SubjectKeyName) -> Result<Arc<SubjectKey>> {
+        if let Some(key) = self.subject(name).await? {
+            return Ok(key);
+        }
+        let tenant = self.tenant(name.tenant).await?;
+        let key = SubjectKey::generate(&*self.chance);
+        let row = subject_key::ActiveModel {
+            tenant_id: Set(name.tenant),
+            subject_id: Set(name.subject),
+            purpose_id: Set(name.purpose),
+            wrapped: Set(tenant.tenant.wrap_subject(&key, &aad(name), &*self.chance).0),
+            created_at: Set(self.clock.now()),
+        };
+        let tx = self.store.system("the vault keeps keys of all tenants").await?;
+        // Two nodes may meet a person at the same moment: the first key stands, and both read it.
+        tx.insert_if_absent(row, OnConflict::new().do_nothing().to_owned())
+            .await?;
+        tx.save().await?;
+        self.subject(name).await?.ok_or(Error::Gone {
+            what: "the person's key",
+        })
+    }
+
+    /// Destroys all keys of a person. From then on nothing sealed for them opens, here or in any copy.
+    /// Answers how many keys there were.
+    pub async fn destroy_subject(&self, tenant: TenantId, subject: SubjectId) -> Result<u64> {
+        let condition = Condition::all()
+            .add(subject_key::Column::TenantId.eq(tenant))
+            .add(subject_key::Column::SubjectId.eq(subject));
+        self.destroy_subject_keys(condition, |name| name.tenant == tenant && name.subject == subject)
+            .await
+    }
+
+    /// Destroys a person's key for one purpose.
+    pub async fn destroy_subject_purpose(
+        &self,
+        tenant: TenantId,
+        subject: SubjectId,
+        purpose: PurposeId,
+    ) -> Result<u64> {
+        let name = SubjectKeyName::for_messages(tenant, Some(subject), Some(purpose));
+        let condition = Condition::all()
+            .add(subject_key::Column::TenantId.eq(tenant))
+            .add(subject_key::Column::SubjectId.eq(subject))
+            .add(subject_key::Column::PurposeId.eq(name.purpose));
+        self.destroy_subject_keys(condition, |other| *other == name).await
+    }
+
+    async fn destroy_subject_keys(
+        &self,
+        rows: Condition,
+        cached: impl Fn(&SubjectKeyName) -> bool,
+    ) -> Result<u64> {
+        let tx = self.store.system("the vault keeps keys of all tenants").await?;
+        let destroyed = tx
+            .delete_many::<subject_key::Entity>()
+            .filter(rows)
+            .exec(tx.conn())
+            .await?
+            .rows_affected;
+        tx.save().await?;
+        {
+            let mut cache = self.cache.lock();
+            cache.generation += 1;
+            cache.subjects.retain(|name, _| !cached(name));
+            cache.pairs.retain(|(name, _), _| !cached(name));
+        }
+        self.store.forget_log().await?;
+        Ok(destroyed)
+    }
+}

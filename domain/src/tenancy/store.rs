@@ -1,0 +1,180 @@
+//! The connections. SQLite gets one writer and several readers; Postgres one pool for both.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is where connections and transactions come from"
+)]
+
+use std::time::Duration;
+
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use super::{SystemTx, TenantScope, TenantTx};
+
+/// Which database engine answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// Where a store is and how many connections it gets.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// `sqlite://…?mode=rwc` or `postgres://…`.
+    pub url: String,
+    /// Connections for reading on SQLite, for everything on Postgres.
+    pub connections: u32,
+    /// Whether a commit waits for the disk. Off only where losing the last moments is fine.
+    pub durable: bool,
+}
+
+/// Owns the connections to one database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Store {
+    /// Connects.
+    ///
+    /// # Errors
+    /// What the database said when it could not be reached or opened.
+    pub async fn open(settings: &StoreSettings) -> Result<Self, DbErr> {
+        if settings.url.starts_with("sqlite:") {
+            let writer = Database::connect(sqlite(settings, true)).await?;
+            let reader = Database::connect(sqlite(settings, false)).await?;
+            return Ok(Self { writer, reader });
+        }
+        let mut options = ConnectOptions::new(&settings.url);
+        options
+            .max_connections(settings.connections.max(2))
+            .connect_timeout(Duration::from_secs(5))
+            .acquire_timeout(Duration::from_secs(10))
+            .statement_timeout(Duration::from_secs(30))
+            .set_application_name("weir")
+            .sqlx_logging(false);
+        let pool = Database::connect(options).await?;
+        Ok(Self {
+            writer: pool.clone(),
+            reader: pool,
+        })
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.writer.get_database_backend() {
+            DbBackend::Sqlite => Engine::Sqlite,
+            _ => Engine::Postgres,
+        }
+    }
+
+    /// The connection itself, for migrations and for the copy of a backup. Nothing else has a use for it.
+    pub fn connection_for_maintenance(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Begins to change one tenant's data.
+    pub async fn begin(&self, scope: &TenantScope) -> Result<TenantTx, DbErr> {
+        Ok(TenantTx::new(self.write().await?, scope))
+    }
+
+    /// Begins to read one tenant's data: one consistent view, and writes fail.
+    pub async fn read(&self, scope: &TenantScope) -> Result<TenantTx, DbErr> {
+        Ok(TenantTx::new(self.view().await?, scope))
+    }
+
+    /// Begins work across tenants. The reason goes to the log.
+    pub async fn system(&self, reason: &'static str) -> Result<SystemTx, DbErr> {
+        Ok(SystemTx::new(self.write().await?, reason))
+    }
+
+    /// Begins to read across tenants. The reason goes to the log.
+    pub async fn system_read(&self, reason: &'static str) -> Result<SystemTx, DbErr> {
+        Ok(SystemTx::new(self.view().await?, reason))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.ping().await
+    }
+
+    /// Closes the connections; on SQLite the write-ahead log is folded into the file first.
+    pub async fn close(self) -> Result<(), DbErr> {
+        if self.engine() == Engine::Sqlite {
+            self.reader.clone().close().await?;
+            self.forget_log().await?;
+        }
+        self.writer.close().await
+    }
+
+    /// Makes what was just deleted leave the write-ahead log too. Readers of older views may delay that; the next call
+    /// gets it.
+    pub async fn forget_log(&self) -> Result<(), DbErr> {
+        if self.engine() == Engine::Sqlite {
+            let fold = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+            self.writer.query_all_raw(fold).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self) -> Result<DatabaseTransaction, DbErr> {
+        // Immediate: another process that writes (`weir bootstrap`) makes us wait here, not fail half-way.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: (self.engine() == Engine::Sqlite)
+                .then_some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    async fn view(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.engine() {
+            Engine::Sqlite => self.reader.begin().await,
+            Engine::Postgres => {
+                self.reader
+                    .begin_with_config(None, Some(AccessMode::ReadOnly))
+                    .await
+            }
+        }
+    }
+}
+
+fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {
+    let synchronous = if settings.durable { "FULL" } else { "NORMAL" };
+    let mut options = ConnectOptions::new(&settings.url);
+    options
+        // One writer: SQLite has one anyway, and a queue in front of it is fairer than a busy handler.
+        .max_connections(if write { 1 } else { settings.connections.max(1) })
+        .min_connections(1)
+        // The writer's queue may be long while a purge runs; failing early would help nobody.
+        .acquire_timeout(Duration::from_secs(30))
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            options
+                // Before the first table, or it has no effect: freed pages can be handed back.
+                .pragma("auto_vacuum", "INCREMENTAL")
+                // Readers do not wait for the writer, nor it for them.
+                .pragma("journal_mode", "WAL")
+                // FULL: an acknowledged commit survives the loss of power.
+                .pragma("synchronous", synchronous)
+                .pragma("foreign_keys", "ON")
+                // For other processes on the same file: `weir bootstrap`, `weir backup`.
+                .pragma("busy_timeout", "5000")
+                // Deleted rows are overwritten, not just unlinked.
+                .pragma("secure_delete", "ON")
+                .pragma("cache_size", "-32768")
+                .pragma("temp_store", "MEMORY")
+                .pragma("query_only", if write { "OFF" } else { "ON" })
+        });
+    options
+}

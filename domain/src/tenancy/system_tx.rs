@@ -1,0 +1,88 @@
+//! One transaction across tenants.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the door that the ban points to"
+)]
+
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, DeleteMany,
+    EntityTrait, IntoActiveModel, PrimaryKeyTrait, Select, UpdateMany, sea_query::OnConflict,
+};
+
+/// One transaction across tenants: for what belongs to none (accounts, the store's own facts), for finding out whose
+/// a credential is, and for background work that sweeps all. Dropped without [`SystemTx::save`], it rolls back.
+#[derive(Debug)]
+pub struct SystemTx {
+    tx: DatabaseTransaction,
+}
+
+impl SystemTx {
+    pub(super) fn new(tx: DatabaseTransaction, reason: &'static str) -> Self {
+        tracing::trace!(reason, "working across tenants");
+        Self { tx }
+    }
+
+    /// Rows of any tenant.
+    pub fn find<E: EntityTrait>(&self) -> Select<E> {
+        E::find()
+    }
+
+    /// One row by its primary key.
+    pub fn find_by_id<E, K>(&self, id: K) -> Select<E>
+    where
+        E: EntityTrait,
+        K: Into<<E::PrimaryKey as PrimaryKeyTrait>::ValueType>,
+    {
+        E::find_by_id(id)
+    }
+
+    /// Adds a row as it is.
+    pub async fn insert<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        row.insert(&self.tx).await
+    }
+
+    /// Adds a row unless it clashes with one that is there.
+    pub async fn insert_if_absent<A>(&self, row: A, clash: OnConflict) -> Result<(), DbErr>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+    {
+        <A::Entity as EntityTrait>::insert(row)
+            .on_conflict(clash)
+            .exec_without_returning(&self.tx)
+            .await
+            .map(drop)
+    }
+
+    /// Changes a row, found by its primary key.
+    pub async fn update<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        row.update(&self.tx).await
+    }
+
+    /// Changes rows of any tenant.
+    pub fn update_many<E: EntityTrait>(&self) -> UpdateMany<E> {
+        E::update_many()
+    }
+
+    /// Removes rows of any tenant.
+    pub fn delete_many<E: EntityTrait>(&self) -> DeleteMany<E> {
+        E::delete_many()
+    }
+
+    /// What queries run on.
+    pub fn conn(&self) -> &impl ConnectionTrait {
+        &self.tx
+    }
+
+    /// Commits.
+    pub async fn save(self) -> Result<(), DbErr> {
+        self.tx.commit().await
+    }
+}

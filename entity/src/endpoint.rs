@@ -1,0 +1,84 @@
+//! A WebSocket that a tenant registered: a channel we serve ourselves, or a relay to an upstream of theirs.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    id::{EndpointId, PurposeId, TenantId},
+    macros::string_enum,
+    tenant_owned,
+};
+
+string_enum! {
+    /// Who the back end is.
+    pub enum EndpointKind {
+        /// We are: publish and subscribe.
+        Channel = "channel",
+        /// The tenant is: we pool connections to `upstream_url`.
+        Relay = "relay",
+    }
+}
+
+string_enum! {
+    /// When a message is recorded, relative to its delivery.
+    pub enum RecordMode {
+        Before = "before",
+        After = "after",
+        Never = "never",
+    }
+}
+
+string_enum! {
+    /// What happens to a person's open sockets when they withdraw the consent that the endpoint rests on.
+    pub enum OnWithdrawal {
+        Close = "close",
+        Silence = "silence",
+    }
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "endpoint")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: EndpointId,
+    pub tenant_id: TenantId,
+    /// Unique in the tenant; part of `/connect/{tenant}/{endpoint}`.
+    pub slug: String,
+    pub name: String,
+    pub kind: EndpointKind,
+    /// The Pusher application id: decimal digits, unique.
+    pub app_id: String,
+    /// The Pusher application key, public, unique.
+    pub app_key: String,
+    /// Signs connection tokens and Pusher requests; sealed under the tenant's key.
+    pub secret_sealed: Vec<u8>,
+    /// The secret before the last rotation, accepted until `previous_secret_until`.
+    pub previous_secret_sealed: Option<Vec<u8>>,
+    pub previous_secret_until: Option<DateTimeUtc>,
+    pub upstream_url: Option<String>,
+    /// Offered to the upstream as `Sec-WebSocket-Protocol`.
+    pub subprotocol: Option<String>,
+    /// Warm upstream sockets kept ready.
+    pub pool_min: i32,
+    /// Most upstream sockets at a time.
+    pub pool_max: i32,
+    pub record: RecordMode,
+    /// What the endpoint's messages are processed for.
+    pub purpose_id: Option<PurposeId>,
+    pub on_withdrawal: OnWithdrawal,
+    /// Origins that browsers may connect from; empty: any.
+    pub allowed_origins: Json,
+    /// Where the keys of EdDSA and RS256 tokens are found (RFC 7517).
+    pub jwks_url: Option<String>,
+    /// The keys themselves, for those who have no such address.
+    pub jwks: Option<Json>,
+    /// Bytes.
+    pub max_message_bytes: i32,
+    pub enabled: bool,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+    pub version: i32,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+tenant_owned!();

@@ -1,0 +1,54 @@
+//! What is stored: tables and typed ids. No rules, no queries.
+//!
+//! One table, one file. A table whose rows belong to a tenant says so with [`tenant_owned!`]; `domain::tenancy`
+//! hands out nothing else. The tables of [`vault`] live in a store of their own.
+
+#![expect(clippy::disallowed_methods, reason = "SeaORM's derives expand to them")]
+
+mod macros;
+pub mod account;
+pub mod api_key;
+pub mod audit_event;
+pub mod channel;
+pub mod connection;
+pub mod consent_event;
+pub mod consent_state;
+pub mod data_type;
+pub mod endpoint;
+pub mod export;
+pub mod export_part;
+pub mod id;
+pub mod idempotency;
+pub mod invitation;
+pub mod job;
+pub mod log_head;
+pub mod log_leaf;
+pub mod log_tile;
+pub mod mail;
+pub mod mailed_token;
+pub mod member;
+pub mod message;
+pub mod notice;
+pub mod notice_version;
+pub mod portal_code;
+pub mod portal_sign_in;
+pub mod purpose;
+pub mod request;
+pub mod request_event;
+pub mod retention_class;
+pub mod retention_rule;
+pub mod retention_rule_version;
+pub mod sign_in;
+pub mod store_meta;
+pub mod subject;
+pub mod tenant;
+pub mod usage_day;
+pub mod vault;
+
+use sea_orm::EntityTrait;
+
+/// A table whose rows belong to tenants.
+pub trait TenantOwned: EntityTrait {
+    /// The column that says to whom.
+    const TENANT: Self::Column;
+}

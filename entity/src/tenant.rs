@@ -1,0 +1,28 @@
+//! A customer organisation: the unit of isolation.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::TenantId;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenant")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: TenantId,
+    /// Unique; part of `/connect/{tenant}/…` and `/privacy/{tenant}`.
+    pub slug: String,
+    pub name: String,
+    /// Shown to data subjects as the address for questions.
+    pub contact_email: Option<String>,
+    /// BCP 47, of pages and mails.
+    pub language: String,
+    /// Which profile of deadlines applies: `gdpr`, …
+    pub jurisdiction: String,
+    /// Ceilings; see `domain::quotas`.
+    pub quotas: Json,
+    pub created_at: DateTimeUtc,
+    pub version: i32,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

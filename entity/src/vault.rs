@@ -1,0 +1,5 @@
+//! The vault's own tables. They live in a store of their own, which no backup of the data includes.
+
+pub mod bucket_key;
+pub mod subject_key;
+pub mod tenant_key;

@@ -1,0 +1,56 @@
+//! How the store changes. Knows no entity: a migration describes the store as it was on its day.
+//!
+//! There are two stores, so there are two lists: [`DataMigrator`] for the data, [`VaultMigrator`] for the keys.
+//! Both run on SQLite and on Postgres. A released migration is never edited; a change is a new file.
+
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait of sea-orm-migration is declared that way"
+)]
+#![expect(
+    clippy::wildcard_imports,
+    reason = "a migration is written in the vocabulary of `columns`"
+)]
+
+mod columns;
+mod m0001_people_who_sign_in;
+mod m0002_catalogue;
+mod m0003_journal;
+mod m0004_data_subjects;
+mod m0005_audit_log;
+mod m0006_background_work;
+mod v0001_keys;
+
+use sea_orm_migration::prelude::*;
+
+/// The tables of the data.
+pub struct DataMigrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for DataMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_people_who_sign_in::Migration),
+            Box::new(m0002_catalogue::Migration),
+            Box::new(m0003_journal::Migration),
+            Box::new(m0004_data_subjects::Migration),
+            Box::new(m0005_audit_log::Migration),
+            Box::new(m0006_background_work::Migration),
+        ]
+    }
+}
+
+/// The tables of the vault.
+pub struct VaultMigrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for VaultMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(v0001_keys::Migration)]
+    }
+
+    // The two lists may share one Postgres database in a small installation.
+    fn migration_table_name() -> DynIden {
+        "vault_migrations".into_iden()
+    }
+}

@@ -1,0 +1,64 @@
+// Short names for the schemas of the published description.
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Tenant = Schemas["Tenant"];
+export type Me = Schemas["Me"];
+export type Member = Schemas["Member"];
+export type Role = Member["role"];
+export type SignIn = Schemas["SignIn"];
+export type SignUpIn = Schemas["SignUpIn"];
+export type Usage = Schemas["Usage"];
+export type UsageDay = Schemas["UsageDay"];
+export type Invitation = Schemas["Invitation"];
+export type ApiKey = Schemas["ApiKey"];
+export type NewApiKey = Schemas["NewApiKey"];
+export type Endpoint = Schemas["Endpoint"];
+export type EndpointIn = Schemas["EndpointIn"];
+export type EndpointPatch = Schemas["EndpointPatch"];
+export type EndpointToken = Schemas["EndpointToken"];
+export type Channel = Schemas["Channel"];
+export type Pool = Schemas["Pool"];
+export type Published = Schemas["Published"];
+export type DataType = Schemas["DataType"];
+export type DataTypeIn = Schemas["DataTypeIn"];
+export type DataTypePatch = Schemas["DataTypePatch"];
+export type Minimise = Schemas["Minimise"];
+export type Preview = Schemas["Preview"];
+export type Purpose = Schemas["Purpose"];
+export type PurposeIn = Schemas["PurposeIn"];
+export type PurposePatch = Schemas["PurposePatch"];
+export type LawfulBasis = Purpose["lawful_basis"];
+export type Notice = Schemas["Notice"];
+export type NoticeIn = Schemas["NoticeIn"];
+export type NoticePatch = Schemas["NoticePatch"];
+export type NoticeVersion = Schemas["NoticeVersion"];
+export type Rule = Schemas["Rule"];
+export type RuleIn = Schemas["RuleIn"];
+export type RulePatch = Schemas["RulePatch"];
+export type RuleVersion = Schemas["RuleVersion"];
+export type ExplainIn = Schemas["ExplainIn"];
+export type Explanation = Schemas["Explanation"];
+export type RetentionClass = Schemas["RetentionClass"];
+export type Subject = Schemas["Subject"];
+export type ConsentState = Schemas["ConsentState"];
+export type ConsentEvent = Schemas["ConsentEvent"];
+export type ConsentIn = Schemas["ConsentIn"];
+export type Connection = Schemas["Connection"];
+export type Message = Schemas["Message"];
+export type SubjectRequest = Schemas["Request"];
+export type RequestEvent = Schemas["RequestEvent"];
+export type AuditEvent = Schemas["AuditEvent"];
+export type Log = Schemas["Log"];
+export type Portal = Schemas["Portal"];
+export type PortalMe = Schemas["PortalMe"];
+export type PortalConsent = Schemas["PortalConsent"];
+export type Held = Schemas["Held"];
+
+/** One page of a list; `next_cursor` is absent on the last one. */
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | undefined;
+}
