@@ -92,7 +92,10 @@ impl Close {
 
     /// A code and a reason that is part of the program.
     pub const fn new(code: u16, reason: &'static str) -> Self {
-        Self { code, reason: Cow::Borrowed(reason) }
+        Self {
+            code,
+            reason: Cow::Borrowed(reason),
+        }
     }
 
     /// What a peer sent, to be passed on: the reason is cut to what fits a frame.
@@ -101,10 +104,14 @@ impl Close {
         while !reason.is_char_boundary(end) {
             end -= 1;
         }
-        Self { code, reason: Cow::Owned(reason[..end].into()) }
+        Self {
+            code,
+            reason: Cow::Owned(reason[..end].into()),
+        }
     }
 
     /// The same close without words that somebody else chose, which are not ours to keep in a record.
+    #[must_use]
     pub fn recorded(&self) -> Self {
         match &self.reason {
             Cow::Borrowed(reason) => Self::new(self.code, reason),
@@ -140,6 +147,7 @@ impl From<Refusal> for Close {
             Refusal::Disabled => Self::DISABLED,
             Refusal::ConsentMissing => Self::CONSENT_MISSING,
             Refusal::Restricted => Self::PROCESSING_RESTRICTED,
+            Refusal::Gone => Self::SUBJECT_ERASED,
             Refusal::NotAllowed => Self::POLICY,
             Refusal::TooLarge => Self::TOO_BIG,
             Refusal::OverQuota => Self::OVER_QUOTA,
@@ -153,6 +161,7 @@ impl From<JournalFault> for Close {
             JournalFault::Full => Self::OVER_CAPACITY,
             JournalFault::Failed => Self::INTERNAL,
             JournalFault::Stopping => Self::RECONNECT,
+            JournalFault::Refused => Self::POLICY,
         }
     }
 }
@@ -180,7 +189,13 @@ mod tests {
 
     #[test]
     fn codes_that_only_stand_for_something_are_never_sent() {
-        for close in [Close::NO_STATUS, Close::ABNORMAL, Close::new(1015, ""), Close::new(999, ""), Close::new(5000, "")] {
+        for close in [
+            Close::NO_STATUS,
+            Close::ABNORMAL,
+            Close::new(1015, ""),
+            Close::new(999, ""),
+            Close::new(5000, ""),
+        ] {
             assert!(!close.is_sendable(), "{close}");
         }
         assert!(Close::SLOW_CONSUMER.is_sendable());

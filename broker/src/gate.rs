@@ -128,7 +128,12 @@ impl State {
 
 impl Gate {
     pub(crate) fn new(identity: Arc<Identity>) -> Self {
-        Self { identity, epoch: AtomicU32::new(0), waker: AtomicWaker::new(), state: Mutex::default() }
+        Self {
+            identity,
+            epoch: AtomicU32::new(0),
+            waker: AtomicWaker::new(),
+            state: Mutex::default(),
+        }
     }
 
     /// To be read before asking whether a message may pass.
@@ -182,7 +187,11 @@ impl Gate {
         self.told(|state| {
             self.epoch.fetch_add(1, Ordering::Release);
             state.queue.retain(|delivery| delivery.purpose != Some(purpose));
-            state.bytes = state.queue.iter().map(|delivery| delivery.payload.bytes.len()).sum();
+            state.bytes = state
+                .queue
+                .iter()
+                .map(|delivery| delivery.payload.bytes.len())
+                .sum();
         })
     }
 
@@ -206,7 +215,8 @@ impl Gate {
         self.waker.register(waker);
     }
 
-    pub(crate) fn next(&self) -> Order {
+    /// The next order. Messages only where the socket is `ready` for one.
+    pub(crate) fn next(&self, ready: bool) -> Order {
         let mut state = self.state.lock();
         let drained = state.queue.is_empty();
         if let Some((close, manner)) = &state.shut
@@ -220,6 +230,9 @@ impl Gate {
         if !state.waiting.is_empty() {
             return Order::Settle;
         }
+        if !ready {
+            return Order::Idle;
+        }
         let Some(delivery) = state.queue.pop_front() else {
             if state.queue.capacity() > KEPT_SLOTS {
                 state.queue = VecDeque::new();
@@ -230,9 +243,9 @@ impl Gate {
         Order::Send(delivery)
     }
 
-    /// How strictly the session is to end by now, if at all.
-    pub(crate) fn manner(&self) -> Option<Manner> {
-        self.state.lock().shut.as_ref().map(|(_, manner)| *manner)
+    /// Whether the socket is to be dropped as it is.
+    pub(crate) fn is_severed(&self) -> bool {
+        matches!(self.state.lock().shut, Some((_, Manner::Sever)))
     }
 
     /// Whether somebody waits for word.
@@ -279,7 +292,10 @@ mod tests {
 
     fn delivery(size: usize, purpose: Option<Uuid>) -> Arc<Delivery> {
         Arc::new(Delivery {
-            payload: Payload { opcode: Opcode::Binary, bytes: Bytes::from(vec![0; size]) },
+            payload: Payload {
+                opcode: Opcode::Binary,
+                bytes: Bytes::from(vec![0; size]),
+            },
             purpose,
             position: None,
             at: Instant::now(),
@@ -287,7 +303,11 @@ mod tests {
     }
 
     fn settings() -> Settings {
-        Settings { queue_messages: 3, queue_bytes: 100, ..Settings::default() }
+        Settings {
+            queue_messages: 3,
+            queue_bytes: 100,
+            ..Settings::default()
+        }
     }
 
     #[test]
@@ -298,7 +318,9 @@ mod tests {
         }
         assert_eq!(crowded.enter(&delivery(1, None), 0, &settings()), Entry::Overflow);
         assert_eq!(crowded.enter(&delivery(1, None), 0, &settings()), Entry::Shut);
-        assert!(matches!(crowded.next(), Order::Close(close, Manner::Drop) if close == Close::SLOW_CONSUMER));
+        assert!(
+            matches!(crowded.next(true), Order::Close(close, Manner::Drop) if close == Close::SLOW_CONSUMER)
+        );
 
         let heavy = gate();
         assert_eq!(heavy.enter(&delivery(60, None), 0, &settings()), Entry::Queued);
@@ -310,8 +332,14 @@ mod tests {
         let gate = gate();
         let epoch = gate.epoch();
         let _told = gate.silence(PURPOSE);
-        assert_eq!(gate.enter(&delivery(1, Some(PURPOSE)), epoch, &settings()), Entry::Stale);
-        assert_eq!(gate.enter(&delivery(1, None), gate.epoch(), &settings()), Entry::Queued);
+        assert_eq!(
+            gate.enter(&delivery(1, Some(PURPOSE)), epoch, &settings()),
+            Entry::Stale
+        );
+        assert_eq!(
+            gate.enter(&delivery(1, None), gate.epoch(), &settings()),
+            Entry::Queued
+        );
     }
 
     #[test]
@@ -320,14 +348,19 @@ mod tests {
         gate.enter(&delivery(10, Some(PURPOSE)), 0, &settings());
         gate.enter(&delivery(20, None), 0, &settings());
         let mut told = gate.silence(PURPOSE);
-        assert!(matches!(gate.next(), Order::Settle));
+        assert!(matches!(gate.next(true), Order::Settle));
         assert!(told.try_recv().is_err());
-        let cutoff =
-            Cutoff { session: Uuid::nil(), endpoint: Uuid::nil(), delivered: 4, last: None, exact: true };
+        let cutoff = Cutoff {
+            session: Uuid::nil(),
+            endpoint: Uuid::nil(),
+            delivered: 4,
+            last: None,
+            exact: true,
+        };
         gate.acknowledge(&cutoff);
         assert_eq!(told.try_recv().unwrap(), cutoff);
-        assert!(matches!(gate.next(), Order::Send(delivery) if delivery.payload.bytes.len() == 20));
-        assert!(matches!(gate.next(), Order::Idle));
+        assert!(matches!(gate.next(true), Order::Send(delivery) if delivery.payload.bytes.len() == 20));
+        assert!(matches!(gate.next(true), Order::Idle));
     }
 
     #[test]
@@ -335,24 +368,36 @@ mod tests {
         let mild = gate();
         mild.enter(&delivery(1, None), 0, &settings());
         mild.shut(Close::RECONNECT, Manner::Finish);
-        assert!(matches!(mild.next(), Order::Send(_)));
-        assert!(matches!(mild.next(), Order::Close(..)));
+        assert!(matches!(mild.next(true), Order::Send(_)));
+        assert!(matches!(mild.next(true), Order::Close(..)));
 
         let strict = gate();
         strict.enter(&delivery(1, None), 0, &settings());
         strict.shut(Close::RECONNECT, Manner::Finish);
         strict.shut(Close::CONSENT_WITHDRAWN, Manner::Drop);
-        assert!(matches!(strict.next(), Order::Close(close, Manner::Drop) if close == Close::CONSENT_WITHDRAWN));
-        assert!(matches!(strict.next(), Order::Idle));
+        assert!(
+            matches!(strict.next(true), Order::Close(close, Manner::Drop) if close == Close::CONSENT_WITHDRAWN)
+        );
+        assert!(matches!(strict.next(true), Order::Idle));
     }
 
     #[test]
     fn whoever_asks_after_the_end_hears_at_once() {
         let gate = gate();
-        let cutoff =
-            Cutoff { session: Uuid::nil(), endpoint: Uuid::nil(), delivered: 9, last: None, exact: true };
+        let cutoff = Cutoff {
+            session: Uuid::nil(),
+            endpoint: Uuid::nil(),
+            delivered: 9,
+            last: None,
+            exact: true,
+        };
         gate.end(&cutoff);
-        assert_eq!(gate.shut_and_tell(Close::NORMAL, Manner::Drop).try_recv().unwrap(), cutoff);
+        assert_eq!(
+            gate.shut_and_tell(Close::NORMAL, Manner::Drop)
+                .try_recv()
+                .unwrap(),
+            cutoff
+        );
         assert_eq!(gate.enter(&delivery(1, None), 0, &settings()), Entry::Shut);
     }
 }

@@ -59,10 +59,14 @@ pub fn check(method: &Method, version: Version, headers: &HeaderMap) -> Result<H
     if only(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(HandshakeFault::Version);
     }
-    let key = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_nonce(key)).ok_or(HandshakeFault::Key)?;
+    let key = only(headers, &header::SEC_WEBSOCKET_KEY)
+        .filter(|key| is_nonce(key))
+        .ok_or(HandshakeFault::Key)?;
     Ok(Handshake {
         accept: derive_accept_key(key.as_bytes()),
-        protocols: tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).map(Into::into).collect(),
+        protocols: tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
+            .map(Into::into)
+            .collect(),
         origin: only(headers, &header::ORIGIN).map(Into::into),
     })
 }
@@ -71,7 +75,9 @@ impl Handshake {
     /// The client's favourite among the subprotocols spoken here. `None` leaves the header out; a client that
     /// insists on one then fails the connection itself (RFC 6455 §4.1).
     pub fn choose<'a>(&self, spoken: &[&'a str]) -> Option<&'a str> {
-        self.protocols.iter().find_map(|offered| spoken.iter().copied().find(|known| known == offered))
+        self.protocols
+            .iter()
+            .find_map(|offered| spoken.iter().copied().find(|known| known == offered))
     }
 }
 
@@ -97,7 +103,10 @@ fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 fn is_nonce(key: &str) -> bool {
     key.len() == 24
         && key.ends_with("==")
-        && key.bytes().take(22).all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        && key
+            .bytes()
+            .take(22)
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
 #[cfg(test)]
@@ -136,16 +145,27 @@ mod tests {
         assert_eq!(fault(set("upgrade", "h2c")).status(), 426);
         assert_eq!(fault(set("connection", "close")).status(), 426);
         assert_eq!(fault(set("sec-websocket-version", "8")), HandshakeFault::Version);
-        for key in ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ=!", "dGhlIHNhbXBsZSBub25jZQAAAA==", "********************=="]
-        {
+        for key in [
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ=!",
+            "dGhlIHNhbXBsZSBub25jZQAAAA==",
+            "********************==",
+        ] {
             assert_eq!(fault(set("sec-websocket-key", key)), HandshakeFault::Key, "{key}");
         }
         let twice = fault(|headers| {
             headers.append("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==".parse().unwrap());
         });
         assert_eq!(twice.status(), 400);
-        assert_eq!(check(&Method::POST, Version::HTTP_11, &request()).unwrap_err(), HandshakeFault::Request);
-        assert_eq!(check(&Method::GET, Version::HTTP_10, &request()).unwrap_err(), HandshakeFault::Request);
+        assert_eq!(
+            check(&Method::POST, Version::HTTP_11, &request()).unwrap_err(),
+            HandshakeFault::Request
+        );
+        assert_eq!(
+            check(&Method::GET, Version::HTTP_10, &request()).unwrap_err(),
+            HandshakeFault::Request
+        );
     }
 
     #[test]

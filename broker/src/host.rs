@@ -137,6 +137,9 @@ pub enum Refusal {
     /// The person restricted the processing (GDPR Art. 18).
     #[error("processing is restricted for this person")]
     Restricted,
+    /// The person was erased, or is not known here.
+    #[error("this person is gone")]
+    Gone,
     /// This sender may not send here.
     #[error("not allowed to publish here")]
     NotAllowed,
@@ -154,10 +157,26 @@ pub trait Admission: Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`Refusal`] when it may not pass; then nothing was recorded and nothing is delivered.
-    fn admit(&self, source: &Source, channel: &str, direction: Direction, payload: Payload) -> Result<Passage, Refusal>;
+    fn admit(
+        &self,
+        source: &Source,
+        channel: &str,
+        direction: Direction,
+        payload: Payload,
+    ) -> Result<Passage, Refusal>;
 
     /// Whether a message of this purpose may be delivered to this session now.
     fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool;
+
+    /// Whether a session that was just registered may stay. It was authenticated a moment before that, and a withdrawal in
+    /// between found nobody to close.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to close it with.
+    fn may_stay(&self, who: &Identity) -> Result<(), Refusal> {
+        let _ = who;
+        Ok(())
+    }
 }
 
 /// Where a recorded message stands: its id in the journal and its position in its channel.
@@ -196,6 +215,9 @@ pub enum JournalFault {
     /// The journal is stopping.
     #[error("the journal is stopping")]
     Stopping,
+    /// Between admission and now it became something that may not be recorded, so it is not delivered either.
+    #[error("the message may no longer be recorded")]
+    Refused,
 }
 
 /// Called once, in commit order per channel, after the message is durable and before its publisher hears of it.

@@ -109,8 +109,16 @@ impl Hub {
     /// Registers a session, and subscribes it to a channel of its endpoint where one is named.
     pub(crate) fn join(&self, gate: &Arc<Gate>, channel: Option<&Arc<str>>) -> Seat {
         let who = &gate.identity;
-        self.sessions.of(&who.session).write().insert(who.session, Arc::clone(gate));
-        *self.tenants.of(&who.tenant).write().entry(who.tenant).or_default() += 1;
+        self.sessions
+            .of(&who.session)
+            .write()
+            .insert(who.session, Arc::clone(gate));
+        *self
+            .tenants
+            .of(&who.tenant)
+            .write()
+            .entry(who.tenant)
+            .or_default() += 1;
         if let Some(subject) = who.subject {
             let key = (who.tenant, subject);
             match self.people.of(&key).write().entry(key) {
@@ -138,9 +146,19 @@ impl Hub {
         };
         let channel = channel.map(|name| {
             let mut channels = endpoint.channels.write();
-            (Arc::clone(name), channels.entry(Arc::clone(name)).or_default().join(Arc::clone(gate)))
+            (
+                Arc::clone(name),
+                channels
+                    .entry(Arc::clone(name))
+                    .or_default()
+                    .join(Arc::clone(gate)),
+            )
         });
-        Seat { endpoint, place, channel }
+        Seat {
+            endpoint,
+            place,
+            channel,
+        }
     }
 
     /// Forgets a session.
@@ -214,12 +232,19 @@ impl Hub {
                 });
                 lists.iter().flat_map(|list| list.iter().cloned()).collect()
             }
-            Scope::Endpoint(endpoint) => {
-                self.endpoints.get(&endpoint).map(|endpoint| endpoint.members.list().to_vec()).unwrap_or_default()
-            }
+            Scope::Endpoint(endpoint) => self
+                .endpoints
+                .get(&endpoint)
+                .map(|endpoint| endpoint.members.list().to_vec())
+                .unwrap_or_default(),
             Scope::Subject(subject) | Scope::SubjectOn { subject, .. } => {
                 let key = (selector.tenant, subject);
-                self.people.of(&key).read().get(&key).map(|person| person.all().to_vec()).unwrap_or_default()
+                self.people
+                    .of(&key)
+                    .read()
+                    .get(&key)
+                    .map(|person| person.all().to_vec())
+                    .unwrap_or_default()
             }
             Scope::Session(session) => self.sessions.get(&session).into_iter().collect(),
         };
@@ -245,7 +270,9 @@ impl Hub {
     }
 
     pub(crate) fn of_endpoint(&self, endpoint: Uuid) -> usize {
-        self.endpoints.get(&endpoint).map_or(0, |endpoint| endpoint.members.len())
+        self.endpoints
+            .get(&endpoint)
+            .map_or(0, |endpoint| endpoint.members.len())
     }
 }
 

@@ -1,6 +1,7 @@
-//! One side of a conversation: a [`Wire`] that is kept alive, noticed when it dies, and never waited for without a bound.
+//! One side of a conversation: a [`Wire`] that is kept alive, noticed when it dies, closed with a handshake, and never waited
+//! for without a bound. It knows nothing of who is on it.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::time::Instant;
 
@@ -13,6 +14,9 @@ use crate::{
 
 pub(crate) struct Leg<IO> {
     wire: Wire<IO>,
+    phase: Phase,
+    /// Why it ended, or [`Close::ABNORMAL`] while it has not.
+    why: Close,
     /// Something came in since the last look.
     heard: bool,
     /// A ping waits for its answer.
@@ -21,8 +25,37 @@ pub(crate) struct Leg<IO> {
     look_at: Instant,
     /// Something was handed over that the stream has not taken yet.
     unflushed: bool,
+    /// The write buffer was full when it was last looked at.
+    crowded: bool,
     /// Until when the stream must have taken it.
     write_by: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Open,
+    Closing {
+        /// When the socket is given up, whatever is missing.
+        by: Instant,
+        /// Our close frame left.
+        told: bool,
+        /// The other side's close frame, or its end, arrived.
+        heard: bool,
+        /// Nothing more can be understood; only its end is waited for.
+        deaf: bool,
+        /// The other side started it.
+        theirs: bool,
+    },
+    /// To be dropped as it is.
+    Lost,
+}
+
+/// What came from the other side.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    Message(Payload),
+    /// Nothing more comes.
+    End,
 }
 
 impl<IO: Socket> Leg<IO> {
@@ -33,56 +66,195 @@ impl<IO: Socket> Leg<IO> {
         let first = settings.ping_every / 2 + settings.ping_every * share / 200;
         Self {
             wire,
+            phase: Phase::Open,
+            why: Close::ABNORMAL,
             heard: false,
             pinged: false,
             look_at: Instant::now() + first,
             unflushed: false,
+            crowded: false,
             write_by: None,
         }
     }
 
-    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let event = self.wire.poll_event(cx);
-        self.heard |= event.is_ready();
-        if matches!(event, Poll::Ready(Event::Closed(_))) {
-            self.unflushed = true;
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    /// Nothing is left to say or to hear.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Closing {
+                told: true,
+                heard: true,
+                ..
+            } | Phase::Lost
+        )
+    }
+
+    /// To be dropped without waiting for anything.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self.phase, Phase::Lost)
+    }
+
+    /// The other side ended it with a close frame.
+    pub(crate) fn is_theirs(&self) -> bool {
+        matches!(self.phase, Phase::Closing { theirs: true, .. })
+    }
+
+    pub(crate) fn why(&self) -> &Close {
+        &self.why
+    }
+
+    /// Starts the closing handshake. The first reason counts.
+    pub(crate) fn close(&mut self, why: Close, settings: &Settings) {
+        if !self.is_open() {
+            return;
         }
-        event
+        self.unflushed = true;
+        let lost = self.wire.close(&why).is_err();
+        self.why = why;
+        let by = Instant::now() + settings.close_timeout;
+        self.phase = if lost {
+            Phase::Lost
+        } else {
+            Phase::Closing {
+                by,
+                told: false,
+                heard: false,
+                deaf: false,
+                theirs: false,
+            }
+        };
+    }
+
+    /// Gives the socket up.
+    pub(crate) fn lose(&mut self, why: Close) {
+        if self.is_open() {
+            self.why = why;
+        }
+        self.phase = Phase::Lost;
+    }
+
+    /// The next message. While closing, messages are thrown away and only the end is reported.
+    pub(crate) fn poll_inbound(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Inbound> {
+        loop {
+            match &mut self.phase {
+                Phase::Lost | Phase::Closing { heard: true, .. } => return Poll::Ready(Inbound::End),
+                Phase::Closing {
+                    deaf: true,
+                    told,
+                    heard,
+                    ..
+                } => {
+                    // Not before the close frame is out: lingering shuts the writing side.
+                    if !*told {
+                        return Poll::Pending;
+                    }
+                    ready!(self.wire.poll_linger(cx));
+                    *heard = true;
+                    return Poll::Ready(Inbound::End);
+                }
+                _ => {}
+            }
+            let event = ready!(self.wire.poll_event(cx));
+            self.heard = true;
+            match event {
+                Event::Message(payload) if self.is_open() => return Poll::Ready(Inbound::Message(payload)),
+                Event::Message(_) => {}
+                // The library has the pong ready.
+                Event::Control => self.unflushed = true,
+                Event::Closed(why) => self.closed(why, settings),
+                Event::Fault(why) => {
+                    self.close(why, settings);
+                    if let Phase::Closing { deaf, .. } = &mut self.phase {
+                        *deaf = true;
+                    }
+                }
+                Event::Lost => self.lose(Close::ABNORMAL),
+            }
+        }
+    }
+
+    fn closed(&mut self, why: Close, settings: &Settings) {
+        match &mut self.phase {
+            Phase::Open => {
+                // The library has the answer ready.
+                self.unflushed = true;
+                self.why = why;
+                let by = Instant::now() + settings.close_timeout;
+                self.phase = Phase::Closing {
+                    by,
+                    told: false,
+                    heard: true,
+                    deaf: false,
+                    theirs: true,
+                };
+            }
+            Phase::Closing { heard, .. } => *heard = true,
+            Phase::Lost => {}
+        }
     }
 
     /// Ready when another message may be handed over.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Result<(), Lost>> {
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<()> {
+        if !self.is_open() {
+            return Poll::Pending;
+        }
         let ready = self.wire.poll_ready(cx);
-        self.mind(ready.is_ready(), settings);
-        ready
+        if ready.is_pending() {
+            self.crowded = true;
+            self.watch(false, settings);
+        } else if std::mem::take(&mut self.crowded) {
+            // Room in a buffer that had some is no sign of life; room in one that was full is.
+            self.watch(true, settings);
+        }
+        match ready {
+            Poll::Ready(Err(Lost)) => {
+                self.lose(Close::ABNORMAL);
+                Poll::Pending
+            }
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
-    pub(crate) fn feed(&mut self, payload: &Payload) -> Result<(), Lost> {
+    /// Hands a message over. Only after [`Leg::poll_ready`].
+    pub(crate) fn feed(&mut self, payload: &Payload) {
         self.unflushed = true;
-        self.wire.feed(payload)
-    }
-
-    pub(crate) fn close(&mut self, close: &Close) -> Result<(), Lost> {
-        self.unflushed = true;
-        self.wire.close(close)
+        if self.wire.feed(payload).is_err() {
+            self.lose(Close::ABNORMAL);
+        }
     }
 
     /// Ready when the stream took everything.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Result<(), Lost>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<()> {
         if !self.unflushed {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(());
+        }
+        if self.is_lost() {
+            return Poll::Pending;
         }
         let flushed = self.wire.poll_flush(cx);
-        self.unflushed = flushed.is_pending();
-        self.mind(flushed.is_ready(), settings);
-        flushed
+        self.watch(flushed.is_ready(), settings);
+        match flushed {
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                if let Phase::Closing { told, .. } = &mut self.phase {
+                    *told = true;
+                }
+                Poll::Ready(())
+            }
+            Poll::Ready(Err(Lost)) => {
+                self.lose(Close::ABNORMAL);
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
-    pub(crate) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.wire.poll_linger(cx)
-    }
-
-    fn mind(&mut self, moved: bool, settings: &Settings) {
+    fn watch(&mut self, moved: bool, settings: &Settings) {
         if moved {
             self.write_by = None;
         } else if self.write_by.is_none() {
@@ -90,36 +262,43 @@ impl<IO: Socket> Leg<IO> {
         }
     }
 
-    /// When [`Leg::look`] has something to do next.
-    pub(crate) fn deadline(&self) -> Instant {
-        self.write_by.map_or(self.look_at, |by| by.min(self.look_at))
+    /// When [`Leg::tick`] has something to do next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Closing { by, .. } => Some(by),
+            Phase::Open => Some(self.write_by.map_or(self.look_at, |by| by.min(self.look_at))),
+            Phase::Lost => None,
+        }
     }
 
-    /// Sends a ping where one is due.
-    ///
-    /// # Errors
-    /// Why the other side must be given up.
-    pub(crate) fn look(&mut self, now: Instant, settings: &Settings) -> Result<(), Close> {
-        if self.write_by.is_some_and(|by| by <= now) {
-            return Err(Close::SLOW_CONSUMER);
+    /// Sends a ping where one is due, gives up where nothing moves.
+    pub(crate) fn tick(&mut self, now: Instant, settings: &Settings) {
+        match self.phase {
+            Phase::Closing { by, .. } if by <= now => self.phase = Phase::Lost,
+            Phase::Open if self.write_by.is_some_and(|by| by <= now) => self.lose(Close::SLOW_CONSUMER),
+            Phase::Open if self.look_at <= now => self.look(now, settings),
+            _ => {}
         }
-        if now < self.look_at {
-            return Ok(());
-        }
+    }
+
+    fn look(&mut self, now: Instant, settings: &Settings) {
         // Either it is alive, or the write that it does not take will tell.
         let alive = std::mem::take(&mut self.heard) || self.write_by.is_some();
         if std::mem::take(&mut self.pinged) {
             self.look_at = now + settings.ping_every.saturating_sub(settings.pong_within);
-            return if alive { Ok(()) } else { Err(Close::NO_PONG) };
-        }
-        if alive {
+            if !alive {
+                self.close(Close::NO_PONG, settings);
+            }
+        } else if alive {
             self.look_at = now + settings.ping_every;
-            return Ok(());
+        } else {
+            self.pinged = true;
+            self.unflushed = true;
+            self.look_at = now + settings.pong_within;
+            if self.wire.ping().is_err() {
+                self.lose(Close::ABNORMAL);
+            }
         }
-        self.pinged = true;
-        self.unflushed = true;
-        self.look_at = now + settings.pong_within;
-        self.wire.ping().map_err(|Lost| Close::ABNORMAL)
     }
 
     pub(crate) fn into_wire(self) -> Wire<IO> {

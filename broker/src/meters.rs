@@ -22,7 +22,10 @@ impl Meters {
         metrics::describe_counter!("weir_messages_total", "messages from (in) and to (out) end-users");
         metrics::describe_counter!("weir_message_bytes_total", metrics::Unit::Bytes, "their payload");
         metrics::describe_counter!("weir_closes_total", "ended end-user sockets, by close code");
-        metrics::describe_counter!("weir_slow_consumers_total", "sockets closed for reading too slowly");
+        metrics::describe_counter!(
+            "weir_slow_consumers_total",
+            "sockets closed for reading too slowly"
+        );
         metrics::describe_histogram!(
             "weir_publish_to_deliver_seconds",
             metrics::Unit::Seconds,
@@ -64,8 +67,14 @@ pub(crate) struct UpstreamMeters {
 impl UpstreamMeters {
     pub(crate) fn new() -> Self {
         metrics::describe_gauge!("weir_upstream_idle", "warm sockets to back ends");
-        metrics::describe_gauge!("weir_upstream_active", "sockets to back ends that serve a session");
-        metrics::describe_gauge!("weir_upstream_waiting", "sessions that wait for a socket to a back end");
+        metrics::describe_gauge!(
+            "weir_upstream_active",
+            "sockets to back ends that serve a session"
+        );
+        metrics::describe_gauge!(
+            "weir_upstream_waiting",
+            "sessions that wait for a socket to a back end"
+        );
         metrics::describe_counter!("weir_upstream_connects_total", "sockets opened to back ends");
         metrics::describe_counter!("weir_upstream_connect_failures_total", "attempts that failed");
         Self {

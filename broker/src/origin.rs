@@ -46,7 +46,11 @@ impl FromStr for OriginRule {
         if !domain.contains('.') {
             return Err(OriginRuleFault);
         }
-        Ok(Self::Subdomains { scheme: url.scheme().into(), suffix: format!(".{domain}"), port: url.port() })
+        Ok(Self::Subdomains {
+            scheme: url.scheme().into(),
+            suffix: format!(".{domain}"),
+            port: url.port(),
+        })
     }
 }
 
@@ -60,7 +64,9 @@ impl OriginRule {
             (Self::Subdomains { scheme, suffix, port }, Some(url)) => {
                 url.scheme() == scheme
                     && url.port() == *port
-                    && url.domain().is_some_and(|host| host.len() > suffix.len() && host.ends_with(suffix))
+                    && url
+                        .domain()
+                        .is_some_and(|host| host.len() > suffix.len() && host.ends_with(suffix))
             }
         }
     }
@@ -79,6 +85,7 @@ pub fn may_open(rules: &[OriginRule], origin: Option<&str>) -> bool {
 fn parse(origin: &str) -> Option<Url> {
     let url = Url::parse(origin).ok()?;
     let bare = matches!(url.scheme(), "http" | "https")
+        && !origin.contains('*')
         && url.path() == "/"
         && !origin.ends_with('/')
         && url.query().is_none()
@@ -132,7 +139,15 @@ mod tests {
 
     #[test]
     fn rules_that_mean_too_much_or_nothing_are_refused() {
-        for rule in ["", "example.com", "https://", "https://*.com", "https://a.*.com", "ftp://example.com", "https://x.test/path"] {
+        for rule in [
+            "",
+            "example.com",
+            "https://",
+            "https://*.com",
+            "https://a.*.com",
+            "ftp://example.com",
+            "https://x.test/path",
+        ] {
             assert_eq!(rule.parse::<OriginRule>(), Err(OriginRuleFault), "{rule}");
         }
     }

@@ -75,18 +75,29 @@ impl Core {
             at,
         };
         let record = passage.record;
-        let draft = |passage| Draft { source, channel: Arc::clone(channel), direction, passage };
+        let draft = |passage| Draft {
+            source,
+            channel: Arc::clone(channel),
+            direction,
+            passage,
+        };
         let step = match record {
             Record::Never => {
                 let recipients = route.deliver(self, passage.payload, passage.purpose, None);
-                Step::Done(Published { position: None, recipients })
+                Step::Done(Published {
+                    position: None,
+                    recipients,
+                })
             }
             Record::After => {
                 let recipients = route.deliver(self, passage.payload.clone(), passage.purpose, None);
                 let (core, draft) = (Arc::clone(self), draft(passage));
                 Step::Recording(Box::pin(async move {
                     let position = core.journal.record(draft, Box::new(|_, _| {})).await?;
-                    Ok(Published { position: Some(position), recipients })
+                    Ok(Published {
+                        position: Some(position),
+                        recipients,
+                    })
                 }))
             }
             Record::Before => {
@@ -101,7 +112,10 @@ impl Core {
                         count.store(n, Ordering::Release);
                     };
                     let position = core.journal.record(draft, Box::new(committed)).await?;
-                    Ok(Published { position: Some(position), recipients: reached.load(Ordering::Acquire) })
+                    Ok(Published {
+                        position: Some(position),
+                        recipients: reached.load(Ordering::Acquire),
+                    })
                 }))
             }
         };
@@ -133,14 +147,26 @@ struct Route {
 }
 
 impl Route {
-    fn deliver(&self, core: &Core, payload: Payload, purpose: Option<Uuid>, position: Option<Position>) -> usize {
+    fn deliver(
+        &self,
+        core: &Core,
+        payload: Payload,
+        purpose: Option<Uuid>,
+        position: Option<Position>,
+    ) -> usize {
         let target = Target {
             tenant: self.tenant,
             endpoint: self.endpoint,
             channel: &self.channel,
             except: self.except,
         };
-        let delivery = Delivery { payload, purpose, position, at: self.at };
-        core.hub.deliver(target, delivery, core.admission.as_ref(), &core.settings)
+        let delivery = Delivery {
+            payload,
+            purpose,
+            position,
+            at: self.at,
+        };
+        core.hub
+            .deliver(target, delivery, core.admission.as_ref(), &core.settings)
     }
 }

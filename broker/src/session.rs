@@ -2,9 +2,11 @@
 //! aborts included, the session is unregistered and its end is told exactly once.
 
 pub(crate) mod channel;
+mod lane;
 pub(crate) mod relay;
 
 use std::{
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,8 +21,8 @@ use crate::{
     gate::{Cutoff, Gate, Manner, Order},
     host::{Identity, Payload, Position, Traffic},
     hub::Seat,
-    leg::Leg,
-    wire::{Event, Lost, Socket, Wire},
+    leg::{Inbound, Leg},
+    wire::{Socket, Wire},
 };
 
 /// A session's registration and its totals. Dropping it is the end of the session.
@@ -29,7 +31,7 @@ pub(crate) struct Life {
     pub(crate) gate: Arc<Gate>,
     seat: Seat,
     traffic: Traffic,
-    reported: Traffic,
+    counted: Traffic,
     report_at: Option<Instant>,
     last: Option<Position>,
     /// Everything that was handed over left for the socket.
@@ -49,7 +51,7 @@ impl Life {
             gate,
             seat,
             traffic: Traffic::default(),
-            reported: Traffic::default(),
+            counted: Traffic::default(),
             report_at: None,
             last: None,
             settled: true,
@@ -63,10 +65,6 @@ impl Life {
             life.gate.shut(Close::RECONNECT, Manner::Drop);
         }
         life
-    }
-
-    pub(crate) fn who(&self) -> &Arc<Identity> {
-        &self.gate.identity
     }
 
     fn received(&mut self, payload: &Payload) {
@@ -99,13 +97,15 @@ impl Life {
         }
     }
 
-    /// Adds to the shared counters what moved since the last time: rarely, since all sessions share them.
+    /// Adds to the shared counters what moved since the last time: not with each message, since all sessions share them.
     fn count(&mut self) {
-        let (now, before) = (self.traffic, self.reported);
-        self.reported = now;
+        let (now, before) = (self.traffic, self.counted);
+        self.counted = now;
         let meters = &self.core.meters;
         meters.messages_in.increment(now.messages_in - before.messages_in);
-        meters.messages_out.increment(now.messages_out - before.messages_out);
+        meters
+            .messages_out
+            .increment(now.messages_out - before.messages_out);
         meters.bytes_in.increment(now.bytes_in - before.bytes_in);
         meters.bytes_out.increment(now.bytes_out - before.bytes_out);
     }
@@ -127,16 +127,24 @@ impl Drop for Life {
         self.gate.end(&self.cutoff());
         self.count();
         let why = self.why.recorded();
+        let who = &self.gate.identity;
+        match why.code {
+            1002 | 1003 | 1007 | 1009 => {
+                tracing::info!(endpoint.id = %who.endpoint, session.id = %who.session, close = %why, "bad frames");
+            }
+            _ => {
+                tracing::debug!(endpoint.id = %who.endpoint, session.id = %who.session, close = %why, "session closed");
+            }
+        }
         self.core.meters.closed(&why);
         self.core.registry.closed(&self.gate.identity, &why, self.traffic);
     }
 }
 
-/// The end-user's side of a session: what comes in, what may go out, and the way to the end.
+/// The end-user's side of a session: the socket, and the gate before it.
 pub(crate) struct Front<IO> {
-    // Before `life`: fields drop in this order, and `life` promises that the socket is gone.
+    // Before `life`: fields drop in this order, and the drop of `life` tells that the socket is gone.
     leg: Leg<IO>,
-    phase: Phase,
     expires_at: Option<Instant>,
     /// Until when a socket that somebody waits for must have settled.
     settle_by: Option<Instant>,
@@ -145,143 +153,136 @@ pub(crate) struct Front<IO> {
     pub(crate) life: Life,
 }
 
-enum Phase {
-    Open,
-    Closing {
-        /// When the socket is dropped, whatever is missing.
-        by: Instant,
-        /// Our close frame left.
-        told: bool,
-        /// The other side's close frame, or its end, arrived.
-        heard: bool,
-        /// Nothing more can be understood; only its end is waited for.
-        deaf: bool,
-    },
-}
-
-/// What came from the end-user.
-#[derive(Debug)]
-pub(crate) enum Inbound {
-    Message(Payload),
-    /// Nothing more comes.
-    End,
-}
-
 impl<IO: Socket> Front<IO> {
     pub(crate) async fn new(life: Life, io: IO, max_message: usize, expires_at: Option<Instant>) -> Self {
         let settings = &life.core.settings;
         let wire = Wire::server(io, settings, max_message).await;
         // The low half of an id is its random half.
         let leg = Leg::new(wire, settings, life.gate.identity.session.as_u64_pair().1);
-        Self { leg, phase: Phase::Open, expires_at, settle_by: None, oldest: None, life }
+        Self {
+            leg,
+            expires_at,
+            settle_by: None,
+            oldest: None,
+            life,
+        }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open)
-    }
-
-    /// Nothing is left to say or to hear.
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Closing { told: true, heard: true, .. })
-    }
-
-    pub(crate) fn why(&self) -> &Close {
-        &self.life.why
+    pub(crate) fn leg(&self) -> &Leg<IO> {
+        &self.leg
     }
 
     /// Starts the closing handshake. The first reason counts.
     pub(crate) fn close(&mut self, why: Close) {
-        if !self.is_open() {
-            return;
-        }
-        let lost = self.leg.close(&why).is_err();
-        self.life.settled = false;
-        self.phase = Phase::Closing {
-            by: Instant::now() + self.life.core.settings.close_timeout,
-            told: lost,
-            heard: lost,
-            deaf: false,
-        };
-        self.life.why = why;
+        self.leg.close(why, &self.life.core.settings);
     }
 
-    /// The socket is of no use any more.
-    fn lose(&mut self, why: Close) {
-        if self.is_open() {
-            self.life.why = why;
-        }
-        self.phase = Phase::Closing { by: Instant::now(), told: true, heard: true, deaf: true };
-    }
-
-    /// The next message. In the closing phase messages are thrown away and only the end is reported.
     pub(crate) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
-        loop {
-            if let Phase::Closing { heard, deaf, told, .. } = &mut self.phase {
-                if *heard {
-                    return Poll::Ready(Inbound::End);
-                }
-                if *deaf {
-                    // Not before the close frame is out: lingering shuts the writing side.
-                    if !*told || self.leg.poll_linger(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    *heard = true;
-                    return Poll::Ready(Inbound::End);
-                }
-            }
-            match std::task::ready!(self.leg.poll_event(cx)) {
-                Event::Message(payload) if self.is_open() => {
-                    self.life.received(&payload);
-                    return Poll::Ready(Inbound::Message(payload));
-                }
-                Event::Message(_) | Event::Control => {}
-                Event::Closed(why) => {
-                    // The library has the answer ready; it leaves with the next flush.
-                    if self.is_open() {
-                        self.life.why = why;
-                        let by = Instant::now() + self.life.core.settings.close_timeout;
-                        self.phase = Phase::Closing { by, told: false, heard: true, deaf: false };
-                    } else if let Phase::Closing { heard, .. } = &mut self.phase {
-                        *heard = true;
-                    }
-                }
-                Event::Fault(why) => {
-                    self.close(why);
-                    if let Phase::Closing { deaf, .. } = &mut self.phase {
-                        *deaf = true;
-                    }
-                }
-                Event::Lost => self.lose(Close::ABNORMAL),
-            }
+        let inbound = self.leg.poll_inbound(cx, &self.life.core.settings);
+        if let Poll::Ready(Inbound::Message(payload)) = &inbound {
+            self.life.received(payload);
         }
+        inbound
     }
 
-    /// Follows the gate's orders and moves what is ready to the socket.
+    /// Ready when [`Front::feed`] may be called.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.leg.poll_ready(cx, &self.life.core.settings)
+    }
+
+    /// Hands a message to the socket, past the queue: for the session's own task, which obeyed the gate just before.
+    pub(crate) fn feed(&mut self, payload: &Payload, position: Option<&Position>, at: Instant) {
+        self.leg.feed(payload);
+        self.life.sent(payload, position);
+        self.oldest.get_or_insert(at);
+    }
+
+    /// Follows the gate's orders, moves what waits to the socket, and tells who is to be told.
     pub(crate) fn poll_outbound(&mut self, cx: &mut Context<'_>) {
-        if let Err(Lost) = self.push(cx) {
-            self.lose(Close::ABNORMAL);
+        while self.leg.is_open() {
+            let ready = self.poll_ready(cx).is_ready();
+            match self.life.gate.next(ready) {
+                Order::Send(delivery) => {
+                    self.feed(&delivery.payload, delivery.position.as_ref(), delivery.at);
+                }
+                Order::Close(why, Manner::Sever) => self.leg.lose(why),
+                Order::Close(why, _) => self.close(why),
+                Order::Settle => {
+                    if self.poll_flush(cx).is_pending() {
+                        break;
+                    }
+                    self.acknowledge();
+                }
+                Order::Idle => break,
+            }
         }
-        if self.gate_says_sever() {
-            self.lose(self.life.why.clone());
+        let settled = self.poll_flush(cx).is_ready();
+        if !self.leg.is_open() {
+            self.life.why = self.leg.why().clone();
+            if self.life.gate.is_severed() {
+                self.leg.lose(Close::ABNORMAL);
+            } else if settled {
+                self.acknowledge();
+            }
+        }
+        if !settled && self.settle_by.is_none() && self.life.gate.is_awaited() {
+            self.settle_by = Some(Instant::now() + self.life.core.settings.cut_within);
         }
     }
 
-    fn push(&mut self, cx: &mut Context<'_>) -> Result<(), Lost> {
-        let core = Arc::clone(&self.life.core);
-        while self.is_open() {
-            match self.life.gate.next_if(|| self.leg.poll_ready(cx, &core.settings)) {
-                Order::Send(delivery) => {
-                    self.leg.feed(&delivery.payload)?;
-                    self.life.sent(&delivery.payload, delivery.position.as_ref());
-                    self.oldest.get_or_insert(delivery.at);
-                }
-                Order::Close(why, _) => self.close(why),
-                Order::Settle | Order::Idle => break,
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let flushed = self.leg.poll_flush(cx, &self.life.core.settings);
+        if flushed.is_ready() {
+            self.life.settled = true;
+            if let Some(at) = self.oldest.take() {
+                self.life.core.meters.lag.record(at.elapsed());
             }
         }
-        if self.leg.poll_flush(cx, &core.settings)?.is_ready() {
-            self.flushed();
-        }
-        Ok(())
+        flushed
     }
+
+    fn acknowledge(&mut self) {
+        self.settle_by = None;
+        self.life.gate.acknowledge(&self.life.cutoff());
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        let expires_at = self.expires_at.filter(|_| self.leg.is_open());
+        [
+            self.leg.deadline(),
+            self.settle_by,
+            self.life.report_at,
+            expires_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        // A lost leg ends its session in the same turn.
+        .unwrap_or_else(Instant::now)
+    }
+
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.life.report(now);
+        if self.settle_by.is_some_and(|by| by <= now) {
+            self.leg.lose(Close::SLOW_CONSUMER);
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            self.close(Close::TOKEN_EXPIRED);
+        }
+        self.leg.tick(now, &self.life.core.settings);
+    }
+
+    /// The last word.
+    pub(crate) fn finish(mut self) -> Close {
+        self.life.why = self.leg.why().clone();
+        self.life.why.clone()
+    }
+}
+
+/// Ready at `at` or before; the caller looks what is due. An alarm that would ring too early is left alone, which is
+/// cheaper than moving it with each message.
+pub(crate) fn poll_alarm(mut alarm: Pin<&mut Sleep>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    if at < alarm.deadline() || alarm.is_elapsed() {
+        alarm.as_mut().reset(at);
+    }
+    alarm.poll(cx)
 }

@@ -103,7 +103,11 @@ impl<IO: Socket> Wire<IO> {
     }
 
     fn payload(&self, opcode: Opcode, bytes: Bytes) -> Payload {
-        let bytes = if bytes.len() < self.read_buffer { Bytes::copy_from_slice(&bytes) } else { bytes };
+        let bytes = if bytes.len() < self.read_buffer {
+            Bytes::copy_from_slice(&bytes)
+        } else {
+            bytes
+        };
         Payload { opcode, bytes }
     }
 
@@ -119,7 +123,11 @@ impl<IO: Socket> Wire<IO> {
             Opcode::Binary => Data::Binary,
         };
         // A frame and not a text message: the text was checked when it came in, not once more for each recipient.
-        self.send(Message::Frame(Frame::message(payload.bytes.clone(), OpCode::Data(data), true)))
+        self.send(Message::Frame(Frame::message(
+            payload.bytes.clone(),
+            OpCode::Data(data),
+            true,
+        )))
     }
 
     pub(crate) fn ping(&mut self) -> Result<(), Lost> {
@@ -158,10 +166,6 @@ impl<IO: Socket> Wire<IO> {
                 _ => return Poll::Ready(()),
             }
         }
-    }
-
-    pub(crate) fn into_stream(self) -> WebSocketStream<IO> {
-        self.stream
     }
 }
 

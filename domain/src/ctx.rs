@@ -7,12 +7,15 @@ use url::Url;
 use vault::{Chance, password};
 
 use crate::{
+    authentication,
     clock::Clock,
     ids::Ids,
     keys::Keys,
     pictures::Pictures,
     standings::Standings,
+    subjects,
     tenancy::{Store, TenantTx},
+    tenants,
 };
 
 /// What the domain needs to know of the settings.
@@ -44,8 +47,14 @@ pub struct Parts {
     pub keys: Keys,
     /// How persons stand, in memory.
     pub standings: Arc<Standings>,
+    /// Who was seen lately, in memory.
+    pub known: Arc<subjects::Known>,
     /// Endpoints, catalogue and rules, in memory.
     pub pictures: Arc<Pictures>,
+    /// Who signs in: credentials that were proven a moment ago, attempts that failed.
+    pub authentications: Arc<authentication::Cache>,
+    /// Tenants by slug, and what they store, in memory.
+    pub tenants: Arc<tenants::Cache>,
     /// Settings.
     pub settings: Settings,
 }

@@ -72,6 +72,14 @@ pub enum Error {
         /// The permission that is missing.
         permission: &'static str,
     },
+    /// The caller may do this, but must do something else first.
+    #[error("{detail}")]
+    NotYet {
+        /// `email_not_verified`.
+        code: &'static str,
+        /// A sentence that says what comes first.
+        detail: &'static str,
+    },
     /// Processing is not allowed by law or by the person's will.
     #[error("{detail}")]
     NotLawful {

@@ -122,6 +122,19 @@ pub async fn claim(ctx: &Ctx, worker: &str, limit: u64, lease: TimeDelta) -> Res
         .collect())
 }
 
+/// Keeps a claim while the work goes on.
+pub async fn renew(ctx: &Ctx, claimed: &Claimed, lease: TimeDelta) -> Result<()> {
+    let tx = ctx.store.begin(&claimed.scope).await?;
+    tx.update_many::<job::Entity>()
+        .filter(job::Column::Id.eq(claimed.job.id))
+        .filter(job::Column::State.eq(JobState::Ready))
+        .col_expr(job::Column::LockedUntil, Expr::value(ctx.now() + lease))
+        .exec(tx.conn())
+        .await?;
+    tx.save().await?;
+    Ok(())
+}
+
 /// The work is done.
 pub async fn finish(ctx: &Ctx, claimed: Claimed) -> Result<()> {
     let tx = ctx.store.begin(&claimed.scope).await?;

@@ -5,6 +5,7 @@
 //! A cache never outlives a destruction: both happen under the same lock.
 
 mod buckets;
+mod prepare;
 mod subjects;
 mod tenants;
 

@@ -4,21 +4,60 @@
 //! Functions take a transaction on one tenant ([`tenancy::TenantTx`]) and the [`ctx::Ctx`]; they know no HTTP, no
 //! sockets and no mail. What must happen later is written as a job or a mail in the same transaction.
 
+pub mod accounts;
+pub mod admission;
+pub mod api_keys;
 pub mod audit;
+pub mod authentication;
+pub mod channels;
 pub mod clock;
+pub mod connect_tokens;
+pub mod connections;
+pub mod consents;
 pub mod ctx;
+pub mod data_types;
+pub mod deadlines;
+pub mod duration;
+pub mod endpoints;
+pub mod erasure;
 pub mod error;
+pub mod exports;
+pub mod fields;
+pub mod housekeeping;
+pub mod idempotency;
 pub mod ids;
+pub mod installation;
+pub mod invitations;
 pub mod jobs;
+pub mod journal;
 pub mod keys;
+pub mod letters;
 pub mod log;
 pub mod mails;
+pub mod members;
+pub mod messages;
+pub mod minimise;
+pub mod notices;
 pub mod page;
 pub mod permissions;
 pub mod pictures;
+pub mod portal;
+pub mod purposes;
 pub mod quotas;
+pub mod requests;
+pub mod retention;
+pub mod retention_rules;
+pub mod sign_ins;
 pub mod standings;
+pub mod subjects;
 pub mod tenancy;
+pub mod tenants;
+pub mod usage;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use ctx::Ctx;
 pub use error::{Error, Fault, Result};
+pub use jsonwebtoken::jwk::JwkSet;
+/// What the store says when it fails; everybody else sees [`Error`].
+pub use sea_orm::DbErr as DbError;

@@ -128,28 +128,40 @@ pub async fn claim(ctx: &Ctx, limit: u64, lease: TimeDelta) -> Result<Vec<Outgoi
     tx.save().await?;
     let mut outgoing = Vec::with_capacity(due.len());
     for mail in due {
-        let keys = ctx.keys.tenant(mail.tenant_id).await?;
-        let sealed = mail.sealed.ok_or(Error::Gone {
-            what: "the mail's contents",
-        })?;
-        let contents: Contents =
-            serde_json::from_slice(&keys.tenant.open_value(&context(mail.id), &sealed)?)?;
-        outgoing.push(Outgoing {
-            id: mail.id,
-            tenant: mail.tenant_id,
-            template: mail.template,
-            language: mail.language,
-            to: contents.to,
-            values: contents.values,
-            attempts: mail.attempts,
-        });
+        match open(ctx, &mail).await {
+            Ok(contents) => outgoing.push(Outgoing {
+                id: mail.id,
+                tenant: mail.tenant_id,
+                template: mail.template,
+                language: mail.language,
+                to: contents.to,
+                values: contents.values,
+                attempts: mail.attempts,
+            }),
+            // Its key is gone, most likely. It must not keep the others from being sent.
+            Err(error) => {
+                tracing::error!(mail.id = %mail.id, error = ?error, "a mail cannot be read");
+                let (id, tenant) = (mail.id, mail.tenant_id);
+                settle(ctx, tenant, id, mail.attempts, MailState::Failed, Some("it cannot be read"), now).await?;
+            }
+        }
     }
     Ok(outgoing)
 }
 
+async fn open(ctx: &Ctx, mail: &mail::Model) -> Result<Contents> {
+    let keys = ctx.keys.tenant(mail.tenant_id).await?;
+    let sealed = mail.sealed.as_ref().ok_or(Error::Gone {
+        what: "the mail's contents",
+    })?;
+    Ok(serde_json::from_slice(
+        &keys.tenant.open_value(&context(mail.id), sealed)?,
+    )?)
+}
+
 /// The mail is with the server: its contents are forgotten.
 pub async fn sent(ctx: &Ctx, mail: &Outgoing) -> Result<()> {
-    settle(ctx, mail, MailState::Sent, None, ctx.now()).await
+    settle(ctx, mail.tenant, mail.id, mail.attempts, MailState::Sent, None, ctx.now()).await
 }
 
 /// The server did not take it. `permanent`: no later attempt can help (SMTP 5xx). Answers whether it will be tried again.
@@ -161,24 +173,27 @@ pub async fn failed(ctx: &Ctx, mail: &Outgoing, permanent: bool, reason: &str) -
     } else {
         MailState::Failed
     };
-    settle(ctx, mail, state, Some(reason), ctx.now() + delay).await?;
+    let next = ctx.now() + delay;
+    settle(ctx, mail.tenant, mail.id, mail.attempts, state, Some(reason), next).await?;
     Ok(again)
 }
 
 async fn settle(
     ctx: &Ctx,
-    mail: &Outgoing,
+    tenant: TenantId,
+    id: MailId,
+    attempts: i32,
     state: MailState,
     error: Option<&str>,
     next: DateTime<Utc>,
 ) -> Result<()> {
     let tx = ctx
         .store
-        .begin(&TenantScope::new(mail.tenant, Actor::System))
+        .begin(&TenantScope::new(tenant, Actor::System))
         .await?;
     let mut row = mail::ActiveModel {
         state: Set(state),
-        attempts: Set(mail.attempts + 1),
+        attempts: Set(attempts + 1),
         next_attempt_at: Set(next),
         locked_until: Set(None),
         last_error: Set(error.map(|error| error.chars().take(500).collect())),
@@ -192,7 +207,7 @@ async fn settle(
     }
     tx.update_many::<mail::Entity>()
         .set(row)
-        .filter(mail::Column::Id.eq(mail.id))
+        .filter(mail::Column::Id.eq(id))
         .exec(tx.conn())
         .await?;
     tx.save().await?;

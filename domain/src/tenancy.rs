@@ -12,9 +12,18 @@ pub use store::{Engine, Store, StoreSettings};
 pub use system_tx::SystemTx;
 pub use tenant_tx::{TenantTx, expect_version};
 
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, EntityTrait, SqlErr};
 
 use crate::error::Error;
+
+/// A table that is nobody's in particular, and that a transaction on one tenant may still touch: whoever does must say
+/// in the filter which row is meant.
+pub(crate) trait Shared: EntityTrait {}
+
+impl Shared for entity::account::Entity {}
+impl Shared for entity::mailed_token::Entity {}
+impl Shared for entity::store_meta::Entity {}
+impl Shared for entity::tenant::Entity {}
 
 /// Turns the violation of a unique index into a conflict at a field; any other error stays what it is.
 /// `index` lists `table.column` pairs as SQLite names them and the index's name as Postgres does.

@@ -3,3 +3,4 @@
 pub mod bucket_key;
 pub mod subject_key;
 pub mod tenant_key;
+pub mod vault_meta;

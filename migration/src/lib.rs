@@ -12,6 +12,7 @@
     reason = "a migration is written in the vocabulary of `columns`"
 )]
 
+mod applied;
 mod columns;
 mod m0001_people_who_sign_in;
 mod m0002_catalogue;
@@ -22,6 +23,10 @@ mod m0006_background_work;
 mod v0001_keys;
 
 use sea_orm_migration::prelude::*;
+
+pub use applied::applied;
+/// What runs the lists: `up`, `status`.
+pub use sea_orm_migration::MigratorTrait;
 
 /// The tables of the data.
 pub struct DataMigrator;

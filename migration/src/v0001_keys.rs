@@ -1,4 +1,4 @@
-//! Wrapped keys: of tenants, of persons, of retention buckets.
+//! Wrapped keys: of tenants, of persons, of retention buckets; and which data and root key they belong to.
 
 use sea_orm_migration::prelude::*;
 
@@ -44,6 +44,7 @@ impl MigrationTrait for Migration {
                     bytes("wrapped"),
                 ],
             ),
+            keyed("vault_meta", &["name"], [text("name"), text("value")]),
         ];
         let indexes = vec![unique("bucket_key", &["class_id", "starts_at", "ends_at"])];
         create(manager, tables, indexes).await

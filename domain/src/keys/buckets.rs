@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{id::TenantId, vault::bucket_key};
-use sea_orm::{ColumnTrait, Condition, QueryFilter, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict,
+};
 use vault::key::{BucketKey, Wrapped};
 
 use super::Keys;
@@ -160,6 +162,38 @@ impl Keys {
             cache.buckets.insert(bucket.id, bucket.clone());
         }
         Ok(Some(bucket))
+    }
+
+    /// The greatest id of a bucket, of any tenant.
+    pub async fn newest_bucket(&self) -> Result<Option<i64>> {
+        let tx = self
+            .store
+            .system_read("the vault keeps keys of all tenants")
+            .await?;
+        let newest = tx
+            .find::<bucket_key::Entity>()
+            .order_by_desc(bucket_key::Column::Id)
+            .limit(1)
+            .one(tx.conn())
+            .await?;
+        Ok(newest.map(|bucket| bucket.id))
+    }
+
+    /// When the oldest bucket of a class that still has its key ended or will end; none when it has none.
+    pub async fn earliest_bucket_end(&self, tenant: TenantId, class: i64) -> Result<Option<DateTime<Utc>>> {
+        let tx = self
+            .store
+            .system_read("the vault keeps keys of all tenants")
+            .await?;
+        let oldest = tx
+            .find::<bucket_key::Entity>()
+            .filter(bucket_key::Column::TenantId.eq(tenant))
+            .filter(bucket_key::Column::ClassId.eq(class))
+            .order_by_asc(bucket_key::Column::EndsAt)
+            .limit(1)
+            .one(tx.conn())
+            .await?;
+        Ok(oldest.map(|bucket| bucket.ends_at))
     }
 
     /// Destroys the keys of a class's buckets that ended before `ended_before`: everything in them has expired.

@@ -13,7 +13,7 @@ use super::{Keys, SubjectKeyName};
 use crate::error::{Error, Result};
 
 /// Binds a wrapped key to whose it is.
-fn aad(name: SubjectKeyName) -> [u8; 48] {
+pub(super) fn aad(name: SubjectKeyName) -> [u8; 48] {
     let mut aad = [0; 48];
     aad[..16].copy_from_slice(name.tenant.0.as_bytes());
     aad[16..32].copy_from_slice(name.subject.0.as_bytes());

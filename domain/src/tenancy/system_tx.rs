@@ -9,6 +9,8 @@ use sea_orm::{
     EntityTrait, IntoActiveModel, PrimaryKeyTrait, Select, UpdateMany, sea_query::OnConflict,
 };
 
+use super::{TenantScope, TenantTx};
+
 /// One transaction across tenants: for what belongs to none (accounts, the store's own facts), for finding out whose
 /// a credential is, and for background work that sweeps all. Dropped without [`SystemTx::save`], it rolls back.
 #[derive(Debug)]
@@ -79,6 +81,12 @@ impl SystemTx {
     /// What queries run on.
     pub fn conn(&self) -> &impl ConnectionTrait {
         &self.tx
+    }
+
+    /// Goes on as a transaction on one tenant. What was done so far is saved or lost together with the rest: opening a
+    /// second transaction instead would wait for this one for ever, since there is one writer.
+    pub(crate) fn for_tenant(self, scope: &TenantScope) -> TenantTx {
+        TenantTx::new(self.tx, scope)
     }
 
     /// Commits.

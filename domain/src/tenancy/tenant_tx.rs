@@ -3,6 +3,7 @@
     clippy::disallowed_methods,
     reason = "this is the door that the ban points to"
 )]
+#![expect(clippy::unused_self, reason = "whoever holds the transaction may ask; nobody else")]
 
 use entity::{TenantOwned, id::TenantId};
 use parking_lot::Mutex;
@@ -12,7 +13,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use super::{Actor, TenantScope};
+use super::{Actor, Shared, TenantScope};
 use crate::error::{Error, Result};
 
 /// One transaction on one tenant's rows. Dropped without [`TenantTx::save`], it rolls back.
@@ -138,6 +139,44 @@ impl TenantTx {
     /// Removes rows of this tenant.
     pub fn delete_many<E: TenantOwned>(&self) -> DeleteMany<E> {
         E::delete_many().filter(E::TENANT.eq(self.scope.tenant))
+    }
+
+    /// Rows of a table that is nobody's in particular.
+    pub(crate) fn find_shared<E: Shared>(&self) -> Select<E> {
+        E::find()
+    }
+
+    /// Adds a row to a table that is nobody's in particular.
+    pub(crate) async fn insert_shared<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        A::Entity: Shared,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        row.insert(&self.tx).await
+    }
+
+    /// Changes a row, found by its primary key, of a table that is nobody's in particular.
+    pub(crate) async fn update_shared<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        A::Entity: Shared,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        row.update(&self.tx).await
+    }
+
+    /// Removes rows of a table that is nobody's in particular.
+    pub(crate) fn delete_many_shared<E: Shared>(&self) -> DeleteMany<E> {
+        E::delete_many()
+    }
+
+    /// Goes on as a transaction on another tenant, for what touches several. Effects in memory stay ordered.
+    pub(crate) fn for_tenant(self, scope: &TenantScope) -> Self {
+        Self {
+            scope: scope.clone(),
+            ..self
+        }
     }
 
     /// What queries run on.

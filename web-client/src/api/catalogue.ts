@@ -8,6 +8,7 @@ export const listDataTypes = (query: Query) => body(api.GET("/data-types", { par
 export const createDataType = (input: DataTypeIn) => body(api.POST("/data-types", { body: input }));
 export const changeDataType = (id: string, version: number, input: DataTypePatch) =>
   body(api.PATCH("/data-types/{id}", { params: at(id), body: input, ...ifMatch(version) }));
+export const getDataType = (id: string) => body(api.GET("/data-types/{id}", { params: at(id) }));
 export const deleteDataType = (id: string) => done(api.DELETE("/data-types/{id}", { params: at(id) }));
 export const previewDataTypes = (input: { data: unknown; data_types?: DataTypeIn[] }) => body(api.POST("/data-types/preview", { body: input }));
 
@@ -15,6 +16,7 @@ export const listPurposes = (query: Query) => body(api.GET("/purposes", { params
 export const createPurpose = (input: PurposeIn) => body(api.POST("/purposes", { body: input }));
 export const changePurpose = (id: string, version: number, input: PurposePatch) =>
   body(api.PATCH("/purposes/{id}", { params: at(id), body: input, ...ifMatch(version) }));
+export const getPurpose = (id: string) => body(api.GET("/purposes/{id}", { params: at(id) }));
 export const deletePurpose = (id: string) => done(api.DELETE("/purposes/{id}", { params: at(id) }));
 
 export const listNotices = (query: Query) => body(api.GET("/notices", { params: { query } }));

@@ -15,8 +15,19 @@ type Outcome<T> = { data?: T; error?: unknown; response: Response };
 /** The body of a successful answer; throws a Problem otherwise. */
 export async function body<T>(call: Promise<Outcome<T>>): Promise<T> {
   const { data, error, response } = await call;
-  if (!response.ok) throw problemFrom(error, response.status, response.headers);
+  if (!response.ok) {
+    if (response.status === 401) for (const tell of watchers) tell();
+    throw problemFrom(error, response.status, response.headers);
+  }
   return data as T;
+}
+
+const watchers = new Set<() => void>();
+
+/** Tells when any call was answered 401, so that a page can look whether its session is still there. */
+export function on401(watcher: () => void): () => void {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
 }
 
 /** For answers without a body. */

@@ -7,6 +7,7 @@ export const listRules = (query: { cursor?: string; limit?: number }) => body(ap
 export const createRule = (input: RuleIn) => body(api.POST("/retention-rules", { body: input }));
 export const changeRule = (id: string, version: number, input: RulePatch) =>
   body(api.PATCH("/retention-rules/{id}", { params: at(id), body: input, ...ifMatch(version) }));
+export const getRule = (id: string) => body(api.GET("/retention-rules/{id}", { params: at(id) }));
 export const deleteRule = (id: string) => done(api.DELETE("/retention-rules/{id}", { params: at(id) }));
 export const listRuleVersions = (id: string, query: { cursor?: string }) =>
   body(api.GET("/retention-rules/{id}/versions", { params: { ...at(id), query } }));

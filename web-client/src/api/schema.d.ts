@@ -3951,6 +3951,7 @@ export interface paths {
                 content: {
                     "application/json": {
                         email?: string;
+                        restricted?: boolean;
                     };
                 };
             };

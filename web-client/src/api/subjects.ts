@@ -6,7 +6,7 @@ const at = (id: string) => ({ path: { id } });
 export const listSubjects = (query: { cursor?: string; external_id?: string; email?: string }) => body(api.GET("/subjects", { params: { query } }));
 export const createSubject = (input: { external_id: string; email?: string }) => body(api.POST("/subjects", { body: input }));
 export const getSubject = (id: string) => body(api.GET("/subjects/{id}", { params: at(id) }));
-export const changeSubject = (id: string, version: number, input: { email?: string }) =>
+export const changeSubject = (id: string, version: number, input: { email?: string; restricted?: boolean }) =>
   body(api.PATCH("/subjects/{id}", { params: at(id), body: input, ...ifMatch(version) }));
 export const eraseSubject = (id: string, confirm: string) => body(api.DELETE("/subjects/{id}", { params: { ...at(id), query: { confirm } } }));
 export const getConsentStates = (id: string) => body(api.GET("/subjects/{id}/consents", { params: at(id) }));

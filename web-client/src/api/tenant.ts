@@ -6,7 +6,7 @@ export const changeTenant = (version: number, input: { name?: string; contact_em
   body(api.PATCH("/tenant", { body: input, ...ifMatch(version) }));
 export const getUsage = () => body(api.GET("/tenant/usage"));
 
-export const listMembers = (query: { cursor?: string }) => body(api.GET("/members", { params: { query } }));
+export const listMembers = (query: { cursor?: string; limit?: number }) => body(api.GET("/members", { params: { query } }));
 export const changeRole = (id: string, version: number, role: Role) =>
   body(api.PATCH("/members/{id}", { params: { path: { id } }, body: { role }, ...ifMatch(version) }));
 export const removeMember = (id: string) => done(api.DELETE("/members/{id}", { params: { path: { id } } }));
@@ -15,6 +15,6 @@ export const listInvitations = (query: { cursor?: string }) => body(api.GET("/in
 export const invite = (input: { email: string; role: Role }) => body(api.POST("/invitations", { body: input }));
 export const revokeInvitation = (id: string) => done(api.DELETE("/invitations/{id}", { params: { path: { id } } }));
 
-export const listApiKeys = (query: { cursor?: string }) => body(api.GET("/api-keys", { params: { query } }));
+export const listApiKeys = (query: { cursor?: string; limit?: number }) => body(api.GET("/api-keys", { params: { query } }));
 export const createApiKey = (input: { name: string; scopes: string[]; expires_at?: string }) => body(api.POST("/api-keys", { body: input }));
 export const revokeApiKey = (id: string) => done(api.DELETE("/api-keys/{id}", { params: { path: { id } } }));

@@ -41,6 +41,14 @@ export function durationInWords(iso: string, locale = "en"): string {
   return new Intl.ListFormat(locale, { type: "conjunction" }).format(words);
 }
 
+const SECONDS: Record<DurationUnit, number> = { years: 31_557_600, months: 2_629_800, weeks: 604_800, days: 86_400, hours: 3600, minutes: 60, seconds: 1 };
+
+/** About how many seconds, for comparing two durations; a month is a twelfth of a year. */
+export function approximateSeconds(iso: string): number | undefined {
+  const parts = parseDuration(iso);
+  return parts && ORDER.reduce((sum, unit) => sum + (parts[unit] ?? 0) * SECONDS[unit], 0);
+}
+
 /** True for `P0D` and its like: what is never recorded. */
 export function isZero(iso: string): boolean {
   const parts = parseDuration(iso);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asAmount, buildDuration, durationInWords, isZero, parseDuration } from "./duration";
+import { approximateSeconds, asAmount, buildDuration, durationInWords, isZero, parseDuration } from "./duration";
 import { bytes, counted } from "./number";
 import { passwordHint } from "./password";
 import { ruleSentence } from "./rule";
@@ -34,6 +34,11 @@ describe("durations", () => {
     expect(durationInWords("P1DT12H")).toBe("1 day and 12 hours");
     expect(durationInWords("P0D")).toBe("no time at all");
     expect(durationInWords("soon")).toBe("soon");
+  });
+  it("compares across units", () => {
+    expect(approximateSeconds("P1M")).toBeGreaterThan(approximateSeconds("P30D") ?? 0);
+    expect(approximateSeconds("P1DT12H")).toBe(129_600);
+    expect(approximateSeconds("never")).toBeUndefined();
   });
   it("knows zero in any unit", () => {
     expect(isZero("P0D") && isZero("PT0S")).toBe(true);
@@ -98,7 +103,7 @@ describe("numbers and names", () => {
 
 describe("password hints", () => {
   it("ask for length first", () => {
-    expect(passwordHint("short").words).toBe("7 more to go: at least 12 characters.");
+    expect(passwordHint("short").words).toBe("5 more to go: at least 10 characters.");
   });
   it("see through the obvious", () => {
     expect(passwordHint("password-password").score).toBe(1);

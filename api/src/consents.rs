@@ -1,0 +1,242 @@
+//! Consents over REST.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    consents,
+    consents::{Detail, NewConsent, WhichPurpose, WhichSubject},
+    error::{Error, Faults},
+    log,
+    page::PageIn,
+    permissions::Permission,
+    standings,
+};
+use entity::{
+    consent_event::ConsentState,
+    id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
+};
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+    payload::{Json, PlainText},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    body::Body,
+    caller::Caller,
+    problem::ApiError,
+    responses::{Created, Page},
+    state::State,
+    tags::Tag,
+    withdrawal::{self, CutoffOut},
+};
+
+/// What a person can say (DPV `consent_status`).
+#[derive(Clone, Copy, Debug, Enum, Deserialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// Yes.
+    Given,
+    /// Yes, again.
+    Renewed,
+    /// No, when asked.
+    Refused,
+    /// No more.
+    Withdrawn,
+}
+
+impl From<Said> for ConsentState {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Given => Self::Given,
+            Said::Renewed => Self::Renewed,
+            Said::Refused => Self::Refused,
+            Said::Withdrawn => Self::Withdrawn,
+        }
+    }
+}
+
+/// A consent to be recorded. Name the person and the purpose each in one of the two ways.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentIn {
+    /// Your own id for the person; added when not known yet.
+    subject: Option<String>,
+    subject_id: Option<SubjectId>,
+    /// The purpose's slug.
+    purpose: Option<String>,
+    purpose_id: Option<PurposeId>,
+    state: Said,
+    /// What the person was told.
+    notice_version_id: Option<NoticeVersionId>,
+    /// How they said it: `api`, `import`, `web form`, … Default `api`.
+    method: Option<String>,
+    /// Whatever proves it. Stored sealed under the person's key.
+    evidence: Option<HashMap<String, Value>>,
+    /// When they said it. Default now; never later.
+    at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<ConsentIn> for NewConsent {
+    type Error = Error;
+
+    fn try_from(input: ConsentIn) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let subject = match (input.subject, input.subject_id) {
+            (Some(external), None) => Some(WhichSubject::External(external)),
+            (None, Some(id)) => Some(WhichSubject::Id(id)),
+            (None, None) => {
+                faults.add("/subject", "missing", "name the person in subject or subject_id");
+                None
+            }
+            (Some(_), Some(_)) => {
+                faults.add("/subject_id", "unexpected", "name the person once, in subject or subject_id");
+                None
+            }
+        };
+        let purpose = match (input.purpose, input.purpose_id) {
+            (Some(slug), None) => Some(WhichPurpose::Slug(slug)),
+            (None, Some(id)) => Some(WhichPurpose::Id(id)),
+            (None, None) => {
+                faults.add("/purpose", "missing", "name the purpose in purpose or purpose_id");
+                None
+            }
+            (Some(_), Some(_)) => {
+                faults.add("/purpose_id", "unexpected", "name the purpose once, in purpose or purpose_id");
+                None
+            }
+        };
+        let (Some(subject), Some(purpose)) = (subject, purpose) else {
+            faults.finish()?;
+            return Err(Error::internal(anyhow::anyhow!("a consent of nobody or to nothing, and no fault")));
+        };
+        Ok(Self {
+            subject,
+            purpose,
+            state: input.state.into(),
+            notice_version_id: input.notice_version_id,
+            method: input.method.unwrap_or_else(|| "api".to_owned()),
+            evidence: input.evidence.map(|evidence| evidence.into_iter().collect()),
+            at: input.at,
+        })
+    }
+}
+
+/// A recorded change of a consent.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ConsentEvent {
+    id: ConsentEventId,
+    subject_id: SubjectId,
+    purpose_id: PurposeId,
+    state: ConsentState,
+    notice_version_id: Option<NoticeVersionId>,
+    /// SHA-256 of what the person was told, in hex.
+    notice_hash: Option<String>,
+    method: String,
+    evidence: Option<HashMap<String, Value>>,
+    /// When the person acted.
+    at: DateTime<Utc>,
+    /// When it was written down.
+    recorded_at: DateTime<Utc>,
+    /// Where the receipt is that proves it offline.
+    receipt_url: String,
+    /// Where the person's open sockets stood when a withdrawal took effect. Nothing was delivered after.
+    cutoffs: Option<Vec<CutoffOut>>,
+}
+
+impl From<Detail> for ConsentEvent {
+    fn from(detail: Detail) -> Self {
+        let event = detail.event;
+        Self {
+            receipt_url: format!("/api/v1/consents/{}/receipt", event.id),
+            id: event.id,
+            subject_id: event.subject_id,
+            purpose_id: event.purpose_id,
+            state: event.state,
+            notice_version_id: event.notice_version_id,
+            notice_hash: detail.notice_hash,
+            method: event.method,
+            evidence: match detail.evidence {
+                Some(Value::Object(members)) => Some(members.into_iter().collect()),
+                _ => None,
+            },
+            at: event.at,
+            recorded_at: event.recorded_at,
+            cutoffs: None,
+        }
+    }
+}
+
+/// Consents.
+pub struct ConsentsApi(pub State);
+
+#[OpenApi(tag = "Tag::Subjects")]
+impl ConsentsApi {
+    /// List recorded consents.
+    #[oai(path = "/consents", method = "get", operation_id = "list_consents")]
+    async fn list(
+        &self,
+        caller: Caller,
+        subject_id: Query<Option<SubjectId>>,
+        purpose_id: Query<Option<PurposeId>>,
+        state: Query<Option<ConsentState>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<ConsentEvent>>, ApiError> {
+        let scope = caller.may(Permission::ConsentsRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let filter = consents::Filter { subject: subject_id.0, purpose: purpose_id.0, state: state.0 };
+        let tx = self.0.ctx.store.read(scope).await?;
+        let rows = consents::list(&tx, &filter, &page).await?;
+        let details = consents::details(&tx, &self.0.ctx, rows.items).await?;
+        Ok(Json(Page { items: details.into_iter().map(Into::into).collect(), next_cursor: rows.next_cursor }))
+    }
+
+    /// Record a consent, a refusal or a withdrawal.
+    ///
+    /// A withdrawal is answered when it has taken effect: `cutoffs` says where each open socket stood.
+    #[oai(path = "/consents", method = "post", operation_id = "record_consent")]
+    async fn record(&self, caller: Caller, body: Body<ConsentIn>) -> Result<Created<ConsentEvent>, ApiError> {
+        let scope = caller.may(Permission::ConsentsWrite)?;
+        let new = NewConsent::try_from(body.0)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let recorded = consents::record(&tx, ctx, new).await?;
+        let details = consents::details(&tx, ctx, vec![recorded.event.clone()]).await?;
+        tx.save().await?;
+        let mut out = details.into_iter().map(ConsentEvent::from).next().ok_or(Error::NotFound { what: "consent" })?;
+        let event = recorded.event;
+        if recorded.in_force && !standings::is_valid(event.state) {
+            out.cutoffs = Some(withdrawal::apply(&self.0, scope, event.subject_id, event.purpose_id).await?);
+        }
+        Ok(Created::fixed(out))
+    }
+
+    /// Read a recorded consent.
+    #[oai(path = "/consents/:consent_id", method = "get", operation_id = "read_consent")]
+    async fn read(&self, caller: Caller, consent_id: Path<ConsentEventId>) -> Result<Json<ConsentEvent>, ApiError> {
+        let scope = caller.may(Permission::ConsentsRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let event = consents::read(&tx, consent_id.0).await?;
+        let details = consents::details(&tx, &self.0.ctx, vec![event]).await?;
+        let out = details.into_iter().map(ConsentEvent::from).next().ok_or(Error::NotFound { what: "consent" })?;
+        Ok(Json(out))
+    }
+
+    /// Take the receipt of a recorded consent.
+    ///
+    /// A C2SP tlog-proof: `weir verify` checks it offline.
+    #[oai(path = "/consents/:consent_id/receipt", method = "get", operation_id = "read_consent_receipt")]
+    async fn receipt(&self, caller: Caller, consent_id: Path<ConsentEventId>) -> Result<PlainText<String>, ApiError> {
+        let scope = caller.may(Permission::ConsentsRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let event = consents::read(&tx, consent_id.0).await?;
+        drop(tx);
+        Ok(PlainText(log::receipt(&self.0.ctx, scope, event.audit_index).await?))
+    }
+}

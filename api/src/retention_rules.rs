@@ -1,0 +1,289 @@
+//! Retention rules over REST. What they mean for what is stored is `retention`'s.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    page::PageIn,
+    permissions::Permission,
+    pictures, retention_rules,
+    retention_rules::{NewRule, RulePatch, Snapshot, Version},
+};
+use entity::{
+    id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId},
+    retention_rule::{self, RetentionAction, RetentionTarget},
+};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    payload::Json,
+    types::MaybeUndefined,
+};
+use serde::Deserialize;
+
+use crate::{
+    body::Body,
+    caller::Caller,
+    problem::ApiError,
+    responses::{Created, NoContent, Page, Versioned},
+    state::State,
+    tags::Tag,
+    versions::expected,
+};
+
+/// A retention rule to be made.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleIn {
+    /// What people call it.
+    name: String,
+    /// What it is about. Default `messages`.
+    target: Option<RetentionTarget>,
+    /// Only on this endpoint (messages and connections).
+    endpoint_id: Option<EndpointId>,
+    /// Only on channels that fit: `*` stands for any run of characters (messages).
+    channel_pattern: Option<String>,
+    /// Only messages in which it was found.
+    data_type_id: Option<DataTypeId>,
+    /// Only messages processed for it.
+    purpose_id: Option<PurposeId>,
+    /// ISO 8601 in whole units: `PT2S`, `P30D`, `P6M`; `P0D` for never recorded.
+    duration: String,
+    /// What happens then. Default `delete`.
+    action: Option<RetentionAction>,
+    /// Default true.
+    enabled: Option<bool>,
+}
+
+impl From<RuleIn> for NewRule {
+    fn from(input: RuleIn) -> Self {
+        Self {
+            name: input.name,
+            target: input.target.unwrap_or(RetentionTarget::Messages),
+            endpoint_id: input.endpoint_id,
+            channel_pattern: input.channel_pattern,
+            data_type_id: input.data_type_id,
+            purpose_id: input.purpose_id,
+            duration: input.duration,
+            action: input.action.unwrap_or(RetentionAction::Delete),
+            enabled: input.enabled.unwrap_or(true),
+        }
+    }
+}
+
+/// Changes to a rule. What is absent stays; `null` clears.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulePatchIn {
+    name: Option<String>,
+    target: Option<RetentionTarget>,
+    #[serde(default)]
+    endpoint_id: MaybeUndefined<EndpointId>,
+    #[serde(default)]
+    channel_pattern: MaybeUndefined<String>,
+    #[serde(default)]
+    data_type_id: MaybeUndefined<DataTypeId>,
+    #[serde(default)]
+    purpose_id: MaybeUndefined<PurposeId>,
+    duration: Option<String>,
+    enabled: Option<bool>,
+    /// Why, for whoever asks later. Kept with the version.
+    why: Option<String>,
+}
+
+impl From<RulePatchIn> for RulePatch {
+    fn from(input: RulePatchIn) -> Self {
+        Self {
+            name: input.name,
+            target: input.target,
+            endpoint_id: input.endpoint_id.into(),
+            channel_pattern: input.channel_pattern.into(),
+            data_type_id: input.data_type_id.into(),
+            purpose_id: input.purpose_id.into(),
+            duration: input.duration,
+            enabled: input.enabled,
+        }
+    }
+}
+
+/// How long something is kept.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Rule {
+    id: RetentionRuleId,
+    name: String,
+    target: RetentionTarget,
+    endpoint_id: Option<EndpointId>,
+    channel_pattern: Option<String>,
+    data_type_id: Option<DataTypeId>,
+    purpose_id: Option<PurposeId>,
+    /// ISO 8601.
+    duration: String,
+    action: RetentionAction,
+    enabled: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+impl From<retention_rule::Model> for Rule {
+    fn from(row: retention_rule::Model) -> Self {
+        Snapshot::from(&row).into()
+    }
+}
+
+impl From<Snapshot> for Rule {
+    fn from(rule: Snapshot) -> Self {
+        Self {
+            id: rule.id,
+            name: rule.name,
+            target: rule.target,
+            endpoint_id: rule.endpoint_id,
+            channel_pattern: rule.channel_pattern,
+            data_type_id: rule.data_type_id,
+            purpose_id: rule.purpose_id,
+            duration: rule.duration,
+            action: rule.action,
+            enabled: rule.enabled,
+            created_at: rule.created_at,
+            updated_at: rule.updated_at,
+            version: rule.version,
+        }
+    }
+}
+
+/// A rule as it stood from a moment on.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RuleVersion {
+    /// From 1.
+    number: i32,
+    changed_at: DateTime<Utc>,
+    /// `member:<id>`, `api_key:<id>` or `system`.
+    changed_by: String,
+    why: Option<String>,
+    /// Whether the rule ended here.
+    deleted: bool,
+    /// The rule from then on.
+    rule: Rule,
+}
+
+impl From<Version> for RuleVersion {
+    fn from(version: Version) -> Self {
+        Self {
+            number: version.number,
+            changed_at: version.changed_at,
+            changed_by: version.changed_by,
+            why: version.why,
+            deleted: version.rule.deleted,
+            rule: version.rule.into(),
+        }
+    }
+}
+
+/// Retention rules.
+pub struct RetentionRulesApi(pub State);
+
+#[OpenApi(tag = "Tag::Retention")]
+impl RetentionRulesApi {
+    /// List retention rules.
+    #[oai(path = "/retention-rules", method = "get", operation_id = "list_retention_rules")]
+    async fn list(
+        &self,
+        caller: Caller,
+        target: Query<Option<RetentionTarget>>,
+        enabled: Query<Option<bool>>,
+        /// Naming this endpoint.
+        endpoint_id: Query<Option<EndpointId>>,
+        /// Part of a name.
+        q: Query<Option<String>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<Rule>>, ApiError> {
+        let scope = caller.may(Permission::RulesRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let filter =
+            retention_rules::Filter { target: target.0, enabled: enabled.0, endpoint: endpoint_id.0, q: q.0 };
+        let tx = self.0.ctx.store.read(scope).await?;
+        Ok(Page::from(retention_rules::list(&tx, &filter, &page).await?, Rule::from))
+    }
+
+    /// Make a retention rule.
+    ///
+    /// Acts at once, on what is stored already too.
+    #[oai(path = "/retention-rules", method = "post", operation_id = "create_retention_rule")]
+    async fn create(&self, caller: Caller, body: Body<RuleIn>) -> Result<Created<Rule>, ApiError> {
+        let scope = caller.may(Permission::RulesWrite)?;
+        let tx = self.0.ctx.store.begin(scope).await?;
+        let row = retention_rules::create(&tx, &self.0.ctx, body.0.into()).await?;
+        tx.save().await?;
+        pictures::reload(&self.0.ctx, scope).await?;
+        Ok(Created::versioned(row.version, row))
+    }
+
+    /// Read a retention rule.
+    #[oai(path = "/retention-rules/:rule_id", method = "get", operation_id = "read_retention_rule")]
+    async fn read(&self, caller: Caller, rule_id: Path<RetentionRuleId>) -> Result<Versioned<Rule>, ApiError> {
+        let scope = caller.may(Permission::RulesRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let row = retention_rules::read(&tx, rule_id.0).await?;
+        Ok(Versioned::new(row.version, row))
+    }
+
+    /// Change a retention rule.
+    ///
+    /// Acts at once, on what is stored already too. What it said before is remembered.
+    #[oai(path = "/retention-rules/:rule_id", method = "patch", operation_id = "update_retention_rule")]
+    async fn update(
+        &self,
+        caller: Caller,
+        rule_id: Path<RetentionRuleId>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+        body: Body<RulePatchIn>,
+    ) -> Result<Versioned<Rule>, ApiError> {
+        let scope = caller.may(Permission::RulesWrite)?;
+        let mut input = body.0;
+        let why = input.why.take();
+        let tx = self.0.ctx.store.begin(scope).await?;
+        let expected = expected(&if_match.0)?;
+        let row = retention_rules::update(&tx, &self.0.ctx, rule_id.0, expected, input.into(), why).await?;
+        tx.save().await?;
+        pictures::reload(&self.0.ctx, scope).await?;
+        Ok(Versioned::new(row.version, row))
+    }
+
+    /// Delete a retention rule.
+    ///
+    /// What it said stays in its versions.
+    #[oai(path = "/retention-rules/:rule_id", method = "delete", operation_id = "delete_retention_rule")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        rule_id: Path<RetentionRuleId>,
+        /// Why, for whoever asks later.
+        why: Query<Option<String>>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+    ) -> Result<NoContent, ApiError> {
+        let scope = caller.may(Permission::RulesWrite)?;
+        let tx = self.0.ctx.store.begin(scope).await?;
+        retention_rules::delete(&tx, &self.0.ctx, rule_id.0, expected(&if_match.0)?, why.0).await?;
+        tx.save().await?;
+        pictures::reload(&self.0.ctx, scope).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// List what a retention rule said.
+    ///
+    /// Also of a rule that was deleted.
+    #[oai(path = "/retention-rules/:rule_id/versions", method = "get", operation_id = "list_retention_rule_versions")]
+    async fn list_versions(
+        &self,
+        caller: Caller,
+        rule_id: Path<RetentionRuleId>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<RuleVersion>>, ApiError> {
+        let scope = caller.may(Permission::RulesRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        Ok(Page::from(retention_rules::list_versions(&tx, rule_id.0, &page).await?, RuleVersion::from))
+    }
+}

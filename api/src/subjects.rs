@@ -1,0 +1,205 @@
+//! Persons over REST.
+
+use broker::{Close, Scope, Selector};
+use chrono::{DateTime, Utc};
+use domain::{
+    consents,
+    page::PageIn,
+    permissions::Permission,
+    subjects,
+    subjects::{NewSubject, Person, SubjectPatch},
+};
+use entity::{
+    consent_event::ConsentState,
+    id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
+};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    payload::Json,
+    types::MaybeUndefined,
+};
+use serde::Deserialize;
+
+use crate::{
+    body::Body,
+    caller::Caller,
+    problem::ApiError,
+    responses::{Created, Page, Versioned},
+    state::State,
+    tags::Tag,
+    versions::expected,
+};
+
+/// A person to be added.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectIn {
+    /// Your own id for the person: the `sub` of connection tokens.
+    external_id: String,
+    /// Where the privacy page sends its codes.
+    email: Option<String>,
+}
+
+/// Changes to a person. What is absent stays; `null` clears.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectPatchIn {
+    #[serde(default)]
+    email: MaybeUndefined<String>,
+    /// Whether processing is restricted (GDPR Art. 18): nothing of theirs passes or is read while it is.
+    restricted: Option<bool>,
+}
+
+/// A person that data is about.
+#[derive(Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Subject {
+    id: SubjectId,
+    /// Your own id for the person. Absent while they are being erased.
+    external_id: Option<String>,
+    email: Option<String>,
+    /// Whether processing is restricted (GDPR Art. 18).
+    restricted: bool,
+    created_at: DateTime<Utc>,
+    /// When they were last connected.
+    last_seen_at: Option<DateTime<Utc>>,
+    version: i32,
+}
+
+impl From<Person> for Subject {
+    fn from(person: Person) -> Self {
+        Self {
+            id: person.row.id,
+            external_id: person.external_id,
+            email: person.email,
+            restricted: person.row.restricted_at.is_some(),
+            created_at: person.row.created_at,
+            last_seen_at: person.row.last_seen_at,
+            version: person.row.version,
+        }
+    }
+}
+
+/// How a person stands to a purpose.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct CurrentConsent {
+    purpose_id: PurposeId,
+    /// Its slug.
+    purpose: String,
+    state: ConsentState,
+    /// When the person acted.
+    since: DateTime<Utc>,
+    /// The event that says so.
+    event_id: ConsentEventId,
+    /// What they were told.
+    notice_version_id: Option<NoticeVersionId>,
+    /// Whether it allows processing: given and renewed do.
+    valid: bool,
+}
+
+impl From<consents::Current> for CurrentConsent {
+    fn from(current: consents::Current) -> Self {
+        Self {
+            purpose_id: current.purpose.id,
+            purpose: current.purpose.slug,
+            state: current.state,
+            since: current.since,
+            event_id: current.event_id,
+            notice_version_id: current.notice_version_id,
+            valid: current.valid,
+        }
+    }
+}
+
+/// Persons.
+pub struct SubjectsApi(pub State);
+
+#[OpenApi(tag = "Tag::Subjects")]
+impl SubjectsApi {
+    /// List persons.
+    #[oai(path = "/subjects", method = "get", operation_id = "list_subjects")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Exactly this id of yours.
+        external_id: Query<Option<String>>,
+        /// This address, in upper or lower case.
+        email: Query<Option<String>>,
+        restricted: Query<Option<bool>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<Subject>>, ApiError> {
+        let scope = caller.may(Permission::SubjectsRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let filter = subjects::Filter { external_id: external_id.0, email: email.0, restricted: restricted.0 };
+        let tx = self.0.ctx.store.read(scope).await?;
+        let rows = subjects::list(&tx, &self.0.ctx, &filter, &page).await?;
+        drop(tx);
+        let mut items = Vec::with_capacity(rows.items.len());
+        for row in rows.items {
+            items.push(subjects::reveal(&self.0.ctx, row).await?.into());
+        }
+        Ok(Json(Page { items, next_cursor: rows.next_cursor }))
+    }
+
+    /// Add a person.
+    ///
+    /// Persons are also added when they first connect or a consent of theirs is recorded.
+    #[oai(path = "/subjects", method = "post", operation_id = "create_subject")]
+    async fn create(&self, caller: Caller, body: Body<SubjectIn>) -> Result<Created<Subject>, ApiError> {
+        let scope = caller.may(Permission::SubjectsWrite)?;
+        let new = NewSubject { external_id: body.0.external_id, email: body.0.email };
+        let tx = self.0.ctx.store.begin(scope).await?;
+        let person = subjects::create(&tx, &self.0.ctx, new).await?;
+        tx.save().await?;
+        Ok(Created::versioned(person.row.version, person))
+    }
+
+    /// Read a person.
+    #[oai(path = "/subjects/:subject_id", method = "get", operation_id = "read_subject")]
+    async fn read(&self, caller: Caller, subject_id: Path<SubjectId>) -> Result<Versioned<Subject>, ApiError> {
+        let scope = caller.may(Permission::SubjectsRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let row = subjects::read(&tx, subject_id.0).await?;
+        Ok(Versioned::new(row.version, subjects::reveal(&self.0.ctx, row).await?))
+    }
+
+    /// Change a person.
+    ///
+    /// A restriction closes their sockets before it is answered.
+    #[oai(path = "/subjects/:subject_id", method = "patch", operation_id = "update_subject")]
+    async fn update(
+        &self,
+        caller: Caller,
+        subject_id: Path<SubjectId>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+        body: Body<SubjectPatchIn>,
+    ) -> Result<Versioned<Subject>, ApiError> {
+        let scope = caller.may(Permission::SubjectsWrite)?;
+        let patch = SubjectPatch { email: body.0.email.into(), restricted: body.0.restricted };
+        let tx = self.0.ctx.store.begin(scope).await?;
+        let row = subjects::update(&tx, &self.0.ctx, subject_id.0, expected(&if_match.0)?, patch).await?;
+        tx.save().await?;
+        if row.restricted_at.is_some() {
+            let selector = Selector { tenant: scope.tenant().0, scope: Scope::Subject(row.id.0) };
+            self.0.broker.disconnect(selector, Close::PROCESSING_RESTRICTED).await;
+        }
+        Ok(Versioned::new(row.version, subjects::reveal(&self.0.ctx, row).await?))
+    }
+
+    /// List how a person stands to purposes.
+    #[oai(path = "/subjects/:subject_id/consents", method = "get", operation_id = "list_current_consents")]
+    async fn consents(
+        &self,
+        caller: Caller,
+        subject_id: Path<SubjectId>,
+    ) -> Result<Json<Page<CurrentConsent>>, ApiError> {
+        let scope = caller.may(Permission::ConsentsRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        subjects::read(&tx, subject_id.0).await?;
+        let items = consents::current(&tx, subject_id.0).await?;
+        Ok(Json(Page { items: items.into_iter().map(Into::into).collect(), next_cursor: None }))
+    }
+}

@@ -1,0 +1,206 @@
+//! The tenant over REST: what it is and what it uses.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    permissions::Permission,
+    tenants::{self, TenantPatch},
+};
+use entity::{id::TenantId, tenant, usage_day};
+use poem_openapi::{Object, OpenApi, param::Header, payload::Json, types::MaybeUndefined};
+use serde::Deserialize;
+
+use crate::{
+    body::Body, caller::Caller, problem::ApiError, responses::Versioned, state::State, tags::Tag,
+    versions::expected,
+};
+
+/// A customer organisation: the unit of isolation.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct Tenant {
+    id: TenantId,
+    /// Part of `/connect/{tenant}/…` and `/privacy/{tenant}`; never changes.
+    slug: String,
+    name: String,
+    /// Shown to data subjects as the address for questions.
+    contact_email: Option<String>,
+    /// Of pages and mails, BCP 47.
+    language: String,
+    /// Whose deadlines apply to requests: `gdpr` or `ccpa`.
+    jurisdiction: String,
+    created_at: DateTime<Utc>,
+    version: i32,
+}
+
+impl From<tenant::Model> for Tenant {
+    fn from(row: tenant::Model) -> Self {
+        Self {
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            contact_email: row.contact_email,
+            language: row.language,
+            jurisdiction: row.jurisdiction,
+            created_at: row.created_at,
+            version: row.version,
+        }
+    }
+}
+
+/// Changes to the tenant. What is absent stays; `null` clears.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantPatchIn {
+    name: Option<String>,
+    /// Shown to data subjects as the address for questions.
+    #[serde(default)]
+    contact_email: MaybeUndefined<String>,
+    /// Of pages and mails, BCP 47.
+    language: Option<String>,
+    /// Whose deadlines apply to requests: `gdpr` or `ccpa`.
+    jurisdiction: Option<String>,
+}
+
+impl From<TenantPatchIn> for TenantPatch {
+    fn from(input: TenantPatchIn) -> Self {
+        Self {
+            name: input.name,
+            contact_email: input.contact_email.into(),
+            language: input.language,
+            jurisdiction: input.jurisdiction,
+        }
+    }
+}
+
+/// What the tenant uses, beside what it may use.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct Usage {
+    period: UsagePeriod,
+    quotas: UsageQuotas,
+    used: UsageNow,
+    /// The days of the period on which something passed, newest first.
+    days: Vec<UsageDay>,
+}
+
+/// The days that are told, UTC.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct UsagePeriod {
+    from: NaiveDate,
+    /// Today.
+    to: NaiveDate,
+}
+
+/// Ceilings.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct UsageQuotas {
+    endpoints: i64,
+    /// Open at a time.
+    connections: i64,
+    /// Per day, UTC.
+    messages_per_day: i64,
+    /// Payload bytes in the journal.
+    stored_bytes: i64,
+}
+
+/// What is used now.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct UsageNow {
+    endpoints: i64,
+    /// Open now.
+    connections: i64,
+    /// Passed since midnight UTC.
+    messages_today: i64,
+    /// In the journal; some seconds old.
+    stored_messages: i64,
+    /// Payload bytes in the journal; some seconds old.
+    stored_bytes: i64,
+}
+
+/// What was used on one day, UTC.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct UsageDay {
+    day: NaiveDate,
+    /// Passed.
+    messages: i64,
+    /// Payload bytes of them.
+    bytes: i64,
+    /// Opened.
+    connections: i64,
+}
+
+impl From<usage_day::Model> for UsageDay {
+    fn from(row: usage_day::Model) -> Self {
+        Self {
+            day: row.day,
+            messages: row.messages,
+            bytes: row.bytes,
+            connections: row.connections,
+        }
+    }
+}
+
+impl From<tenants::Usage> for Usage {
+    fn from(usage: tenants::Usage) -> Self {
+        Self {
+            period: UsagePeriod {
+                from: usage.from,
+                to: usage.to,
+            },
+            quotas: UsageQuotas {
+                endpoints: usage.quotas.endpoints,
+                connections: usage.quotas.connections,
+                messages_per_day: usage.quotas.messages_per_day,
+                stored_bytes: usage.quotas.stored_bytes,
+            },
+            used: UsageNow {
+                endpoints: usage.endpoints,
+                connections: usage.connections,
+                messages_today: usage.messages_today,
+                stored_messages: usage.stored.messages,
+                stored_bytes: usage.stored.bytes,
+            },
+            days: usage.days.into_iter().map(UsageDay::from).collect(),
+        }
+    }
+}
+
+/// The tenant.
+pub(crate) struct TenantApi(pub(crate) State);
+
+#[OpenApi(tag = "Tag::Tenant")]
+impl TenantApi {
+    /// Read the tenant.
+    #[oai(path = "/tenant", method = "get", operation_id = "read_tenant")]
+    async fn read(&self, caller: Caller) -> Result<Versioned<Tenant>, ApiError> {
+        let scope = caller.may(Permission::TenantRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let tenant = tenants::read(&tx).await?;
+        Ok(Versioned::new(tenant.version, tenant))
+    }
+
+    /// Change the tenant.
+    #[oai(path = "/tenant", method = "patch", operation_id = "update_tenant")]
+    async fn update(
+        &self,
+        caller: Caller,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+        body: Body<TenantPatchIn>,
+    ) -> Result<Versioned<Tenant>, ApiError> {
+        let scope = caller.may(Permission::TenantWrite)?;
+        let expected = expected(&if_match.0)?;
+        let tx = self.0.ctx.store.begin(scope).await?;
+        let tenant = tenants::update(&tx, &self.0.ctx, expected, body.0.into()).await?;
+        tx.save().await?;
+        Ok(Versioned::new(tenant.version, tenant))
+    }
+
+    /// Read what the tenant uses.
+    ///
+    /// The last 30 days, and the quotas.
+    #[oai(path = "/tenant/usage", method = "get", operation_id = "read_tenant_usage")]
+    async fn usage(&self, caller: Caller) -> Result<Json<Usage>, ApiError> {
+        let scope = caller.may(Permission::TenantRead)?;
+        let usage = tenants::usage(&self.0.ctx, scope).await?;
+        Ok(Json(usage.into()))
+    }
+}

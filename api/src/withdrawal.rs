@@ -1,0 +1,85 @@
+//! The moment when a person's data must stop moving: consent withdrawn, processing restricted, endpoint gone.
+//! Called after the change is saved and before it is answered: then nothing passes any more.
+
+use broker::{Close, Cutoff, Scope, Selector};
+use domain::{
+    error::Result,
+    pictures,
+    tenancy::TenantScope,
+};
+use entity::{
+    endpoint::{self, OnWithdrawal},
+    id::{EndpointId, PurposeId, SubjectId},
+};
+use poem_openapi::Object;
+use uuid::Uuid;
+
+use crate::state::{Parts, State};
+
+/// Where an open session stood when a withdrawal took effect: nothing was delivered after it.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct CutoffOut {
+    /// The session.
+    session_id: Uuid,
+    /// The endpoint it was on.
+    endpoint_id: Uuid,
+    /// Messages delivered since it opened.
+    messages_out: u64,
+    /// The last recorded message among them.
+    last_message_id: Option<String>,
+    /// Its position in the channel.
+    last_offset: Option<i64>,
+    /// False where the socket was stuck and had to be cut: then these are upper bounds.
+    exact: bool,
+}
+
+impl From<Cutoff> for CutoffOut {
+    fn from(cutoff: Cutoff) -> Self {
+        Self {
+            session_id: cutoff.session,
+            endpoint_id: cutoff.endpoint,
+            messages_out: cutoff.delivered,
+            last_message_id: cutoff.last.as_ref().map(|last| last.id.to_string()),
+            last_offset: cutoff.last.map(|last| last.offset),
+            exact: cutoff.exact,
+        }
+    }
+}
+
+/// Closes or silences the person's open sockets on endpoints that rest on this purpose.
+pub async fn apply(state: &State, scope: &TenantScope, subject: SubjectId, purpose: PurposeId) -> Result<Vec<CutoffOut>> {
+    let picture = pictures::load(&state.ctx, scope).await?;
+    let mut cutoffs = Vec::new();
+    for endpoint in picture.endpoints().map(|endpoint| &endpoint.row).filter(|row| row.purpose_id == Some(purpose)) {
+        let scope = Scope::SubjectOn { subject: subject.0, endpoint: endpoint.id.0 };
+        let selector = Selector { tenant: endpoint.tenant_id.0, scope };
+        cutoffs.extend(match endpoint.on_withdrawal {
+            OnWithdrawal::Close => state.broker.disconnect(selector, Close::CONSENT_WITHDRAWN).await,
+            OnWithdrawal::Silence => state.broker.silence(selector, purpose.0).await,
+        });
+    }
+    Ok(cutoffs.into_iter().map(CutoffOut::from).collect())
+}
+
+impl Parts {
+    /// An endpoint changed: memory follows before the change is answered, and a disabled one has no sockets.
+    pub async fn endpoint_changed(&self, scope: &TenantScope, endpoint: &endpoint::Model) -> Result<()> {
+        pictures::reload(&self.ctx, scope).await?;
+        if !endpoint.enabled {
+            let selector = Selector { tenant: scope.tenant().0, scope: Scope::Endpoint(endpoint.id.0) };
+            self.broker.disconnect(selector, Close::DISABLED).await;
+            self.relays.close(endpoint.id);
+        }
+        Ok(())
+    }
+
+    /// An endpoint is gone: so are its sockets.
+    pub async fn endpoint_gone(&self, scope: &TenantScope, endpoint: EndpointId) -> Result<()> {
+        pictures::reload(&self.ctx, scope).await?;
+        let selector = Selector { tenant: scope.tenant().0, scope: Scope::Endpoint(endpoint.0) };
+        self.broker.disconnect(selector, Close::NO_ENDPOINT).await;
+        self.relays.close(endpoint);
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! The broker of one node: the front door for everything else in this crate.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::{
+    close::Close,
+    egress::Egress,
+    gate::{Cutoff, Gate, Manner},
+    host::{Admission, Direction, Identity, Journal, Payload, Registry, Source},
+    hub::{Hub, Selector},
+    meters::{Meters, UpstreamMeters},
+    publish::{PublishError, Published, Step},
+    session::{
+        channel::{self, ChannelOptions},
+        relay::{self, RelayOptions},
+    },
+    settings::Settings,
+    upstream::{Pool, PoolSettings},
+    wire::{Socket, Wire},
+};
+
+/// What every session of a node shares.
+pub(crate) struct Core {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) hub: Hub,
+    pub(crate) meters: Meters,
+    pub(crate) upstream_meters: Arc<UpstreamMeters>,
+    /// Sessions that are being served.
+    pub(crate) tracker: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Core {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+}
+
+/// The sessions of one node, and the way to reach them. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker(Arc<Core>);
+
+/// What a drain did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Sessions that were told to go elsewhere.
+    pub told: usize,
+    /// Sessions that had not gone in time and were cut.
+    pub cut: usize,
+}
+
+/// A drain tells the sessions one batch at a time, so that they do not all arrive elsewhere in the same instant.
+const BATCHES: u32 = 50;
+
+impl Broker {
+    /// A broker with nobody connected. Install the metrics recorder first.
+    pub fn new(
+        settings: Settings,
+        admission: Arc<dyn Admission>,
+        journal: Arc<dyn Journal>,
+        registry: Arc<dyn Registry>,
+    ) -> Self {
+        let tracker = TaskTracker::new();
+        // Closed only says that somebody may wait for it to run empty; sessions are still taken.
+        tracker.close();
+        Self(Arc::new(Core {
+            settings: Arc::new(settings),
+            admission,
+            journal,
+            registry,
+            hub: Hub::new(),
+            meters: Meters::new(),
+            upstream_meters: Arc::new(UpstreamMeters::new()),
+            tracker,
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// Publishes one message on a channel. Returns after it was recorded and delivered, in the order its passage asks for.
+    ///
+    /// # Errors
+    /// [`PublishError`] when it was refused, or could not be recorded.
+    pub async fn publish(
+        &self,
+        source: Source,
+        channel: &Arc<str>,
+        direction: Direction,
+        payload: Payload,
+    ) -> Result<Published, PublishError> {
+        match self.0.publish(source, channel, direction, payload)? {
+            Step::Done(published) => Ok(published),
+            Step::Recording(recording) => Ok(recording.await?),
+        }
+    }
+
+    /// Serves an end-user's socket on one channel until it ends, and says why it did. `io` is a stream whose opening handshake
+    /// is done; spawn the future, and drop it to cut the socket.
+    pub async fn serve_channel<IO: Socket>(
+        &self,
+        io: IO,
+        who: Arc<Identity>,
+        options: ChannelOptions,
+    ) -> Close {
+        channel::serve(Arc::clone(&self.0), io, who, options).await
+    }
+
+    /// Serves an end-user's socket that is tied to a socket of the tenant's back end, until it ends, and says why it did.
+    pub async fn serve_relay<IO: Socket>(
+        &self,
+        io: IO,
+        who: Arc<Identity>,
+        options: RelayOptions,
+        pool: Pool,
+    ) -> Close {
+        relay::serve(Arc::clone(&self.0), io, who, options, pool).await
+    }
+
+    /// Tells an end-user why they may not come in: closes a socket that never becomes a session. `io` is a stream whose
+    /// opening handshake is done.
+    pub async fn refuse<IO: Socket>(&self, io: IO, why: Close) {
+        let settings = &self.0.settings;
+        let _served = self.0.tracker.token();
+        let saying = async {
+            // Whatever the client sends is thrown away, so what it may send does not matter.
+            let mut wire = Wire::server(io, settings, 125).await;
+            if poll_fn(|cx| wire.poll_ready(cx)).await.is_err() || wire.close(&why).is_err() {
+                return;
+            }
+            if poll_fn(|cx| wire.poll_flush(cx)).await.is_ok() {
+                poll_fn(|cx| wire.poll_linger(cx)).await;
+            }
+        };
+        // Who does not answer in time is cut.
+        let _ = tokio::time::timeout(settings.close_timeout, saying).await;
+    }
+
+    /// Opens a pool of sockets to a tenant's back end. It closes its warm sockets when its last clone is dropped.
+    pub fn open_pool(&self, settings: PoolSettings, egress: Egress) -> Pool {
+        Pool::open(
+            settings,
+            egress,
+            Arc::clone(&self.0.settings),
+            Arc::clone(&self.0.upstream_meters),
+        )
+    }
+
+    /// Closes sessions, and drops what waits for them. When the future resolves, nothing more is written to any of them:
+    /// each answered, had ended by itself, or was cut because it was stuck.
+    ///
+    /// Make the state that [`Admission`] answers from say no before calling this, so that nobody slips in meanwhile.
+    pub async fn disconnect(&self, selector: Selector, why: Close) -> Vec<Cutoff> {
+        let told = self
+            .0
+            .hub
+            .find(selector)
+            .iter()
+            .map(|gate| gate.shut_and_tell(why.clone(), Manner::Drop))
+            .collect();
+        all(told).await
+    }
+
+    /// Drops what waits for sessions and a purpose. The sessions stay. When the future resolves, no message that was
+    /// admitted for the purpose before the call is written any more.
+    ///
+    /// Make the state that [`Admission`] answers from say no before calling this.
+    pub async fn silence(&self, selector: Selector, purpose: Uuid) -> Vec<Cutoff> {
+        all(self
+            .0
+            .hub
+            .find(selector)
+            .iter()
+            .map(|gate| gate.silence(purpose))
+            .collect())
+        .await
+    }
+
+    /// Who is connected to this node, of those selected.
+    pub fn sessions(&self, selector: Selector) -> Vec<Arc<Identity>> {
+        self.0
+            .hub
+            .find(selector)
+            .iter()
+            .map(|gate| Arc::clone(&gate.identity))
+            .collect()
+    }
+
+    /// How many sessions of a tenant are on this node.
+    pub fn count_tenant(&self, tenant: Uuid) -> usize {
+        self.0.hub.of_tenant(tenant)
+    }
+
+    /// How many sessions of an endpoint are on this node.
+    pub fn count_endpoint(&self, endpoint: Uuid) -> usize {
+        self.0.hub.of_endpoint(endpoint)
+    }
+
+    /// Sends everybody elsewhere: delivers what waits for them, closes with 4200 over the first half of `within`, waits
+    /// for the rest of it, and cuts who is still there. Sessions that arrive meanwhile are closed at once. There is no way back.
+    pub async fn drain(&self, within: Duration) -> Drained {
+        let deadline = Instant::now() + within;
+        self.0.draining.store(true, Ordering::SeqCst);
+        let gates = self.0.hub.all();
+        let told = gates.len();
+        let batch = told.div_ceil(BATCHES as usize).max(1);
+        for gates in gates.chunks(batch) {
+            for gate in gates {
+                gate.shut(Close::RECONNECT, Manner::Finish);
+            }
+            if self.0.tracker.is_empty() {
+                break;
+            }
+            tokio::time::sleep(within / 2 / BATCHES).await;
+        }
+        drop(gates);
+        if tokio::time::timeout_at(deadline, self.0.tracker.wait())
+            .await
+            .is_ok()
+        {
+            return Drained { told, cut: 0 };
+        }
+        let late: Vec<Arc<Gate>> = self.0.hub.all();
+        for gate in &late {
+            gate.shut(Close::RECONNECT, Manner::Sever);
+        }
+        // A cut session needs a turn of its task, no more.
+        let _ = tokio::time::timeout(self.0.settings.cut_within, self.0.tracker.wait()).await;
+        Drained {
+            told,
+            cut: late.len(),
+        }
+    }
+}
+
+/// Waits for everybody's word. A session answers even when its task is dropped, so none is missing.
+async fn all(told: Vec<oneshot::Receiver<Cutoff>>) -> Vec<Cutoff> {
+    join_all(told).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,309 @@
+//! The way out to addresses that a tenant typed: back ends, key sets, webhooks. Names are resolved here, every address is
+//! checked, and the connection goes to the address that was checked, so that a name that changes its mind gains nothing.
+//! Whatever fails after the URL itself was found good fails with one error, which tells nothing about networks behind us.
+
+mod ranges;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::{
+    net::{TcpStream, UdpSocket, lookup_host},
+    time::timeout,
+};
+use url::{Host, Url};
+
+pub use self::ranges::is_public;
+
+/// What the operator allows.
+#[derive(Clone, Debug)]
+pub struct EgressSettings {
+    /// Networks that may be reached although they are not public, on any port and without TLS.
+    pub allow: Vec<IpNet>,
+    /// Ports that may be reached on public addresses.
+    pub ports: Vec<u16>,
+    /// Whether public addresses may be reached without TLS.
+    pub plain: bool,
+    /// How long a name may take to resolve.
+    pub resolve_timeout: Duration,
+}
+
+impl Default for EgressSettings {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            ports: vec![80, 443, 8080, 8443],
+            plain: false,
+            resolve_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why an address may not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EgressFault {
+    /// Not `https` or `wss`, nor a plain scheme where that is allowed.
+    #[error("the URL must start with wss:// or https://")]
+    Scheme,
+    /// The URL carries a name or a password.
+    #[error("the URL must not carry a user or a password")]
+    User,
+    /// No host, or an address in numbers.
+    #[error("the URL must name a host, not an address in numbers")]
+    Host,
+    /// The port is not among those that may be reached.
+    #[error("this port may not be reached")]
+    Port,
+    /// It does not resolve, is not allowed, or does not answer. Which of these is nobody's business.
+    #[error("the address cannot be reached from here")]
+    Unreachable,
+    /// The operating system has no root certificates to check a TLS peer by.
+    #[error("no root certificates were found on this machine")]
+    NoRoots,
+}
+
+/// The guard. Cheap to clone.
+#[derive(Clone)]
+pub struct Egress(Arc<Inner>);
+
+struct Inner {
+    settings: EgressSettings,
+    tls: OnceLock<Arc<ClientConfig>>,
+}
+
+impl Egress {
+    /// A guard that checks TLS peers by the operating system's root certificates, read when first needed.
+    pub fn new(settings: EgressSettings) -> Self {
+        Self(Arc::new(Inner {
+            settings,
+            tls: OnceLock::new(),
+        }))
+    }
+
+    /// A guard with a TLS configuration of its own, for a private certificate authority.
+    pub fn with_tls(settings: EgressSettings, tls: Arc<ClientConfig>) -> Self {
+        Self(Arc::new(Inner {
+            settings,
+            tls: OnceLock::from(tls),
+        }))
+    }
+
+    /// Checks what can be known from the URL alone: for the moment when a tenant enters it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_url(&self, url: &Url) -> Result<(), EgressFault> {
+        let allows_some = !self.0.settings.allow.is_empty();
+        match url.scheme() {
+            "https" | "wss" => {}
+            // Where the name leads decides, see `resolve`.
+            "http" | "ws" if self.0.settings.plain || allows_some => {}
+            _ => return Err(EgressFault::Scheme),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(EgressFault::User);
+        }
+        // The parser has already turned decimal, octal and hexadecimal spellings into addresses.
+        let literal: Option<IpAddr> = match url.host() {
+            Some(Host::Domain(name)) if !name.is_empty() => None,
+            Some(Host::Ipv4(v4)) => Some(v4.into()),
+            Some(Host::Ipv6(v6)) => Some(v6.into()),
+            _ => return Err(EgressFault::Host),
+        };
+        if literal.is_some_and(|address| !self.is_allowed(address)) {
+            return Err(EgressFault::Host);
+        }
+        if !allows_some && !self.is_port(url) {
+            return Err(EgressFault::Port);
+        }
+        Ok(())
+    }
+
+    /// Resolves a URL's host and checks every address it has.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, or that it cannot be reached: one bad address among good ones is enough.
+    pub async fn resolve(&self, url: &Url) -> Result<Vec<SocketAddr>, EgressFault> {
+        self.check_url(url)?;
+        let port = url.port_or_known_default().ok_or(EgressFault::Port)?;
+        let addresses: Vec<SocketAddr> = match url.host().ok_or(EgressFault::Host)? {
+            Host::Ipv4(v4) => vec![(v4, port).into()],
+            Host::Ipv6(v6) => vec![(v6, port).into()],
+            Host::Domain(name) => {
+                let found = timeout(self.0.settings.resolve_timeout, lookup_host((name, port))).await;
+                let Ok(Ok(found)) = found else {
+                    return Err(EgressFault::Unreachable);
+                };
+                found.collect()
+            }
+        };
+        let public = (self.0.settings.plain || matches!(url.scheme(), "https" | "wss")) && self.is_port(url);
+        for address in &addresses {
+            let open = self.is_allowed(address.ip())
+                || (public && is_public(address.ip()) && !is_own(address.ip()).await);
+            if !open {
+                return Err(EgressFault::Unreachable);
+            }
+        }
+        if addresses.is_empty() {
+            Err(EgressFault::Unreachable)
+        } else {
+            Ok(addresses)
+        }
+    }
+
+    /// Connects to a URL's host, at an address that was checked a moment before. No TLS yet.
+    ///
+    /// # Errors
+    /// As [`Egress::resolve`].
+    pub async fn connect(&self, url: &Url) -> Result<TcpStream, EgressFault> {
+        for address in self.resolve(url).await? {
+            if let Ok(stream) = TcpStream::connect(address).await {
+                // Small frames must not wait for an acknowledgement of the one before.
+                stream.set_nodelay(true).map_err(|_| EgressFault::Unreachable)?;
+                return Ok(stream);
+            }
+        }
+        Err(EgressFault::Unreachable)
+    }
+
+    /// How TLS peers are checked.
+    ///
+    /// # Errors
+    /// [`EgressFault::NoRoots`] on a machine without root certificates.
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, EgressFault> {
+        if let Some(tls) = self.0.tls.get() {
+            return Ok(Arc::clone(tls));
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(EgressFault::NoRoots);
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| EgressFault::NoRoots)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Arc::clone(self.0.tls.get_or_init(|| Arc::new(config))))
+    }
+
+    fn is_allowed(&self, address: IpAddr) -> bool {
+        let address = ranges::unwrapped(address);
+        self.0.settings.allow.iter().any(|net| net.contains(&address))
+    }
+
+    fn is_port(&self, url: &Url) -> bool {
+        url.port_or_known_default()
+            .is_some_and(|port| self.0.settings.ports.contains(&port))
+    }
+}
+
+/// Whether an address is one of this machine's. The system answers without a packet: it chooses itself as the source for
+/// itself.
+async fn is_own(address: IpAddr) -> bool {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let Ok(socket) = UdpSocket::bind((any, 0)).await else {
+        return false;
+    };
+    // No route means that nothing can be reached there anyway.
+    if socket.connect((address, 9)).await.is_err() {
+        return false;
+    }
+    socket.local_addr().is_ok_and(|own| own.ip() == address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed() -> Egress {
+        Egress::new(EgressSettings::default())
+    }
+
+    fn local() -> Egress {
+        Egress::new(EgressSettings {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            ..EgressSettings::default()
+        })
+    }
+
+    fn check(egress: &Egress, url: &str) -> Result<(), EgressFault> {
+        egress.check_url(&url.parse().unwrap())
+    }
+
+    #[test]
+    fn a_url_is_judged_by_scheme_user_host_and_port() {
+        for (url, fault) in [
+            ("ws://app.example.com/", EgressFault::Scheme),
+            ("http://app.example.com/", EgressFault::Scheme),
+            ("ftp://app.example.com/", EgressFault::Scheme),
+            ("file:///etc/passwd", EgressFault::Scheme),
+            ("wss://user@app.example.com/", EgressFault::User),
+            ("wss://:word@app.example.com/", EgressFault::User),
+            ("wss://app.example.com:22/", EgressFault::Port),
+            ("wss://127.0.0.1/", EgressFault::Host),
+            ("wss://2130706433/", EgressFault::Host),
+            ("wss://0x7f000001/", EgressFault::Host),
+            ("wss://0177.0.0.1/", EgressFault::Host),
+            ("wss://127.1/", EgressFault::Host),
+            ("wss://1.1.1.1/", EgressFault::Host),
+            ("wss://[::1]/", EgressFault::Host),
+            ("wss://[::ffff:169.254.169.254]/", EgressFault::Host),
+            ("wss://①②⑦.⓪.⓪.①/", EgressFault::Host),
+        ] {
+            assert_eq!(check(&closed(), url), Err(fault), "{url}");
+        }
+        assert_eq!(check(&closed(), "wss://app.example.com/socket"), Ok(()));
+        assert_eq!(check(&closed(), "https://app.example.com:8443/keys"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn names_that_lead_inside_lead_nowhere() {
+        for url in ["wss://localhost/", "wss://localhost./", "wss://LOCALHOST:8443/"] {
+            assert_eq!(
+                closed().resolve(&url.parse().unwrap()).await,
+                Err(EgressFault::Unreachable),
+                "{url}"
+            );
+        }
+        let no_such_name = "wss://no-such-name.invalid/".parse().unwrap();
+        assert_eq!(
+            closed().resolve(&no_such_name).await,
+            Err(EgressFault::Unreachable)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_allows_is_reached_on_any_port_and_without_tls() {
+        for url in [
+            "ws://127.0.0.1:9/",
+            "wss://127.0.0.1:12345/",
+            "ws://[::ffff:127.0.0.1]:9/",
+        ] {
+            assert!(local().resolve(&url.parse().unwrap()).await.is_ok(), "{url}");
+        }
+        for (url, fault) in [
+            ("ws://10.0.0.1/", EgressFault::Host),
+            ("wss://[::1]/", EgressFault::Host),
+            ("wss://169.254.169.254/", EgressFault::Host),
+        ] {
+            assert_eq!(local().resolve(&url.parse().unwrap()).await, Err(fault), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn this_machine_knows_itself() {
+        assert!(is_own(Ipv4Addr::LOCALHOST.into()).await);
+        assert!(!is_own(Ipv4Addr::new(192, 0, 2, 1).into()).await);
+    }
+}

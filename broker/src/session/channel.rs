@@ -1,0 +1,131 @@
+//! A plain socket on one channel: every message that comes in is published there, everything published there goes out as it is.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{
+    broker::Core,
+    close::Close,
+    host::{Direction, Identity, JournalFault, Payload, Source},
+    leg::Inbound,
+    publish::{Published, Step},
+    session::{Front, Life, poll_alarm},
+    wire::Socket,
+};
+
+/// What a plain socket on a channel is to do.
+#[derive(Clone, Debug)]
+pub struct ChannelOptions {
+    /// The channel, by the name that admission and journal know it under.
+    pub channel: Arc<str>,
+    /// The largest message it may send, in bytes. A larger one closes it with 1009.
+    pub max_message: usize,
+    /// When its token expires; it is closed with 4203 then.
+    pub expires_at: Option<Instant>,
+}
+
+/// Messages read in one go before the other directions get their turn.
+pub(crate) const BURST: usize = 32;
+
+struct Session<IO> {
+    front: Front<IO>,
+    channel: Arc<str>,
+    /// Published messages that the journal has not answered for, oldest first.
+    recording: VecDeque<BoxFuture<'static, Result<Published, JournalFault>>>,
+}
+
+pub(crate) async fn serve<IO: Socket>(
+    core: Arc<Core>,
+    io: IO,
+    who: Arc<Identity>,
+    options: ChannelOptions,
+) -> Close {
+    let life = Life::begin(&core, who, Some(&options.channel));
+    let front = Front::new(life, io, options.max_message, options.expires_at).await;
+    let mut session = Session {
+        front,
+        channel: options.channel,
+        recording: VecDeque::new(),
+    };
+    {
+        let mut alarm = pin!(sleep_until(session.front.deadline()));
+        poll_fn(|cx| session.poll(cx, alarm.as_mut())).await;
+    }
+    session.front.finish()
+}
+
+impl<IO: Socket> Session<IO> {
+    fn poll(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<()> {
+        self.front.life.gate.register(cx.waker());
+        loop {
+            // Before the outbound side, which writes the close frame that a failed record leads to.
+            self.poll_recording(cx);
+            self.front.poll_outbound(cx);
+            let more = self.read(cx);
+            if self.front.leg().is_lost() || (self.front.leg().is_over() && self.recording.is_empty()) {
+                return Poll::Ready(());
+            }
+            if more {
+                continue;
+            }
+            if poll_alarm(alarm.as_mut(), self.front.deadline(), cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.front.tick(Instant::now());
+        }
+    }
+
+    fn poll_recording(&mut self, cx: &mut Context<'_>) {
+        while let Some(first) = self.recording.front_mut() {
+            let Poll::Ready(recorded) = first.as_mut().poll(cx) else {
+                return;
+            };
+            self.recording.pop_front();
+            if let Err(fault) = recorded {
+                self.front.close(fault.into());
+            }
+        }
+    }
+
+    /// Answers whether there is something to do that nobody will wake this task for.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        let was_open = self.front.leg().is_open();
+        for _ in 0..BURST {
+            // Whoever sends faster than the journal records waits here, and with it its TCP window.
+            if self.front.leg().is_open() && self.recording.len() >= self.front.life.core.settings.window {
+                return false;
+            }
+            match self.front.poll_inbound(cx) {
+                Poll::Ready(Inbound::Message(payload)) => self.publish(payload, cx),
+                // What was just read may have started the end, and then something waits to be written.
+                Poll::Ready(Inbound::End) | Poll::Pending => return was_open && !self.front.leg().is_open(),
+            }
+        }
+        true
+    }
+
+    fn publish(&mut self, payload: Payload, cx: &mut Context<'_>) {
+        let life = &self.front.life;
+        let source = Source::Session(Arc::clone(&life.gate.identity));
+        match life
+            .core
+            .publish(source, &self.channel, Direction::Inbound, payload)
+        {
+            Ok(Step::Done(_)) => {}
+            Ok(Step::Recording(mut recording)) => match recording.as_mut().poll(cx) {
+                Poll::Pending => self.recording.push_back(recording),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(fault)) => self.front.close(fault.into()),
+            },
+            Err(refusal) => self.front.close(refusal.into()),
+        }
+    }
+}

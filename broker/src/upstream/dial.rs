@@ -1,0 +1,65 @@
+//! Opening one socket to a back end: guard, TCP, TLS, handshake, within one bound.
+
+use tokio::time::timeout;
+use tokio_tungstenite::{
+    Connector, client_async_tls_with_config,
+    tungstenite::{ClientRequestBuilder, http::Uri},
+};
+
+use super::{Inner, UpstreamIo};
+use crate::{
+    egress::EgressFault,
+    wire::{self, Wire},
+};
+
+/// Read at once from a back end, which there are few of and which may say a lot.
+const READ_BUFFER: usize = 4 << 10;
+
+/// Why there is no new socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DialFault {
+    /// The URL itself may not be used; trying again changes nothing.
+    Denied,
+    /// It may work later.
+    Failed,
+}
+
+pub(super) async fn dial(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
+    match timeout(pool.settings.connect_timeout, connect(pool)).await {
+        Ok(dialled) => dialled,
+        Err(_) => Err(DialFault::Failed),
+    }
+}
+
+async fn connect(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
+    let settings = &pool.settings;
+    let stream = pool
+        .egress
+        .connect(&settings.url)
+        .await
+        .map_err(|fault| match fault {
+            EgressFault::Unreachable | EgressFault::NoRoots => DialFault::Failed,
+            EgressFault::Scheme | EgressFault::User | EgressFault::Host | EgressFault::Port => {
+                DialFault::Denied
+            }
+        })?;
+    let connector = if settings.url.scheme() == "wss" {
+        Connector::Rustls(pool.egress.tls().map_err(|_| DialFault::Failed)?)
+    } else {
+        Connector::Plain
+    };
+    let uri: Uri = settings.url.as_str().parse().map_err(|_| DialFault::Denied)?;
+    let mut request = ClientRequestBuilder::new(uri);
+    for (name, value) in &settings.headers {
+        request = request.with_header(name, value);
+    }
+    if let Some(subprotocol) = &settings.subprotocol {
+        request = request.with_sub_protocol(subprotocol);
+    }
+    let config = wire::config(&pool.session, READ_BUFFER, settings.max_message);
+    // An answer other than 101, a redirect included, is a failure.
+    let (stream, _) = client_async_tls_with_config(request, stream, Some(config), Some(connector))
+        .await
+        .map_err(|_| DialFault::Failed)?;
+    Ok(Wire::client(stream))
+}

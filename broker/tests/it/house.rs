@@ -1,0 +1,312 @@
+//! The house the broker stands in, for tests: admission, journal and registry that answer as they are told and remember
+//! what they heard. And clients.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use broker::{
+    Broker, ChannelOptions, Close, Settings,
+    host::{
+        Admission, Direction, Draft, Identity, Journal, JournalFault, OnCommit, Opcode, Passage, Payload,
+        Position, Record, Refusal, Registry, Source, Traffic,
+    },
+};
+use futures_util::{SinkExt, StreamExt, future::BoxFuture};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, duplex},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::Role},
+};
+use uuid::Uuid;
+
+pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7e);
+pub(crate) const ENDPOINT: Uuid = Uuid::from_u128(0xe0);
+pub(crate) const PURPOSE: Uuid = Uuid::from_u128(0x90);
+
+/// What the fakes say and what they heard. Locks are held for a line each.
+pub(crate) struct House {
+    pub(crate) record: parking_lot::Mutex<Record>,
+    pub(crate) purpose: parking_lot::Mutex<Option<Uuid>>,
+    pub(crate) refusal: parking_lot::Mutex<Option<Refusal>>,
+    pub(crate) may_stay: parking_lot::Mutex<Result<(), Refusal>>,
+    /// (subject, purpose) that is withdrawn.
+    pub(crate) withdrawn: parking_lot::Mutex<HashSet<(Option<Uuid>, Option<Uuid>)>>,
+    pub(crate) fault: parking_lot::Mutex<Option<JournalFault>>,
+    pub(crate) drafts: parking_lot::Mutex<Vec<(Direction, Vec<u8>)>>,
+    pub(crate) closed: parking_lot::Mutex<Vec<(Uuid, Close, Traffic)>>,
+    pub(crate) active: parking_lot::Mutex<Vec<(Uuid, Traffic)>>,
+    /// Admission panics at this payload.
+    pub(crate) poison: &'static [u8],
+    commits: mpsc::UnboundedSender<Commit>,
+    sessions: AtomicU64,
+}
+
+struct Commit {
+    passage: Passage,
+    committed: OnCommit,
+    done: oneshot::Sender<Position>,
+}
+
+impl House {
+    pub(crate) fn new() -> Arc<Self> {
+        let (commits, mut queue) = mpsc::unbounded_channel::<Commit>();
+        // One task commits everything in the order it arrived, a little later, as the real one does.
+        tokio::spawn(async move {
+            let offset = AtomicI64::new(0);
+            let epoch: Arc<str> = "e1".into();
+            while let Some(commit) = queue.recv().await {
+                tokio::task::yield_now().await;
+                let offset = offset.fetch_add(1, Ordering::Relaxed) + 1;
+                let position = Position {
+                    id: offset + 1000,
+                    offset,
+                    epoch: Arc::clone(&epoch),
+                };
+                (commit.committed)(&position, commit.passage);
+                let _ = commit.done.send(position);
+            }
+        });
+        Arc::new(Self {
+            record: parking_lot::Mutex::new(Record::Never),
+            purpose: parking_lot::Mutex::new(None),
+            refusal: parking_lot::Mutex::new(None),
+            may_stay: parking_lot::Mutex::new(Ok(())),
+            withdrawn: parking_lot::Mutex::default(),
+            fault: parking_lot::Mutex::new(None),
+            drafts: parking_lot::Mutex::default(),
+            closed: parking_lot::Mutex::default(),
+            active: parking_lot::Mutex::default(),
+            poison: b"poison",
+            commits,
+            sessions: AtomicU64::new(1),
+        })
+    }
+
+    pub(crate) fn broker(self: &Arc<Self>, settings: Settings) -> Broker {
+        Broker::new(
+            settings,
+            Arc::clone(self) as _,
+            Arc::clone(self) as _,
+            Arc::clone(self) as _,
+        )
+    }
+
+    pub(crate) fn recording(self: &Arc<Self>, record: Record) -> &Arc<Self> {
+        *self.record.lock() = record;
+        self
+    }
+
+    /// Somebody new on the endpoint.
+    pub(crate) fn somebody(&self) -> Arc<Identity> {
+        let n = u128::from(self.sessions.fetch_add(1, Ordering::Relaxed));
+        Arc::new(Identity {
+            session: Uuid::from_u128(0x5e55 << 64 | n),
+            tenant: TENANT,
+            endpoint: ENDPOINT,
+            subject: Some(Uuid::from_u128(0x5b << 64 | n)),
+        })
+    }
+
+    /// The one record of a session's end.
+    pub(crate) fn end_of(&self, session: Uuid) -> (Close, Traffic) {
+        let closed = self.closed.lock();
+        let mut ends = closed.iter().filter(|(id, ..)| *id == session);
+        let (_, why, traffic) = ends.next().expect("the end was told").clone();
+        assert!(ends.next().is_none(), "the end was told twice");
+        (why, traffic)
+    }
+}
+
+impl Admission for House {
+    fn admit(
+        &self,
+        _source: &Source,
+        _channel: &str,
+        _direction: Direction,
+        payload: Payload,
+    ) -> Result<Passage, Refusal> {
+        assert_ne!(payload.bytes, self.poison, "poisoned");
+        match *self.refusal.lock() {
+            Some(refusal) => Err(refusal),
+            None => Ok(Passage {
+                payload,
+                record: *self.record.lock(),
+                purpose: *self.purpose.lock(),
+                class: 1,
+            }),
+        }
+    }
+
+    fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool {
+        !self.withdrawn.lock().contains(&(to.subject, purpose))
+    }
+
+    fn may_stay(&self, _who: &Identity) -> Result<(), Refusal> {
+        *self.may_stay.lock()
+    }
+}
+
+impl Journal for House {
+    fn record(&self, draft: Draft, committed: OnCommit) -> BoxFuture<'_, Result<Position, JournalFault>> {
+        Box::pin(async move {
+            if let Some(fault) = *self.fault.lock() {
+                return Err(fault);
+            }
+            self.drafts
+                .lock()
+                .push((draft.direction, draft.passage.payload.bytes.to_vec()));
+            let (done, position) = oneshot::channel();
+            let commit = Commit {
+                passage: draft.passage,
+                committed,
+                done,
+            };
+            self.commits.send(commit).map_err(|_| JournalFault::Stopping)?;
+            position.await.map_err(|_| JournalFault::Stopping)
+        })
+    }
+}
+
+impl Registry for House {
+    fn active(&self, who: &Identity, traffic: Traffic) {
+        self.active.lock().push((who.session, traffic));
+    }
+
+    fn closed(&self, who: &Identity, why: &Close, traffic: Traffic) {
+        self.closed.lock().push((who.session, why.clone(), traffic));
+    }
+}
+
+pub(crate) fn options() -> ChannelOptions {
+    ChannelOptions {
+        channel: "main".into(),
+        max_message: 64 << 10,
+        expires_at: None,
+    }
+}
+
+pub(crate) fn text(words: &str) -> Payload {
+    Payload {
+        opcode: Opcode::Text,
+        bytes: words.to_owned().into(),
+    }
+}
+
+pub(crate) fn tenant() -> Source {
+    Source::Tenant {
+        tenant: TENANT,
+        endpoint: ENDPOINT,
+        subject: None,
+    }
+}
+
+/// An end-user, and the task that serves it.
+pub(crate) struct Client<IO = DuplexStream> {
+    pub(crate) socket: WebSocketStream<IO>,
+    pub(crate) who: Arc<Identity>,
+    pub(crate) served: JoinHandle<Close>,
+}
+
+/// Connects somebody through a pipe that holds `buffer` bytes each way.
+pub(crate) async fn connect_with(
+    broker: &Broker,
+    who: Arc<Identity>,
+    options: ChannelOptions,
+    buffer: usize,
+) -> Client {
+    let (near, far) = duplex(buffer);
+    let before = broker.count_endpoint(who.endpoint);
+    let served = tokio::spawn({
+        let (broker, who) = (broker.clone(), Arc::clone(&who));
+        async move { broker.serve_channel(far, who, options).await }
+    });
+    let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+    let client = Client { socket, who, served };
+    eventually(|| broker.count_endpoint(client.who.endpoint) > before || client.served.is_finished()).await;
+    client
+}
+
+pub(crate) async fn connect(house: &House, broker: &Broker) -> Client {
+    connect_with(broker, house.somebody(), options(), 64 << 10).await
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
+    pub(crate) async fn say(&mut self, words: &str) {
+        self.socket
+            .send(Message::text(words.to_owned()))
+            .await
+            .expect("the socket takes it");
+    }
+
+    /// The next message, as text.
+    pub(crate) async fn hear(&mut self) -> String {
+        match self.next().await {
+            Message::Text(words) => words.to_string(),
+            other => panic!("expected text, got {other:?}"),
+        }
+    }
+
+    pub(crate) async fn next(&mut self) -> Message {
+        loop {
+            match soon(self.socket.next())
+                .await
+                .expect("the socket is open")
+                .expect("the socket is sound")
+            {
+                Message::Ping(_) | Message::Pong(_) => {}
+                message => return message,
+            }
+        }
+    }
+
+    /// Nothing comes for a moment.
+    pub(crate) async fn silence(&mut self) {
+        let heard = timeout(Duration::from_millis(30), self.next()).await;
+        assert!(heard.is_err(), "expected nothing, got {heard:?}");
+    }
+
+    /// Reads to the end: how many messages came, and the code of the close frame (0 where there was none).
+    pub(crate) async fn drain(&mut self) -> (usize, u16) {
+        let (mut count, mut code) = (0, 0);
+        while let Some(Ok(message)) = soon(self.socket.next()).await {
+            match message {
+                Message::Text(_) | Message::Binary(_) => count += 1,
+                Message::Close(frame) => code = frame.map_or(1005, |frame| frame.code.into()),
+                _ => {}
+            }
+        }
+        (count, code)
+    }
+
+    /// Reads the close frame and waits for the end of the session.
+    pub(crate) async fn closed(&mut self) -> u16 {
+        let (_, code) = self.drain().await;
+        soon(&mut self.served).await.expect("the session ends by itself");
+        code
+    }
+}
+
+/// Nothing in these tests takes long.
+pub(crate) async fn soon<F: IntoFuture>(future: F) -> F::Output {
+    timeout(Duration::from_secs(30), future).await.expect("in time")
+}
+
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
+    soon(async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}

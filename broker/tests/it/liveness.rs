@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use broker::{ChannelOptions, Close, Settings, host::Direction};
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use crate::house::{House, connect, connect_with, options, soon, tenant, text};
+
+fn hasty() -> Settings {
+    Settings {
+        ping_every: Duration::from_millis(60),
+        pong_within: Duration::from_millis(40),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn who_answers_pings_stays() {
+    let house = House::new();
+    let broker = house.broker(hasty());
+    let mut client = connect(&house, &broker).await;
+    let mut pings = 0;
+    let end = Instant::now() + Duration::from_millis(500);
+    while let Ok(message) = tokio::time::timeout_at(end, client.socket.next()).await {
+        assert!(message.unwrap().unwrap().is_ping());
+        pings += 1;
+    }
+    assert!((5..=10).contains(&pings), "{pings} pings");
+    assert!(!client.served.is_finished());
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_closed() {
+    let house = House::new();
+    let broker = house.broker(hasty());
+    let mut client = connect(&house, &broker).await;
+    // A client that is not polled answers nothing.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(client.closed().await, 4201);
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_takes_is_not_waited_for() {
+    let house = House::new();
+    let settings = Settings {
+        write_timeout: Duration::from_millis(60),
+        ..Settings::default()
+    };
+    let broker = house.broker(settings);
+    let client = connect_with(&broker, house.somebody(), options(), 64).await;
+    let words = text(&"x".repeat(1000));
+    broker
+        .publish(tenant(), &"main".into(), Direction::Outbound, words)
+        .await
+        .unwrap();
+    assert_eq!(soon(client.served).await.unwrap(), Close::SLOW_CONSUMER);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_token() {
+    let house = House::new();
+    let broker = house.broker(Settings::default());
+    let expires_at = Some(Instant::now() + Duration::from_millis(50));
+    let options = ChannelOptions {
+        expires_at,
+        ..options()
+    };
+    let mut client = connect_with(&broker, house.somebody(), options, 1024).await;
+    assert_eq!(client.closed().await, 4203);
+}
+
+#[tokio::test]
+async fn a_close_that_is_never_answered_is_not_waited_for() {
+    let house = House::new();
+    let settings = Settings {
+        close_timeout: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let broker = house.broker(settings);
+    let expires_at = Some(Instant::now());
+    let options = ChannelOptions {
+        expires_at,
+        ..options()
+    };
+    let client = connect_with(&broker, house.somebody(), options, 1024).await;
+    assert_eq!(soon(client.served).await.unwrap().code, 4203);
+}

@@ -1,0 +1,165 @@
+//! Endpoints: the WebSockets that a tenant registers.
+
+mod input;
+mod secrets;
+
+pub use input::{EndpointPatch, NewEndpoint};
+pub use secrets::Secrets;
+
+use entity::{
+    endpoint::{self, EndpointKind},
+    id::EndpointId,
+    purpose,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, PaginatorTrait, QueryFilter};
+use serde_json::json;
+
+use crate::{
+    audit::{self, Event},
+    ctx::Ctx,
+    error::{Error, Result},
+    page::{self, Page, PageIn},
+    quotas::Quotas,
+    tenancy::{TenantTx, expect_version, on_conflict},
+    tenants,
+};
+
+/// Registers an endpoint. The secret is answered once and stored sealed.
+pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewEndpoint) -> Result<(endpoint::Model, String)> {
+    new.check()?;
+    let tenant = tenants::read(tx).await?;
+    Quotas::of(&tenant)?.check_endpoints(tx.find::<endpoint::Entity>().count(tx.conn()).await?)?;
+    check_purpose(tx, new.purpose_id).await?;
+    let id: EndpointId = ctx.ids.next();
+    let secrets = Secrets::generate(ctx);
+    let now = ctx.now();
+    let mut row = endpoint::ActiveModel {
+        id: Set(id),
+        app_id: Set(secrets.app_id),
+        app_key: Set(secrets.app_key),
+        secret_sealed: Set(secrets::seal(ctx, tx.tenant(), id, &secrets.secret).await?),
+        previous_secret_sealed: Set(None),
+        previous_secret_until: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+        version: Set(1),
+        ..Default::default()
+    };
+    new.fill(&mut row);
+    let row = tx.insert(row).await.map_err(|error| on_conflict(error, "endpoint", "slug", "/slug"))?;
+    let facts = json!({ "slug": row.slug, "kind": row.kind, "record": row.record });
+    audit::record(tx, ctx, Event::new("endpoint.created").target("endpoint", id).facts(facts)).await?;
+    ctx.forget_picture_after(tx);
+    Ok((row, secrets.secret))
+}
+
+/// What to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this kind.
+    pub kind: Option<EndpointKind>,
+    /// Switched on or off.
+    pub enabled: Option<bool>,
+    /// In slug or name.
+    pub q: Option<String>,
+}
+
+/// Lists endpoints, newest first.
+pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<endpoint::Model>> {
+    use endpoint::Column;
+    let mut rows = tx.find::<endpoint::Entity>();
+    if let Some(kind) = filter.kind {
+        rows = rows.filter(Column::Kind.eq(kind));
+    }
+    if let Some(enabled) = filter.enabled {
+        rows = rows.filter(Column::Enabled.eq(enabled));
+    }
+    if let Some(q) = &filter.q {
+        rows = rows.filter(Condition::any().add(Column::Slug.contains(q)).add(Column::Name.contains(q)));
+    }
+    page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await
+}
+
+/// Reads one endpoint.
+pub async fn read(tx: &TenantTx, id: EndpointId) -> Result<endpoint::Model> {
+    tx.get::<endpoint::Entity, _>(id, "endpoint").await
+}
+
+/// Reads one endpoint by its slug.
+pub async fn by_slug(tx: &TenantTx, slug: &str) -> Result<endpoint::Model> {
+    let found = tx.find::<endpoint::Entity>().filter(endpoint::Column::Slug.eq(slug)).one(tx.conn()).await?;
+    found.ok_or(Error::NotFound { what: "endpoint" })
+}
+
+/// Changes an endpoint. Open sockets keep running; what they may do follows the new settings at once.
+pub async fn update(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    id: EndpointId,
+    expected: Option<i32>,
+    patch: EndpointPatch,
+) -> Result<endpoint::Model> {
+    let current = read(tx, id).await?;
+    expect_version(current.version, expected)?;
+    patch.check(&current)?;
+    if let Some(purpose) = patch.purpose_id {
+        check_purpose(tx, purpose).await?;
+    }
+    let version = current.version + 1;
+    let mut row = current.into_active_model();
+    let changed = patch.apply(&mut row);
+    row.version = Set(version);
+    row.updated_at = Set(ctx.now());
+    let row = tx.update(row).await?;
+    let facts = json!({ "fields": changed, "version": version });
+    audit::record(tx, ctx, Event::new("endpoint.updated").target("endpoint", id).facts(facts)).await?;
+    ctx.forget_picture_after(tx);
+    Ok(row)
+}
+
+/// Deletes an endpoint. What it recorded is unreadable from now on and removed by the worker. `confirm` is its slug:
+/// this cannot be undone.
+pub async fn delete(tx: &TenantTx, ctx: &Ctx, id: EndpointId, expected: Option<i32>, confirm: &str) -> Result<()> {
+    let current = read(tx, id).await?;
+    expect_version(current.version, expected)?;
+    if confirm != current.slug {
+        let detail = format!("this deletes the endpoint and all it recorded; confirm with ?confirm={}", current.slug);
+        return Err(Error::invalid("?confirm", "confirmation_needed", detail));
+    }
+    tx.delete_many::<endpoint::Entity>().filter(endpoint::Column::Id.eq(id)).exec(tx.conn()).await?;
+    let facts = json!({ "slug": current.slug });
+    audit::record(tx, ctx, Event::new("endpoint.deleted").target("endpoint", id).facts(facts)).await?;
+    ctx.forget_picture_after(tx);
+    Ok(())
+}
+
+/// Gives an endpoint a new secret; the old one is accepted for another day.
+pub async fn rotate_secret(tx: &TenantTx, ctx: &Ctx, id: EndpointId) -> Result<(endpoint::Model, String)> {
+    let current = read(tx, id).await?;
+    let secret = Secrets::generate(ctx).secret;
+    let version = current.version + 1;
+    let previous = current.secret_sealed.clone();
+    let mut row = current.into_active_model();
+    row.previous_secret_sealed = Set(Some(previous));
+    row.previous_secret_until = Set(Some(ctx.now() + secrets::OVERLAP));
+    row.secret_sealed = Set(secrets::seal(ctx, tx.tenant(), id, &secret).await?);
+    row.version = Set(version);
+    row.updated_at = Set(ctx.now());
+    let row = tx.update(row).await?;
+    audit::record(tx, ctx, Event::new("endpoint.secret_rotated").target("endpoint", id)).await?;
+    ctx.forget_picture_after(tx);
+    Ok((row, secret))
+}
+
+/// The secrets that an endpoint accepts now, the newest first.
+pub async fn secrets(ctx: &Ctx, endpoint: &endpoint::Model) -> Result<Vec<String>> {
+    secrets::open(ctx, endpoint).await
+}
+
+async fn check_purpose(tx: &TenantTx, id: Option<entity::id::PurposeId>) -> Result<()> {
+    let Some(id) = id else { return Ok(()) };
+    match tx.find_by_id::<purpose::Entity, _>(id).one(tx.conn()).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::invalid("/purpose_id", "unknown", "there is no such purpose; create it first")),
+    }
+}

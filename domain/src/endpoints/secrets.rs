@@ -1,0 +1,60 @@
+//! Keys and secrets of endpoints. An endpoint is a Pusher application, so it has that protocol's three credentials.
+
+use chrono::TimeDelta;
+use entity::{
+    endpoint,
+    id::{EndpointId, TenantId},
+};
+use vault::chance;
+
+use crate::{
+    ctx::Ctx,
+    error::{Error, Result},
+};
+
+/// How long the secret before the last rotation is still accepted.
+pub(super) const OVERLAP: TimeDelta = TimeDelta::days(1);
+
+/// Fresh credentials.
+pub struct Secrets {
+    /// Decimal digits.
+    pub app_id: String,
+    /// 20 hexadecimal digits; public.
+    pub app_key: String,
+    /// 64 hexadecimal digits. Signs tokens and requests.
+    pub secret: String,
+}
+
+impl Secrets {
+    /// Makes new ones.
+    pub fn generate(ctx: &Ctx) -> Self {
+        // 53 bits: a number that every JSON reader holds exactly, and no two tenants meet.
+        let id = u64::from_be_bytes(chance::bytes::<8>(&*ctx.chance)) >> 11;
+        Self {
+            app_id: id.to_string(),
+            app_key: hex::encode(chance::bytes::<10>(&*ctx.chance)),
+            secret: hex::encode(chance::bytes::<32>(&*ctx.chance)),
+        }
+    }
+}
+
+fn context(id: EndpointId) -> String {
+    format!("endpoint-secret:{id}")
+}
+
+pub(super) async fn seal(ctx: &Ctx, tenant: TenantId, id: EndpointId, secret: &str) -> Result<Vec<u8>> {
+    let keys = ctx.keys.tenant(tenant).await?;
+    Ok(keys.tenant.seal_value(&context(id), secret.as_bytes(), &*ctx.chance))
+}
+
+pub(super) async fn open(ctx: &Ctx, endpoint: &endpoint::Model) -> Result<Vec<String>> {
+    let keys = ctx.keys.tenant(endpoint.tenant_id).await?;
+    let overlap = endpoint.previous_secret_until.is_some_and(|until| ctx.now() < until);
+    let previous = endpoint.previous_secret_sealed.as_ref().filter(|_| overlap);
+    let mut secrets = Vec::with_capacity(2);
+    for sealed in std::iter::once(&endpoint.secret_sealed).chain(previous) {
+        let secret = keys.tenant.open_value(&context(endpoint.id), sealed)?;
+        secrets.push(String::from_utf8(secret).map_err(Error::internal)?);
+    }
+    Ok(secrets)
+}

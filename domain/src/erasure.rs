@@ -1,0 +1,159 @@
+//! Erasing a person: what is done, and in which order. The worker runs it; every step can be run again.
+//!
+//! 1. [`hide`]: nothing of the person passes any more, nobody finds them, no socket can open.
+//! 2. The caller closes their sockets.
+//! 3. [`carry_out`]: keys are destroyed, so that nothing sealed for them opens, here or in any copy; then rows go, a
+//!    range at a time; then, in one transaction, the person's row, the salts that tie the log to them, the leaf that
+//!    says so, the request's end and the mail that confirms it.
+//!
+//! A crash between any two of these is mended by running it again: the request stays in progress until the last step.
+
+mod rows;
+mod traces;
+
+use std::sync::Arc;
+
+use entity::{
+    id::SubjectId,
+    request::{self, RequestKind, RequestState},
+    subject,
+};
+use sea_orm::{ColumnTrait, QueryFilter, Set};
+use serde_json::json;
+use vault::chance;
+
+use crate::{
+    Error, Result,
+    audit::{self, Event},
+    ctx::Ctx,
+    requests::{self, Changes, Outcome},
+    standings::Standing,
+    subjects,
+    tenancy::{TenantScope, TenantTx},
+};
+
+/// An erasure under way.
+pub struct Erasing {
+    /// The request.
+    pub request: request::Model,
+    /// The person; none when there is nobody (any more).
+    pub subject: Option<SubjectId>,
+    /// Held until the end, so that whoever asks meanwhile hears that the person is gone.
+    _standing: Option<Arc<Standing>>,
+}
+
+/// Takes the person out of sight. From here on nothing of them is admitted, delivered or found.
+pub async fn hide(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> Result<Erasing> {
+    if request.kind != RequestKind::Erasure || request.state != RequestState::InProgress {
+        return Err(Error::conflict(
+            "wrong_state",
+            "only an erasure in progress can be carried out",
+        ));
+    }
+    let Some(subject) = request.subject_id else {
+        return Ok(Erasing {
+            request,
+            subject: None,
+            _standing: None,
+        });
+    };
+    let standing = ctx.standings.load(&ctx.store, scope, subject).await?;
+    let tx = ctx.store.begin(scope).await?;
+    let Some(person) = tx.find_by_id::<subject::Entity, _>(subject).one(tx.conn()).await? else {
+        // A run before this one came as far as the person's row, which goes together with the request's end: so it was
+        // another request that erased them.
+        return Ok(Erasing {
+            request,
+            subject: None,
+            _standing: Some(standing),
+        });
+    };
+    // The same external id may come back as a new person, who has nothing of this one.
+    tx.update_many::<subject::Entity>()
+        .set(subject::ActiveModel {
+            external_index: Set(chance::bytes::<32>(&*ctx.chance).to_vec()),
+            email_index: Set(None),
+            restricted_at: Set(Some(ctx.now())),
+            ..Default::default()
+        })
+        .filter(subject::Column::Id.eq(subject))
+        .exec(tx.conn())
+        .await?;
+    subjects::erased_after(&tx, ctx, &person);
+    tx.save().await?;
+    Ok(Erasing {
+        request,
+        subject: Some(subject),
+        _standing: Some(standing),
+    })
+}
+
+/// Erases. Answers the completed request.
+pub async fn carry_out(ctx: &Ctx, scope: &TenantScope, erasing: &Erasing) -> Result<request::Model> {
+    if let Some(subject) = erasing.subject {
+        let keys = ctx.keys.destroy_subject(scope.tenant(), subject).await?;
+        rows::remember(ctx, scope, &erasing.request, |outcome| outcome.keys += keys).await?;
+        rows::remove_messages(ctx, scope, &erasing.request, subject).await?;
+    }
+    let request = finish(ctx, scope, erasing).await?;
+    if let Some(subject) = erasing.subject {
+        // What was on its way into the journal when the person was hidden has arrived by now.
+        rows::sweep_late_messages(ctx, scope, subject).await?;
+        ctx.keys.destroy_subject(scope.tenant(), subject).await?;
+        ctx.store.forget_log().await?;
+    }
+    Ok(request)
+}
+
+/// The last transaction: afterwards there is nobody.
+async fn finish(ctx: &Ctx, scope: &TenantScope, erasing: &Erasing) -> Result<request::Model> {
+    let tx = ctx.store.begin(scope).await?;
+    let request = requests::read(&tx, erasing.request.id).await?;
+    let mut outcome = Outcome::of(&request)?.unwrap_or_default();
+    if let Some(subject) = erasing.subject {
+        rows::remove_the_rest(&tx, subject, &mut outcome).await?;
+    }
+    let facts = json!({
+        "messages": outcome.messages,
+        "connections": outcome.connections,
+        "consents": outcome.consents,
+        "keys": outcome.keys,
+    });
+    let mut event = Event::new("subject.erased")
+        .target("request", request.id)
+        .facts(facts);
+    if let Some(subject) = erasing.subject {
+        event = event.subject(subject);
+    }
+    let index = audit::record(&tx, ctx, event).await?;
+    let opening = opening(&tx, index, erasing.subject).await?;
+    let more = json!({ "outcome": outcome, "attach_receipt": index, "opening": opening });
+    requests::notify(&tx, ctx, &request, "request_completed_erasure", more).await?;
+    let pseudonym = traces::remove(&tx, ctx, &request, erasing.subject).await?;
+    let changes = Changes {
+        completed_at: Some(ctx.now()),
+        result: Some(serde_json::to_value(outcome)?),
+        audit_index: Some(index),
+        forget_subject: true,
+        pseudonym: Some(pseudonym),
+        ..Changes::default()
+    };
+    let request = requests::step(&tx, ctx, &request, RequestState::Completed, changes).await?;
+    tx.save().await?;
+    Ok(request)
+}
+
+/// What opens the leaf's commitment, for the person alone: it goes into the mail, and is forgotten here.
+async fn opening(tx: &TenantTx, index: i64, subject: Option<SubjectId>) -> Result<serde_json::Value> {
+    use entity::audit_event;
+    let event = tx
+        .find::<audit_event::Entity>()
+        .filter(audit_event::Column::Index.eq(index))
+        .one(tx.conn())
+        .await?;
+    let salt = event.and_then(|event| event.salt);
+    Ok(match (subject, salt) {
+        (Some(subject), Some(salt)) => json!({ "subject": subject, "salt": hex::encode(salt) }),
+        _ => serde_json::Value::Null,
+    })
+}

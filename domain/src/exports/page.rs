@@ -1,0 +1,155 @@
+//! `README.html`: the part that a person reads. One file, no scripts, nothing fetched from anywhere.
+
+use std::collections::BTreeSet;
+
+use entity::{
+    endpoint::EndpointKind,
+    purpose::{self, LawfulBasis},
+};
+use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{contents::About, tables::time};
+use crate::{Error, Result};
+
+const TEMPLATE: &str = include_str!("page.html");
+
+/// Renders the page.
+pub(super) fn render(about: &About) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(Error::internal)?);
+    environment
+        .add_template("page.html", TEMPLATE)
+        .map_err(Error::internal)?;
+    let page = environment.get_template("page.html").map_err(Error::internal)?;
+    page.render(Serde(values(about))).map_err(Error::internal)
+}
+
+fn values(about: &About) -> Value {
+    let person = about.person.as_ref().map(|person| {
+        json!({
+            "external_id": person.external_id,
+            "email": person.email,
+            "created_at": minute(person.row.created_at),
+            "last_seen_at": person.row.last_seen_at.map(minute),
+            "restricted": person.row.restricted_at.is_some(),
+        })
+    });
+    let held: Vec<Value> = about
+        .held
+        .iter()
+        .map(|held| {
+            json!({
+                "purpose": held.purpose.as_ref().map(|purpose| purpose.name.clone()),
+                "endpoint": held.endpoint.name,
+                "data_types": held.data_types,
+                "messages": held.messages,
+                "oldest": minute(held.oldest_at),
+                "newest": minute(held.newest_at),
+                "kept": held.duration,
+                "first_expires": minute(held.next_expiry_at),
+                "last_expires": minute(held.last_expiry_at),
+            })
+        })
+        .collect();
+    let consents: Vec<Value> = about
+        .current
+        .iter()
+        .map(|current| {
+            json!({
+                "purpose": current.purpose.name,
+                "state": current.state.as_str(),
+                "since": minute(current.since),
+                "valid": current.valid,
+            })
+        })
+        .collect();
+    let categories: BTreeSet<&str> = about
+        .held
+        .iter()
+        .flat_map(|held| held.data_types.iter().map(String::as_str))
+        .collect();
+    json!({
+        "made_at": minute(about.at),
+        "tenant": { "name": about.tenant.name, "contact": about.tenant.contact_email },
+        "request": {
+            "id": about.request.id.to_string(),
+            "received_at": minute(about.request.received_at),
+        },
+        "law": about.profile.name,
+        "complaint": about.profile.complaint,
+        "person": person,
+        "held": held,
+        "consents": consents,
+        "connections": about.connections,
+        "events": about.consents.len(),
+        "categories": categories.into_iter().collect::<Vec<_>>(),
+        "purposes": purposes(about),
+        "recipients": recipients(about),
+    })
+}
+
+/// What the person's data are processed for: purposes of what is held and of what was said yes or no to.
+fn purposes(about: &About) -> Vec<Value> {
+    let mut ids: Vec<_> = about
+        .held
+        .iter()
+        .filter_map(|held| held.purpose.as_ref().map(|purpose| purpose.id))
+        .chain(about.current.iter().map(|current| current.purpose.id))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.iter()
+        .filter_map(|id| about.purposes.get(id))
+        .map(|purpose| {
+            json!({
+                "name": purpose.name,
+                "description": purpose.description,
+                "basis": basis(purpose),
+            })
+        })
+        .collect()
+}
+
+/// GDPR Art. 6(1), in words.
+fn basis(purpose: &purpose::Model) -> &'static str {
+    match purpose.lawful_basis {
+        LawfulBasis::Consent => "your consent, Art. 6(1)(a) GDPR",
+        LawfulBasis::Contract => "a contract with you, Art. 6(1)(b) GDPR",
+        LawfulBasis::LegalObligation => "a legal obligation, Art. 6(1)(c) GDPR",
+        LawfulBasis::VitalInterests => "vital interests, Art. 6(1)(d) GDPR",
+        LawfulBasis::PublicTask => "a task in the public interest, Art. 6(1)(e) GDPR",
+        LawfulBasis::LegitimateInterests => "legitimate interests, Art. 6(1)(f) GDPR",
+    }
+}
+
+/// Who gets what passes an endpoint: those who are connected to it, or the tenant's own back end behind it.
+fn recipients(about: &About) -> Vec<Value> {
+    let mut endpoints: Vec<_> = about.held.iter().map(|held| &held.endpoint).collect();
+    endpoints.sort_unstable_by_key(|endpoint| endpoint.id);
+    endpoints.dedup_by_key(|endpoint| endpoint.id);
+    endpoints
+        .into_iter()
+        .map(|endpoint| {
+            let host = endpoint
+                .upstream_url
+                .as_deref()
+                .and_then(|url| Url::parse(url).ok())
+                .and_then(|url| url.host_str().map(str::to_owned));
+            json!({
+                "endpoint": endpoint.name,
+                "relay": endpoint.kind == EndpointKind::Relay,
+                "host": host,
+            })
+        })
+        .collect()
+}
+
+/// To the minute, UTC.
+fn minute(at: chrono::DateTime<chrono::Utc>) -> String {
+    let text = time(at);
+    format!("{} {} UTC", &text[..10], &text[11..16])
+}

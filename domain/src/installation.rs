@@ -1,0 +1,151 @@
+//! Which data, which keys and which root key belong together. Both stores carry the same mark, so that a key or a store
+//! that was mixed up is recognised at the start and not at the first message that does not open.
+
+use chrono::{DateTime, Utc};
+use entity::{
+    audit_event,
+    id::TenantId,
+    store_meta,
+    vault::{tenant_key, vault_meta},
+};
+use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
+use uuid::Uuid;
+use vault::{key::RootKey, redact::Redacted};
+
+use crate::{
+    ctx::Ctx,
+    error::{Error, Result},
+    tenancy::Store,
+};
+
+const INSTALLATION: &str = "installation";
+const ROOT_KEY_CHECK: &str = "root_key_check";
+
+/// What both stores of an installation carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Random, made at the first start.
+    pub installation: Uuid,
+    /// Follows from the root key and tells nothing about it, in hex.
+    pub root_key_check: String,
+}
+
+impl Mark {
+    /// The mark of an installation with this root key.
+    pub fn new(installation: Uuid, root: &RootKey) -> Self {
+        Self {
+            installation,
+            root_key_check: hex::encode(root.check_value()),
+        }
+    }
+
+    /// Whether the installation has this root key.
+    pub fn is_of(&self, root: &RootKey) -> bool {
+        self.root_key_check == hex::encode(root.check_value())
+    }
+
+    fn from_facts(facts: &[(String, String)]) -> Option<Self> {
+        let fact = |name| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        Some(Self {
+            installation: fact(INSTALLATION)?.parse().ok()?,
+            root_key_check: fact(ROOT_KEY_CHECK)?,
+        })
+    }
+
+    fn facts(&self) -> [(&'static str, String); 2] {
+        [
+            (INSTALLATION, self.installation.to_string()),
+            (ROOT_KEY_CHECK, self.root_key_check.clone()),
+        ]
+    }
+}
+
+/// The mark of the data, or none when they were never used.
+pub async fn mark_of_data(store: &Store) -> Result<Option<Mark>> {
+    let tx = store.system_read("which installation this is").await?;
+    let facts = tx.find::<store_meta::Entity>().all(tx.conn()).await?;
+    let facts: Vec<_> = facts.into_iter().map(|fact| (fact.name, fact.value)).collect();
+    Ok(Mark::from_facts(&facts))
+}
+
+/// The mark of the keys, or none when they were never used.
+pub async fn mark_of_keys(vault: &Store) -> Result<Option<Mark>> {
+    let tx = vault.system_read("which installation this is").await?;
+    let facts = tx.find::<vault_meta::Entity>().all(tx.conn()).await?;
+    let facts: Vec<_> = facts.into_iter().map(|fact| (fact.name, fact.value)).collect();
+    Ok(Mark::from_facts(&facts))
+}
+
+/// Whether there are keys of any tenant: then data belong to them.
+pub async fn has_keys(vault: &Store) -> Result<bool> {
+    let tx = vault.system_read("which installation this is").await?;
+    Ok(tx.find::<tenant_key::Entity>().count(tx.conn()).await? > 0)
+}
+
+/// Marks the data.
+pub async fn mark_data(store: &Store, mark: &Mark) -> Result<()> {
+    let tx = store.system("which installation this is").await?;
+    for (name, value) in mark.facts() {
+        tx.insert(store_meta::ActiveModel { name: Set(name.to_owned()), value: Set(value) }).await?;
+    }
+    tx.save().await?;
+    Ok(())
+}
+
+/// Marks the keys. Before the data: keys without data harm nobody.
+pub async fn mark_keys(vault: &Store, mark: &Mark) -> Result<()> {
+    let tx = vault.system("which installation this is").await?;
+    for (name, value) in mark.facts() {
+        tx.insert(vault_meta::ActiveModel { name: Set(name.to_owned()), value: Set(value) }).await?;
+    }
+    tx.save().await?;
+    Ok(())
+}
+
+/// A secret of a tenant that provisioning hands out again: sealed under the tenant's key, by name. None when it was
+/// never kept.
+pub async fn recall(ctx: &Ctx, tenant: TenantId, name: &str) -> Result<Option<Redacted<String>>> {
+    let keys = ctx.keys.tenant(tenant).await?;
+    let name = kept_as(tenant, name);
+    let tx = ctx.store.system_read("what provisioning made before").await?;
+    let Some(fact) = tx.find_by_id::<store_meta::Entity, _>(name.clone()).one(tx.conn()).await? else {
+        return Ok(None);
+    };
+    let sealed = hex::decode(fact.value).map_err(Error::internal)?;
+    let secret = keys.tenant.open_value(&name, &sealed)?;
+    let secret = String::from_utf8(secret).map_err(Error::internal)?;
+    Ok(Some(Redacted::new(secret)))
+}
+
+/// Keeps a secret for [`recall`], in place of the one that was kept under this name.
+pub async fn keep(ctx: &Ctx, tenant: TenantId, name: &str, secret: &Redacted<String>) -> Result<()> {
+    let keys = ctx.keys.tenant(tenant).await?;
+    let name = kept_as(tenant, name);
+    let sealed = keys.tenant.seal_value(&name, secret.expose().as_bytes(), &*ctx.chance);
+    let tx = ctx.store.system("what provisioning makes").await?;
+    tx.delete_many::<store_meta::Entity>()
+        .filter(store_meta::Column::Name.eq(name.as_str()))
+        .exec(tx.conn())
+        .await?;
+    tx.insert(store_meta::ActiveModel { name: Set(name), value: Set(hex::encode(sealed)) }).await?;
+    tx.save().await?;
+    Ok(())
+}
+
+/// The name of the fact, and what the sealed value is bound to.
+fn kept_as(tenant: TenantId, name: &str) -> String {
+    format!("{name}:{tenant}")
+}
+
+/// When the newest event of any tenant was recorded: a clock that is far before it was set back. Reads all events.
+pub async fn newest_event(store: &Store) -> Result<Option<DateTime<Utc>>> {
+    let tx = store.system_read("whether the clock was set back").await?;
+    let newest = tx
+        .find::<audit_event::Entity>()
+        .select_only()
+        .column_as(audit_event::Column::At.max(), "newest")
+        .into_tuple::<Option<DateTime<Utc>>>()
+        .one(tx.conn())
+        .await?;
+    Ok(newest.flatten())
+}

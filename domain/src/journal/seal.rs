@@ -1,0 +1,236 @@
+//! From a message in the queue to a row's sealed bytes.
+
+use std::collections::HashMap;
+
+use entity::id::{EndpointId, SubjectId, TenantId};
+use vault::message::{Aad, OVERHEAD, PairKey};
+
+use super::{BINARY, Entry, JournalError, OUTBOUND, Queued, Reply};
+use crate::{
+    ctx::Ctx,
+    error::Result,
+    ids::MessageId,
+    keys::{Slice, SubjectKeyName},
+    pictures::Picture,
+};
+
+/// A message that only lacks its position.
+pub(super) struct Sealed {
+    pub(super) tenant: TenantId,
+    pub(super) endpoint: EndpointId,
+    pub(super) channel: std::sync::Arc<str>,
+    pub(super) subject: Option<SubjectId>,
+    pub(super) class: i64,
+    pub(super) bucket: i64,
+    pub(super) id: MessageId,
+    pub(super) flags: i16,
+    pub(super) size: usize,
+    pub(super) sealed: Vec<u8>,
+    pub(super) reply: Reply,
+}
+
+/// Binds a sealed message to its place.
+pub(crate) fn aad(
+    tenant: TenantId,
+    endpoint: EndpointId,
+    subject: Option<SubjectId>,
+    class: i64,
+) -> [u8; Aad::LENGTH] {
+    let aad = Aad::new(tenant.0.into_bytes(), endpoint.0.into_bytes()).class(class);
+    match subject {
+        Some(subject) => aad.subject(subject.0.into_bytes()).bytes(),
+        None => aad.bytes(),
+    }
+}
+
+/// Seals one message.
+pub fn seal(
+    pair: &PairKey,
+    id: MessageId,
+    tenant: TenantId,
+    endpoint: EndpointId,
+    subject: Option<SubjectId>,
+    class: i64,
+    payload: &[u8],
+) -> Result<Vec<u8>> {
+    let mut plaintext = Vec::with_capacity(payload.len() + OVERHEAD);
+    plaintext.extend_from_slice(payload);
+    Ok(pair.seal(id.0, &aad(tenant, endpoint, subject, class), plaintext)?)
+}
+
+/// What is the same for all messages of a class, where no rule names channels.
+#[derive(Clone, Copy)]
+struct Place {
+    tenant: TenantId,
+    class: i64,
+    slice: Slice,
+}
+
+/// Seals what was taken from the queue, in its order. What may no longer be recorded is answered here.
+pub(super) struct Sealer {
+    ctx: Ctx,
+    places: HashMap<i64, Place>,
+}
+
+impl Sealer {
+    pub(super) fn new(ctx: Ctx) -> Self {
+        Self {
+            ctx,
+            places: HashMap::new(),
+        }
+    }
+
+    /// Answers what was refused, with its reason.
+    pub(super) async fn seal(
+        &mut self,
+        taken: &mut Vec<Queued>,
+        sealed: &mut Vec<Sealed>,
+    ) -> Vec<(Queued, JournalError)> {
+        // Rules may change between two groups.
+        self.places.clear();
+        let mut refused = Vec::new();
+        let mut prepared = None;
+        let mut waiting = std::mem::take(taken).into_iter();
+        while let Some(queued) = waiting.next() {
+            let place = match self.place(&queued.entry).await {
+                Ok(place) => place,
+                Err(error) => {
+                    refused.push((queued, error));
+                    continue;
+                }
+            };
+            let name = name(&queued.entry);
+            // The id first: its time says which bucket the message falls into.
+            let id = self.ctx.ids.next_message();
+            let pair = match self.ctx.keys.ready_pair(name, place.class, id.at()) {
+                Some(pair) => Ok(pair),
+                None => {
+                    if prepared.is_none() {
+                        prepared = Some(self.prepare(&queued, waiting.as_slice()).await);
+                    }
+                    match prepared {
+                        Some(true) => {
+                            self.ctx
+                                .keys
+                                .pair_to_seal(name, place.class, place.slice, id.at())
+                                .await
+                        }
+                        _ => Err(crate::Error::Unavailable {
+                            what: "the vault",
+                            source: None,
+                        }),
+                    }
+                }
+            };
+            let entry = &queued.entry;
+            let done = pair.and_then(|(bucket, pair)| {
+                let bytes = seal(
+                    &pair,
+                    id,
+                    entry.tenant,
+                    entry.endpoint,
+                    entry.subject,
+                    place.class,
+                    &entry.payload,
+                )?;
+                Ok((bucket, bytes))
+            });
+            match done {
+                Ok((bucket, bytes)) => sealed.push(Sealed {
+                    tenant: entry.tenant,
+                    endpoint: entry.endpoint,
+                    channel: queued.entry.channel.clone(),
+                    subject: entry.subject,
+                    class: place.class,
+                    bucket,
+                    id,
+                    flags: flags(entry),
+                    size: entry.payload.len(),
+                    sealed: bytes,
+                    reply: queued.reply,
+                }),
+                Err(error) => {
+                    tracing::error!(%error, "a message could not be sealed");
+                    refused.push((queued, JournalError::Failed));
+                }
+            }
+        }
+        refused
+    }
+
+    /// Gets the keys of the rest of the group in one go. Answers whether the vault is there.
+    async fn prepare(&mut self, first: &Queued, rest: &[Queued]) -> bool {
+        let now = self.ctx.now();
+        let mut wanted = Vec::new();
+        for entry in std::iter::once(first).chain(rest).map(|queued| &queued.entry) {
+            if let Ok(place) = self.place(entry).await
+                && self.ctx.keys.ready_pair(name(entry), place.class, now).is_none()
+            {
+                wanted.push((name(entry), place.class, place.slice));
+            }
+        }
+        match self.ctx.keys.prepare(&wanted, now).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "the vault gave no keys");
+                false
+            }
+        }
+    }
+
+    async fn place(&mut self, entry: &Entry) -> Result<Place, JournalError> {
+        if let Some(subject) = entry.subject
+            && is_gone(&self.ctx, subject)
+        {
+            return Err(JournalError::Refused);
+        }
+        if let Some(place) = self.places.get(&entry.class)
+            && place.tenant == entry.tenant
+        {
+            return Ok(*place);
+        }
+        let picture = self.ctx.pictures.of(entry.tenant).ok_or(JournalError::Refused)?;
+        let class = picture
+            .classes
+            .by_handle(entry.class)
+            .filter(|class| class.key.endpoint == entry.endpoint && class.key.purpose == entry.purpose)
+            .ok_or(JournalError::Refused)?;
+        let kept = picture
+            .kept(&class.key, &entry.channel)
+            .ok_or(JournalError::Refused)?;
+        let id = class
+            .ensure_stored(&self.ctx, entry.tenant)
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "a retention class could not be stored");
+                JournalError::Failed
+            })?;
+        let place = Place {
+            tenant: entry.tenant,
+            class: id,
+            slice: Slice::of(kept.approximate()),
+        };
+        if is_uniform(&picture) {
+            self.places.insert(entry.class, place);
+        }
+        Ok(place)
+    }
+}
+
+fn is_uniform(picture: &Picture) -> bool {
+    !picture.rules.ask_for_channels()
+}
+
+pub(super) fn is_gone(ctx: &Ctx, subject: SubjectId) -> bool {
+    ctx.standings.get(subject).is_some_and(|standing| standing.is_gone())
+}
+
+fn name(entry: &Entry) -> SubjectKeyName {
+    SubjectKeyName::for_messages(entry.tenant, entry.subject, entry.purpose)
+}
+
+fn flags(entry: &Entry) -> i16 {
+    let outbound = if entry.outbound { OUTBOUND } else { 0 };
+    let binary = if entry.binary { BINARY } else { 0 };
+    outbound | binary
+}

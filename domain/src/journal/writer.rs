@@ -1,0 +1,140 @@
+//! The task of the journal: takes, seals, has committed, tells.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
+
+use super::{
+    Gauges, JournalError, Queued, Settings,
+    commit::{Settled, commit},
+    insert::Inserts,
+    seal::{Sealed, Sealer},
+};
+use crate::ctx::Ctx;
+
+pub(super) struct Writer {
+    ctx: Ctx,
+    settings: Settings,
+    gauges: Arc<Gauges>,
+    stop: Arc<Notify>,
+    sealer: Sealer,
+    inserts: Arc<Inserts>,
+    /// Ready to be committed.
+    sealed: Vec<Sealed>,
+}
+
+impl Writer {
+    pub(super) fn new(ctx: Ctx, settings: Settings, gauges: Arc<Gauges>, stop: Arc<Notify>) -> Self {
+        let backend = ctx.store.connection_for_maintenance().get_database_backend();
+        Self {
+            sealer: Sealer::new(ctx.clone()),
+            inserts: Arc::new(Inserts::new(backend)),
+            sealed: Vec::new(),
+            ctx,
+            settings,
+            gauges,
+            stop,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut incoming: mpsc::Receiver<Queued>) {
+        let group = self.settings.group_messages.max(1);
+        let stop = self.stop.clone();
+        let mut taken = Vec::with_capacity(group);
+        let mut committing: Option<JoinHandle<Vec<Settled>>> = None;
+        let mut open = true;
+        loop {
+            if committing.is_none() {
+                committing = self.next_group();
+            }
+            if committing.is_none() && !open {
+                return;
+            }
+            let room = group.saturating_sub(self.sealed.len());
+            tokio::select! {
+                biased;
+                settled = finished(&mut committing), if committing.is_some() => {
+                    // What is sealed meanwhile is on its way before anybody is told: telling may take a while.
+                    committing = self.next_group();
+                    self.tell(settled);
+                }
+                () = stop.notified() => incoming.close(),
+                count = incoming.recv_many(&mut taken, room), if open && room > 0 => {
+                    if count == 0 {
+                        open = false;
+                    } else {
+                        let refused = self.sealer.seal(&mut taken, &mut self.sealed).await;
+                        for (queued, error) in refused {
+                            self.gauges.settle(1, queued.entry.payload.len());
+                            // Whoever asked may have gone.
+                            let _ = queued.reply.answer.send(Err(error));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the next group committed by a task of its own, so that sealing goes on meanwhile.
+    fn next_group(&mut self) -> Option<JoinHandle<Vec<Settled>>> {
+        let mut bytes = 0;
+        let count = self
+            .sealed
+            .iter()
+            .take(self.settings.group_messages.max(1))
+            .take_while(|message| {
+                let first = bytes == 0;
+                bytes += message.sealed.len();
+                first || bytes <= self.settings.group_bytes
+            })
+            .count();
+        if count == 0 {
+            return None;
+        }
+        let rest = self.sealed.split_off(count);
+        let group = std::mem::replace(&mut self.sealed, rest);
+        Some(tokio::spawn(commit(self.ctx.clone(), self.inserts.clone(), group)))
+    }
+
+    fn tell(&self, settled: Vec<Settled>) {
+        let gauges = &self.gauges;
+        gauges.commits.fetch_add(1, Ordering::Relaxed);
+        for message in settled {
+            gauges.settle(1, message.size);
+            match &message.outcome {
+                Ok(stored) => {
+                    gauges.recorded.fetch_add(1, Ordering::Relaxed);
+                    let on_commit = message.reply.on_commit.into_inner();
+                    // A delivery that goes wrong must not take the journal with it.
+                    if catch_unwind(AssertUnwindSafe(|| on_commit(stored))).is_err() {
+                        tracing::error!("the delivery of a recorded message panicked");
+                    }
+                }
+                Err(JournalError::Failed) => drop(gauges.failed.fetch_add(1, Ordering::Relaxed)),
+                Err(_) => {}
+            }
+            // Whoever asked may have gone; the message is recorded all the same.
+            let _ = message.reply.answer.send(message.outcome);
+        }
+    }
+}
+
+async fn finished(committing: &mut Option<JoinHandle<Vec<Settled>>>) -> Vec<Settled> {
+    let Some(task) = committing else {
+        return std::future::pending().await;
+    };
+    match task.await {
+        Ok(settled) => settled,
+        Err(error) => {
+            // Whoever waits hears that the journal is stopping.
+            tracing::error!(%error, "a group of the journal was lost");
+            Vec::new()
+        }
+    }
+}

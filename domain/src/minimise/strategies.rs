@@ -1,0 +1,341 @@
+//! How a value is made to say less.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+use vault::key::IndexKey;
+
+use crate::error::Faults;
+
+/// What happens to a value that was found. Stored with the data type.
+///
+/// `mask`, `truncate` and `hash` work on texts and numbers; on a list or an object they work on everything inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "strategy", rename_all = "snake_case")]
+pub enum Minimise {
+    /// Stays as it is.
+    None,
+    /// Leaves its object or list.
+    Remove,
+    /// Becomes `null`.
+    Null,
+    /// Becomes this text.
+    Replace {
+        /// The text.
+        with: String,
+    },
+    /// Becomes asterisks but for its last characters.
+    Mask {
+        /// How many stay. Never more than half of the value.
+        keep: u32,
+    },
+    /// Becomes its beginning: the first characters of a text, the first digits of a number. An IP address becomes its
+    /// network instead (IPv4 /24, IPv6 /48), whatever `keep` says.
+    Truncate {
+        /// How many stay.
+        keep: u32,
+    },
+    /// Becomes a keyed hash: equal values stay equal within the tenant, and nobody without the key can try values out.
+    Hash,
+}
+
+/// Largest `keep`.
+const MAX_KEEP: u32 = 1_000;
+/// Longest `with`, in characters.
+const MAX_WITH: usize = 200;
+/// Separates these hashes from those that people are found by.
+const LABEL: &str = "minimise";
+
+impl Minimise {
+    /// From the fields of the API's body under `field`. `None` when something is wrong, which is then in `faults`.
+    pub fn from_parts(
+        faults: &mut Faults,
+        field: &str,
+        strategy: &str,
+        keep: Option<u32>,
+        with: Option<String>,
+    ) -> Option<Self> {
+        let takes_keep = matches!(strategy, "mask" | "truncate");
+        let takes_with = strategy == "replace";
+        faults.check(
+            takes_keep || keep.is_none(),
+            format!("{field}/keep"),
+            "unexpected",
+            "only mask and truncate take it",
+        );
+        faults.check(
+            takes_with || with.is_none(),
+            format!("{field}/with"),
+            "unexpected",
+            "only replace takes it",
+        );
+        faults.check(
+            keep.is_none_or(|keep| keep <= MAX_KEEP),
+            format!("{field}/keep"),
+            "out_of_range",
+            format!("use 0 to {MAX_KEEP}"),
+        );
+        faults.check(
+            with.as_ref().is_none_or(|with| with.chars().count() <= MAX_WITH),
+            format!("{field}/with"),
+            "too_long",
+            format!("use at most {MAX_WITH} characters"),
+        );
+        match (strategy, keep, with) {
+            ("none", ..) => Some(Self::None),
+            ("remove", ..) => Some(Self::Remove),
+            ("null", ..) => Some(Self::Null),
+            ("replace", _, Some(with)) => Some(Self::Replace { with }),
+            ("mask", keep, _) => Some(Self::Mask {
+                keep: keep.unwrap_or(0),
+            }),
+            ("truncate", Some(keep), _) => Some(Self::Truncate { keep }),
+            ("hash", ..) => Some(Self::Hash),
+            ("replace", ..) => {
+                faults.add(
+                    format!("{field}/with"),
+                    "missing",
+                    "say what to put there instead",
+                );
+                None
+            }
+            ("truncate", ..) => {
+                faults.add(
+                    format!("{field}/keep"),
+                    "missing",
+                    "say how many characters or digits stay",
+                );
+                None
+            }
+            _ => {
+                faults.add(
+                    format!("{field}/strategy"),
+                    "unknown",
+                    "use none, remove, null, replace, mask, truncate or hash",
+                );
+                None
+            }
+        }
+    }
+
+    /// The published spelling.
+    pub fn strategy(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Remove => "remove",
+            Self::Null => "null",
+            Self::Replace { .. } => "replace",
+            Self::Mask { .. } => "mask",
+            Self::Truncate { .. } => "truncate",
+            Self::Hash => "hash",
+        }
+    }
+
+    /// Changes a value in its place. [`Minimise::Remove`] can only empty it: taking it away is up to whoever holds what
+    /// is around it.
+    pub(super) fn apply(&self, value: &mut Value, key: &IndexKey) {
+        match self {
+            Self::None => {}
+            Self::Remove | Self::Null => *value = Value::Null,
+            Self::Replace { with } => *value = Value::String(with.clone()),
+            Self::Mask { keep } => each_leaf(value, &mut |leaf| {
+                if let Some(text) = said(leaf) {
+                    *leaf = Value::String(mask(&text, *keep));
+                }
+            }),
+            Self::Truncate { keep } => each_leaf(value, &mut |leaf| truncate(leaf, *keep)),
+            Self::Hash => each_leaf(value, &mut |leaf| {
+                if let Some(text) = said(leaf) {
+                    *leaf = Value::String(hex::encode(key.blind(LABEL, &text)));
+                }
+            }),
+        }
+    }
+}
+
+fn each_leaf(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(|element| each_leaf(element, change)),
+        Value::Object(members) => Map::values_mut(members).for_each(|member| each_leaf(member, change)),
+        leaf => change(leaf),
+    }
+}
+
+/// What a single value says, as text. `null` says nothing.
+fn said(leaf: &Value) -> Option<String> {
+    match leaf {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+fn mask(text: &str, keep: u32) -> String {
+    let length = text.chars().count();
+    // Of a short value the end alone would say everything.
+    let hidden = length - (keep as usize).min(length / 2);
+    "*".repeat(hidden) + &text.chars().skip(hidden).collect::<String>()
+}
+
+fn truncate(leaf: &mut Value, keep: u32) {
+    match leaf {
+        Value::String(text) => {
+            *text = match text.parse() {
+                Ok(address) => network(address).to_string(),
+                Err(_) => text.chars().take(keep as usize).collect(),
+            };
+        }
+        Value::Number(number) => *number = first_digits(number, keep),
+        // `true` has no beginning.
+        _ => {}
+    }
+}
+
+/// The first address of the /24 or /48 that an address is in.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & (u32::MAX << 8)).into()),
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 80)).into()),
+    }
+}
+
+/// Keeps the first significant digits and puts zeros in place of the others: 52.5163 to three is 52.5, 48123 is 48100.
+fn first_digits(number: &Number, keep: u32) -> Number {
+    if keep == 0 {
+        return 0.into();
+    }
+    let mut kept = 0;
+    let mut significant = false;
+    let mut exponent = false;
+    let text: String = number
+        .to_string()
+        .chars()
+        .map(|c| match c {
+            'e' | 'E' => {
+                exponent = true;
+                c
+            }
+            '0'..='9' if !exponent => {
+                significant |= c != '0';
+                kept += u32::from(significant);
+                if kept > keep { '0' } else { c }
+            }
+            c => c,
+        })
+        .collect();
+    // Only digits were changed and the first one that counts was not, so it is a number still.
+    text.parse().unwrap_or_else(|_| 0.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use vault::{chance::SeededChance, key::TenantKey};
+
+    use super::*;
+
+    fn applied(strategy: &Minimise, value: &Value) -> Value {
+        let key = TenantKey::generate(&SeededChance::new(1)).index_key();
+        let mut value = value.clone();
+        strategy.apply(&mut value, &key);
+        value
+    }
+
+    #[test]
+    fn each_strategy_does_what_it_says() {
+        let replace = Minimise::Replace { with: "x".into() };
+        let mask = |keep| Minimise::Mask { keep };
+        let truncate = |keep| Minimise::Truncate { keep };
+        for (strategy, before, after) in [
+            (Minimise::None, json!("a"), json!("a")),
+            (Minimise::Null, json!({"a": 1}), json!(null)),
+            (replace.clone(), json!({"a": 1}), json!("x")),
+            (replace, json!(7), json!("x")),
+            (
+                mask(4),
+                json!("DE02120300000000202051"),
+                json!("******************2051"),
+            ),
+            (mask(0), json!("secret"), json!("******")),
+            (mask(2), json!("äöü€"), json!("**ü€")),
+            (mask(4), json!("1234"), json!("**34")),
+            (mask(4), json!("1"), json!("*")),
+            (mask(2), json!(123_456), json!("****56")),
+            (mask(9), json!(true), json!("**ue")),
+            (mask(2), json!(null), json!(null)),
+            (mask(1), json!({"a": ["xyz", 12]}), json!({"a": ["**z", "*2"]})),
+            (truncate(3), json!("Müller"), json!("Mül")),
+            (truncate(0), json!("Ada"), json!("")),
+            (truncate(30), json!("Ada"), json!("Ada")),
+            (truncate(4), json!(52.520_008), json!(52.52)),
+            (truncate(3), json!(-0.001_234_5), json!(-0.001_23)),
+            (truncate(2), json!(48_123), json!(48_000)),
+            (
+                truncate(1),
+                json!(u64::MAX),
+                json!(10_000_000_000_000_000_000_u64),
+            ),
+            (truncate(2), json!(1.5e300), json!(1.5e300)),
+            (truncate(0), json!(12.5), json!(0)),
+            (truncate(1), json!(true), json!(true)),
+            (truncate(9), json!("192.168.17.33"), json!("192.168.17.0")),
+            (truncate(9), json!("2001:db8:1:2:3::4"), json!("2001:db8:1::")),
+            (truncate(1), json!(["abc", {"b": 55}]), json!(["a", {"b": 50}])),
+        ] {
+            assert_eq!(applied(&strategy, &before), after, "{strategy:?} of {before}");
+        }
+    }
+
+    #[test]
+    fn a_hash_keeps_equality_and_nothing_else() {
+        let hash = |value| applied(&Minimise::Hash, &value);
+        assert_eq!(hash(json!("a@b.c")), hash(json!("a@b.c")));
+        assert_ne!(hash(json!("a@b.c")), hash(json!("a@b.d")));
+        assert_eq!(hash(json!("a")).as_str().map(str::len), Some(64));
+        assert_eq!(hash(json!({"id": 5})), json!({"id": hash(json!(5))}));
+        let other = TenantKey::generate(&SeededChance::new(2)).index_key();
+        let mut value = json!("a@b.c");
+        Minimise::Hash.apply(&mut value, &other);
+        assert_ne!(
+            value,
+            hash(json!("a@b.c")),
+            "another tenant's hashes tell nothing"
+        );
+    }
+
+    #[test]
+    fn parts_that_do_not_belong_together_are_refused() {
+        for (strategy, keep, with, field) in [
+            ("hash", Some(1), None, "/minimise/keep"),
+            ("mask", Some(1), Some("x"), "/minimise/with"),
+            ("replace", None, None, "/minimise/with"),
+            ("truncate", None, None, "/minimise/keep"),
+            ("mask", Some(1_001), None, "/minimise/keep"),
+            ("shuffle", None, None, "/minimise/strategy"),
+        ] {
+            let mut faults = Faults::default();
+            Minimise::from_parts(&mut faults, "/minimise", strategy, keep, with.map(str::to_owned));
+            let Err(crate::Error::Invalid(faults)) = faults.finish() else {
+                panic!("{strategy} was let through");
+            };
+            assert_eq!(faults[0].field, field, "{strategy}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let replace = Minimise::Replace { with: "x".into() };
+        for strategy in [
+            Minimise::None,
+            replace,
+            Minimise::Mask { keep: 4 },
+            Minimise::Hash,
+        ] {
+            let stored = serde_json::to_value(&strategy).unwrap();
+            assert_eq!(stored["strategy"], strategy.strategy());
+            assert_eq!(serde_json::from_value::<Minimise>(stored).unwrap(), strategy);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The privacy page's side: somebody proves that they read the mail of an address, and sees and does what is theirs.
+//! There is no account and no password. A stranger learns nothing, not even whether an address is known here.
+
+mod codes;
+mod held;
+mod sessions;
+
+pub use codes::{SendPortalCode, order_code, send_code};
+pub use held::{Held, connections, held};
+pub(crate) use held::{connections_kept, data_types, spelled};
+pub(crate) use sessions::address_context;
+pub use sessions::{PortalCaller, SignedIn, authenticate, open, sign_in, sign_out, stranger};
+
+use chrono::TimeDelta;
+
+/// How long a code can be used.
+pub const CODE_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// Wrong tries before all codes of an address are dead.
+pub const ATTEMPTS: i32 = 5;
+/// How long somebody stays signed in.
+pub const SESSION_LIFE: TimeDelta = TimeDelta::hours(1);

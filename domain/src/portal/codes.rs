@@ -1,0 +1,124 @@
+//! One-time codes by mail. The answer to "send me a code" is the same for every address, and so is the work behind it:
+//! a job writes the same row for a known address and for an unknown one; only the mail differs.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use chrono::TimeDelta;
+use entity::{id::PortalCodeId, portal_code, subject};
+use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, Set};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use vault::{chance, code};
+
+use super::CODE_LIFE;
+use crate::{
+    Error, Result,
+    ctx::Ctx,
+    error::Faults,
+    jobs::{self, Job},
+    mails::{self, NewMail},
+    subjects,
+    tenancy::{TenantScope, TenantTx},
+    tenants,
+};
+
+/// Codes per address and quarter of an hour.
+const PER_ADDRESS: u64 = 3;
+const WINDOW: TimeDelta = TimeDelta::minutes(15);
+
+/// Sends a code, if the address is known and did not get too many.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendPortalCode {
+    /// The code's row, so that a second run of the job sends no second code.
+    pub code: PortalCodeId,
+    /// The address, sealed under the tenant's key, in base64.
+    pub address: String,
+}
+
+impl Job for SendPortalCode {
+    const KIND: &'static str = "send_portal_code";
+    // A code that is minutes late is of no use.
+    const ATTEMPTS: i32 = 3;
+}
+
+fn address_context(id: PortalCodeId) -> String {
+    format!("portal_code.address/{id}")
+}
+
+/// What a code's hash is bound to.
+pub(super) fn code_scope(id: PortalCodeId) -> String {
+    format!("portal_code/{id}")
+}
+
+/// Orders a code for an address. Takes the same time for every address.
+pub async fn order_code(tx: &TenantTx, ctx: &Ctx, email: &str) -> Result<()> {
+    let mut faults = Faults::default();
+    subjects::check_email(&mut faults, "/email", email);
+    faults.finish()?;
+    let email = email.trim().to_lowercase();
+    let id: PortalCodeId = ctx.ids.next();
+    let keys = ctx.keys.tenant(tx.tenant()).await?;
+    let sealed = keys
+        .tenant
+        .seal_value(&address_context(id), email.as_bytes(), &*ctx.chance);
+    let job = SendPortalCode {
+        code: id,
+        address: STANDARD_NO_PAD.encode(sealed),
+    };
+    jobs::enqueue(tx, ctx, &job).await?;
+    Ok(())
+}
+
+/// Does what [`SendPortalCode`] says.
+pub async fn send_code(ctx: &Ctx, scope: &TenantScope, job: &SendPortalCode) -> Result<()> {
+    let keys = ctx.keys.tenant(scope.tenant()).await?;
+    let sealed = STANDARD_NO_PAD.decode(&job.address).map_err(Error::internal)?;
+    let email = keys.tenant.open_value(&address_context(job.code), &sealed)?;
+    let email = String::from_utf8(email).map_err(Error::internal)?;
+    let index = subjects::email_index(&keys, &email);
+    let now = ctx.now();
+    let tx = ctx.store.begin(scope).await?;
+    let recent = tx
+        .find::<portal_code::Entity>()
+        .filter(portal_code::Column::EmailIndex.eq(index.to_vec()))
+        .filter(portal_code::Column::CreatedAt.gt(now - WINDOW))
+        .all(tx.conn())
+        .await?;
+    if recent.len() as u64 >= PER_ADDRESS || recent.iter().any(|code| code.id == job.code) {
+        return Ok(());
+    }
+    let known = tx
+        .find::<subject::Entity>()
+        .filter(subject::Column::EmailIndex.eq(index.to_vec()))
+        .count(tx.conn())
+        .await?
+        > 0;
+    let secret = code::generate(&*ctx.chance);
+    let hash = if known {
+        code::fingerprint(&keys.index, &code_scope(job.code), &secret)
+    } else {
+        // Looks like a code and matches none, so that wrong tries count and fail here as they do elsewhere.
+        chance::bytes(&*ctx.chance)
+    };
+    tx.insert(portal_code::ActiveModel {
+        id: Set(job.code),
+        email_index: Set(index.to_vec()),
+        code_hash: Set(hash.to_vec()),
+        attempts: Set(0),
+        created_at: Set(now),
+        expires_at: Set(now + CODE_LIFE),
+        used_at: Set(None),
+        ..Default::default()
+    })
+    .await?;
+    if known {
+        let mail = NewMail {
+            template: "portal_code",
+            to: email,
+            language: tenants::read(&tx).await?.language,
+            values: json!({ "code": secret, "minutes": CODE_LIFE.num_minutes() }),
+        };
+        mails::enqueue(&tx, ctx, mail).await?;
+    }
+    tx.save().await?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Requests of data subjects: how they come in, how they move on, how they end.
+//!
+//! A request is made by the person on the privacy page, or by the tenant on the person's behalf. A job carries it out
+//! ([`FulfilRequest`]); [`crate::exports`] and [`crate::erasure`] say how. Every step is recorded, and so is every
+//! decision in the audit log.
+
+mod approvals;
+mod create;
+mod decisions;
+mod correspondence;
+mod reminders;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+pub mod refusals;
+
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{RequestId, SubjectId},
+    request::{self, RequestKind, RequestState},
+    request_event,
+};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    ctx::Ctx,
+    jobs::Job,
+    log,
+    page::{self, Page, PageIn},
+    tenancy::{TenantScope, TenantTx},
+};
+
+pub use approvals::Doubt;
+pub use create::{NewForSubject, create_for_subject, create_from_portal};
+pub use decisions::{approve, expire_stale, refuse, withdraw};
+pub use reminders::remind;
+pub(crate) use correspondence::{notify, open_address};
+pub(crate) use steps::{Changes, step};
+pub use steps::{OPEN, may_follow};
+
+/// Carries a request out: makes the export, or erases.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FulfilRequest {
+    /// Which.
+    pub request: RequestId,
+}
+
+impl Job for FulfilRequest {
+    const KIND: &'static str = "fulfil_request";
+    // More than others: giving up would let a deadline pass.
+    const ATTEMPTS: i32 = 30;
+}
+
+/// What was done, counted. Stored with the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Messages exported or erased.
+    pub messages: u64,
+    /// Connection records exported, or no longer linked to the person.
+    pub connections: u64,
+    /// Consent events exported or erased.
+    pub consents: u64,
+    /// Keys destroyed.
+    pub keys: u64,
+}
+
+impl Outcome {
+    /// What a request says was done, if something was.
+    pub fn of(request: &request::Model) -> Result<Option<Self>> {
+        Ok(request.result.clone().map(serde_json::from_value).transpose()?)
+    }
+}
+
+/// Which requests.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this kind.
+    pub kind: Option<RequestKind>,
+    /// Only in this state.
+    pub state: Option<RequestState>,
+    /// Only open ones whose deadline has passed; or only the others.
+    pub overdue: Option<bool>,
+    /// Only of this person.
+    pub subject: Option<SubjectId>,
+    /// Only of the person with this address, by its keyed hash.
+    pub email_index: Option<Vec<u8>>,
+}
+
+/// Lists requests, newest first.
+pub async fn list(tx: &TenantTx, ctx: &Ctx, filter: &Filter, page: &PageIn) -> Result<Page<request::Model>> {
+    use request::Column;
+    use sea_orm::Condition;
+    let mut rows = tx.find::<request::Entity>();
+    if let Some(kind) = filter.kind {
+        rows = rows.filter(Column::Kind.eq(kind));
+    }
+    if let Some(state) = filter.state {
+        rows = rows.filter(Column::State.eq(state));
+    }
+    if let Some(subject) = filter.subject {
+        rows = rows.filter(Column::SubjectId.eq(subject));
+    }
+    if let Some(email_index) = &filter.email_index {
+        rows = rows.filter(Column::EmailIndex.eq(email_index.clone()));
+    }
+    let overdue = Condition::all()
+        .add(Column::State.is_in(OPEN))
+        .add(Column::DueAt.lt(ctx.now()));
+    match filter.overdue {
+        Some(true) => rows = rows.filter(overdue),
+        Some(false) => rows = rows.filter(overdue.not()),
+        None => {}
+    }
+    page::by_id(rows, tx.conn(), Column::Id, page, |request| request.id.0).await
+}
+
+/// Begins to carry a verified request out, or has it wait for a decision. Answers the request as it is then: to be
+/// carried out when it is in progress, and left alone otherwise.
+pub async fn begin(ctx: &Ctx, scope: &TenantScope, id: RequestId) -> Result<request::Model> {
+    let tx = ctx.store.begin(scope).await?;
+    let request = read(&tx, id).await?;
+    let request = approvals::begin(&tx, ctx, request).await?;
+    tx.save().await?;
+    Ok(request)
+}
+
+/// Reads one request.
+pub async fn read(tx: &TenantTx, id: RequestId) -> Result<request::Model> {
+    tx.get::<request::Entity, _>(id, "request").await
+}
+
+/// The steps of requests, oldest first.
+pub async fn events(tx: &TenantTx, ids: &[RequestId]) -> Result<Vec<request_event::Model>> {
+    Ok(tx
+        .find::<request_event::Entity>()
+        .filter(request_event::Column::RequestId.is_in(ids.iter().copied()))
+        .order_by_asc(request_event::Column::Id)
+        .all(tx.conn())
+        .await?)
+}
+
+/// The address the request is answered to, while it is kept.
+pub async fn email(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<Option<String>> {
+    open_address(tx, ctx, request).await
+}
+
+/// Whether the deadline has passed without an answer.
+pub fn is_overdue(request: &request::Model, now: DateTime<Utc>) -> bool {
+    OPEN.contains(&request.state) && request.due_at < now
+}
+
+/// Proves offline how the request ended.
+pub async fn receipt(ctx: &Ctx, scope: &TenantScope, request: &request::Model) -> Result<String> {
+    let index = request.audit_index.ok_or_else(|| {
+        Error::conflict("wrong_state", "there is a receipt once the request has been answered")
+    })?;
+    log::receipt(ctx, scope, index).await
+}

@@ -1,0 +1,105 @@
+//! Telling people: the person who asked, and those at the tenant who must decide.
+
+use chrono::{DateTime, Utc};
+use entity::{
+    account,
+    id::RequestId,
+    member::{self, Role},
+    request,
+};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde_json::{Value, json};
+
+use crate::{
+    Error, Result,
+    ctx::Ctx,
+    mails::{self, NewMail},
+    tenancy::TenantTx,
+    tenants,
+};
+
+/// Binds the sealed address to its request.
+pub(super) fn address_context(id: RequestId) -> String {
+    format!("request.email/{id}")
+}
+
+/// The address that a request is answered to, while it is kept.
+pub(crate) async fn open_address(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    request: &request::Model,
+) -> Result<Option<String>> {
+    let Some(sealed) = &request.email_sealed else {
+        return Ok(None);
+    };
+    let keys = ctx.keys.tenant(tx.tenant()).await?;
+    let address = keys.tenant.open_value(&address_context(request.id), sealed)?;
+    Ok(Some(String::from_utf8(address).map_err(Error::internal)?))
+}
+
+/// Writes to the person who asked, if there is an address to write to.
+pub(crate) async fn notify(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    request: &request::Model,
+    template: &'static str,
+    more: Value,
+) -> Result<()> {
+    let Some(to) = open_address(tx, ctx, request).await? else {
+        return Ok(());
+    };
+    let mail = NewMail {
+        template,
+        to,
+        language: tenants::read(tx).await?.language,
+        values: values(request, more),
+    };
+    mails::enqueue(tx, ctx, mail).await?;
+    Ok(())
+}
+
+/// Writes to the tenant's owners and privacy officers that a request needs them.
+pub(super) async fn tell_deciders(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    request: &request::Model,
+    more: Value,
+) -> Result<()> {
+    let deciders = tx
+        .find::<member::Entity>()
+        .filter(member::Column::Role.is_in([Role::Owner, Role::Dpo]))
+        .all(tx.conn())
+        .await?;
+    let accounts = tx
+        .find_shared::<account::Entity>()
+        .filter(account::Column::Id.is_in(deciders.iter().map(|member| member.account_id)))
+        .filter(account::Column::EmailVerifiedAt.is_not_null())
+        .all(tx.conn())
+        .await?;
+    let language = tenants::read(tx).await?.language;
+    for account in accounts {
+        let mail = NewMail {
+            template: "request_reminder",
+            to: account.email,
+            language: language.clone(),
+            values: values(request, more.clone()),
+        };
+        mails::enqueue(tx, ctx, mail).await?;
+    }
+    Ok(())
+}
+
+/// What all mails about a request may use.
+fn values(request: &request::Model, more: Value) -> Value {
+    let time = |at: DateTime<Utc>| at.to_rfc3339();
+    let mut values = json!({
+        "request_id": request.id,
+        "kind": request.kind,
+        "received_at": time(request.received_at),
+        "due_at": time(request.due_at),
+    });
+    if let (Some(values), Value::Object(more)) = (values.as_object_mut(), more) {
+        values.extend(more);
+    }
+    values
+}

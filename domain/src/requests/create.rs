@@ -1,0 +1,214 @@
+//! Requests coming in.
+
+use entity::{
+    id::{RequestId, SubjectId},
+    request::{self, RequestKind, RequestOrigin, RequestState},
+    request_event, subject,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QuerySelect, Set};
+use serde_json::json;
+
+use super::{
+    FulfilRequest,
+    correspondence::{address_context, notify},
+    steps::{Changes, OPEN, step},
+};
+use crate::{
+    Error, Result,
+    audit::{self, Event},
+    ctx::Ctx,
+    deadlines, jobs,
+    portal::PortalCaller,
+    subjects,
+    tenancy::TenantTx,
+    tenants,
+};
+
+/// A request that the tenant makes on a person's behalf. That it is the person's will is the tenant's assertion.
+#[derive(Clone, Debug)]
+pub struct NewForSubject {
+    /// Which right.
+    pub kind: RequestKind,
+    /// Of whom.
+    pub subject: SubjectId,
+    /// Why or how it came in.
+    pub note: Option<String>,
+    /// Whether the person gets mails about it, when their address is known.
+    pub notify: bool,
+}
+
+/// Bytes of a note.
+const MAX_NOTE: usize = 2_000;
+
+/// Takes a request from the tenant.
+///
+/// # Errors
+/// `already_open` when the person has one of this kind that waits for its answer.
+pub async fn create_for_subject(tx: &TenantTx, ctx: &Ctx, new: NewForSubject) -> Result<request::Model> {
+    if new.note.as_ref().is_some_and(|note| note.len() > MAX_NOTE) {
+        return Err(Error::invalid(
+            "/note",
+            "too_long",
+            format!("at most {MAX_NOTE} bytes"),
+        ));
+    }
+    let person = locked(tx, new.subject).await?;
+    let address = if new.notify {
+        subjects::reveal(ctx, person.clone()).await?.email
+    } else {
+        None
+    };
+    let row = Row {
+        kind: new.kind,
+        origin: RequestOrigin::Tenant,
+        subject: Some(person.id),
+        email_index: person.email_index,
+        address,
+        note: new.note,
+    };
+    row.create(tx, ctx, "the tenant vouches for the person's identity")
+        .await
+}
+
+/// Takes a request from the privacy page. Whoever has several records under one address gets a request for each; the
+/// first is answered.
+///
+/// # Errors
+/// `already_open` when one of this kind waits for its answer.
+pub async fn create_from_portal(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    caller: &PortalCaller,
+    kind: RequestKind,
+) -> Result<request::Model> {
+    let mut subjects: Vec<Option<SubjectId>> = caller.subjects.iter().copied().map(Some).collect();
+    if subjects.is_empty() {
+        subjects.push(None);
+    }
+    let mut first = None;
+    for subject in subjects {
+        if let Some(subject) = subject {
+            locked(tx, subject).await?;
+        }
+        let row = Row {
+            kind,
+            origin: RequestOrigin::Portal,
+            subject,
+            email_index: Some(caller.email_index.to_vec()),
+            address: caller.email.clone(),
+            note: None,
+        };
+        let request = row.create(tx, ctx, "verified by a code sent to the address").await?;
+        first.get_or_insert(request);
+    }
+    first.ok_or(Error::NotFound { what: "person" })
+}
+
+/// The person's row, locked where the engine has row locks, so that two requests at once see each other.
+async fn locked(tx: &TenantTx, subject: SubjectId) -> Result<subject::Model> {
+    let mut find = tx.find_by_id::<subject::Entity, _>(subject);
+    if tx.conn().get_database_backend() == DbBackend::Postgres {
+        find = find.lock_exclusive();
+    }
+    find.one(tx.conn())
+        .await?
+        .ok_or(Error::NotFound { what: "subject" })
+}
+
+struct Row {
+    kind: RequestKind,
+    origin: RequestOrigin,
+    subject: Option<SubjectId>,
+    email_index: Option<Vec<u8>>,
+    address: Option<String>,
+    note: Option<String>,
+}
+
+impl Row {
+    async fn create(self, tx: &TenantTx, ctx: &Ctx, verified: &str) -> Result<request::Model> {
+        self.refuse_second(tx).await?;
+        let tenant = tenants::read(tx).await?;
+        let id: RequestId = ctx.ids.next();
+        let sealed = match &self.address {
+            Some(address) => {
+                let keys = ctx.keys.tenant(tx.tenant()).await?;
+                Some(
+                    keys.tenant
+                        .seal_value(&address_context(id), address.as_bytes(), &*ctx.chance),
+                )
+            }
+            None => None,
+        };
+        let now = ctx.now();
+        let request = tx
+            .insert(request::ActiveModel {
+                id: Set(id),
+                kind: Set(self.kind),
+                state: Set(RequestState::Received),
+                origin: Set(self.origin),
+                subject_id: Set(self.subject),
+                email_index: Set(self.email_index),
+                email_sealed: Set(sealed),
+                received_at: Set(now),
+                due_at: Set(deadlines::profile_or_default(&tenant.jurisdiction).due_at(now)),
+                verified_at: Set(None),
+                completed_at: Set(None),
+                refusal_code: Set(None),
+                refusal_text: Set(None),
+                result: Set(None),
+                export_id: Set(None),
+                audit_index: Set(None),
+                version: Set(1),
+                ..Default::default()
+            })
+            .await?;
+        tx.insert(request_event::ActiveModel {
+            id: Set(ctx.ids.next()),
+            request_id: Set(id),
+            at: Set(now),
+            from_state: Set(None),
+            to_state: Set(RequestState::Received),
+            actor: Set(tx.actor().to_string()),
+            note: Set(self.note),
+            ..Default::default()
+        })
+        .await?;
+        let mut event = Event::new("request.received")
+            .target("request", id)
+            .facts(json!({ "kind": self.kind, "origin": self.origin, "due_at": request.due_at }));
+        if let Some(subject) = self.subject {
+            event = event.subject(subject);
+        }
+        audit::record(tx, ctx, event).await?;
+        let changes = Changes {
+            note: Some(verified.to_owned()),
+            ..Changes::default()
+        };
+        let request = step(tx, ctx, &request, RequestState::Verified, changes).await?;
+        jobs::enqueue(tx, ctx, &FulfilRequest { request: id }).await?;
+        notify(tx, ctx, &request, "request_received", json!({})).await?;
+        Ok(request)
+    }
+
+    async fn refuse_second(&self, tx: &TenantTx) -> Result<()> {
+        use request::Column;
+        let mut open = tx
+            .find::<request::Entity>()
+            .filter(Column::Kind.eq(self.kind))
+            .filter(Column::State.is_in(OPEN));
+        open = match (self.subject, &self.email_index) {
+            (Some(subject), _) => open.filter(Column::SubjectId.eq(subject)),
+            (None, Some(index)) => open
+                .filter(Column::SubjectId.is_null())
+                .filter(Column::EmailIndex.eq(index.clone())),
+            (None, None) => return Ok(()),
+        };
+        match open.one(tx.conn()).await? {
+            Some(there) => Err(Error::conflict(
+                "already_open",
+                format!("the request {} of this kind is not answered yet", there.id),
+            )),
+            None => Ok(()),
+        }
+    }
+}

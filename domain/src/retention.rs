@@ -1,0 +1,25 @@
+//! Retention: what is kept, until when, and what happens then.
+//!
+//! A message names its class ([`classes`]); how long a class is kept is asked of the rules ([`Rules`]) at the moment of
+//! reading. So a change of rule acts at once on what is already stored, and nothing expired is ever read, however far
+//! behind the removal ([`purge`]) is.
+
+mod classes;
+mod cut;
+mod dashboard;
+mod explain;
+pub mod glob;
+mod purge;
+mod rules;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub use classes::{Class, ClassKey, Classes};
+pub use cut::{Cut, first_readable};
+pub use dashboard::{ClassSummary, classes};
+pub use explain::{Asked, Explanation, explain};
+pub use purge::{Budget, Report, purge};
+pub(crate) use purge::PurgeMemory;
+pub use rules::{CONNECTIONS_KEPT, Case, Rule, Rules};
+pub use sweep::{Swept, connections_expired, sweep};

@@ -1,0 +1,117 @@
+//! The removal of what has expired. It frees space and takes expired rows out of reach for good; nothing waits for it,
+//! since every read draws the line itself.
+//!
+//! Rows go in key order, a few thousand per transaction, and other writers get their turn in between. Keys go first:
+//! destroying a bucket's key is one small write and reaches every copy of its messages. Between runs it is remembered per
+//! class what its oldest row is, so that a run with nothing to do asks the store nothing.
+
+mod evidence;
+mod messages;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::id::TenantId;
+
+use super::sweep;
+use crate::{
+    ctx::Ctx,
+    error::{Error, Result},
+    pictures,
+};
+
+/// How much one run may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Messages removed in one run, about.
+    pub rows: u64,
+    /// Messages removed in one transaction.
+    pub batch: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            rows: 200_000,
+            batch: 5_000,
+        }
+    }
+}
+
+/// What one run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Messages removed.
+    pub messages: u64,
+    /// Bucket keys destroyed.
+    pub keys: u64,
+    /// For how long the oldest message that was removed had been expired.
+    pub lag: TimeDelta,
+    /// The budget ran out: there is more to do.
+    pub more: bool,
+}
+
+/// What is remembered of a class.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// No row has a smaller id. None: not looked yet.
+    oldest: Option<i64>,
+    /// Under the rules known since then, channels were looked through up to this id.
+    scanned: Option<(DateTime<Utc>, i64)>,
+    /// Buckets that still have a key.
+    keys: KeysLeft,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum KeysLeft {
+    #[default]
+    Unknown,
+    None,
+    /// The oldest ended or ends then.
+    EndsAt(DateTime<Utc>),
+}
+
+/// What is remembered from run to run.
+#[derive(Debug, Default)]
+pub(crate) struct PurgeMemory {
+    tenants: Vec<TenantId>,
+    listed_at: Option<DateTime<Utc>>,
+    /// Where the next run begins, so that a tenant with very much to remove keeps nobody waiting for ever.
+    next: usize,
+    evidence: evidence::Evidence,
+}
+
+/// How often it is looked which tenants there are.
+const LIST_EVERY: TimeDelta = TimeDelta::seconds(5);
+
+/// One run over all tenants. To be called every second or so, and again at once while it says `more`.
+///
+/// # Errors
+/// What the store or the vault said. What was removed until then stays removed.
+pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
+    let mut memory = ctx.pictures.purging.lock().await;
+    let memory = &mut *memory;
+    let mut report = Report::default();
+    let now = ctx.now();
+    if memory.listed_at.is_none_or(|at| now - at >= LIST_EVERY || now < at) {
+        memory.tenants = sweep::tenants(ctx).await?;
+        memory.listed_at = Some(now);
+    }
+    memory.evidence.recall(ctx).await?;
+    let count = memory.tenants.len();
+    for turn in 0..count {
+        let place = (memory.next + turn) % count;
+        let tenant = memory.tenants[place];
+        let picture = match pictures::load_tenant(ctx, tenant).await {
+            Ok(picture) => picture,
+            // Its keys were destroyed, or it was removed since it was listed: nothing of it can be read.
+            Err(Error::Gone { .. } | Error::NotFound { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        messages::purge(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+        if report.more {
+            memory.next = (place + 1) % count;
+            break;
+        }
+    }
+    memory.evidence.write_due(ctx).await?;
+    Ok(report)
+}

@@ -1,0 +1,415 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{
+    audit_event,
+    id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId, TenantId},
+    retention_rule::{self, RetentionAction, RetentionTarget},
+};
+use proptest::prelude::*;
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use super::{Asked, Budget, Case, Rule, Rules, explain, purge};
+use crate::{
+    Error,
+    duration::Kept,
+    ids::MessageId,
+    journal::bed::Bed,
+    messages::{self, Filter},
+};
+
+const ENDPOINT: EndpointId = EndpointId(Uuid::from_u128(1));
+const PURPOSE: PurposeId = PurposeId(Uuid::from_u128(2));
+const EMAIL: DataTypeId = DataTypeId(Uuid::from_u128(3));
+const HEALTH: DataTypeId = DataTypeId(Uuid::from_u128(4));
+
+fn row(id: u128, duration: &str) -> retention_rule::Model {
+    retention_rule::Model {
+        id: RetentionRuleId(Uuid::from_u128(id)),
+        tenant_id: TenantId(Uuid::nil()),
+        name: format!("rule {id}"),
+        target: RetentionTarget::Messages,
+        endpoint_id: None,
+        channel_pattern: None,
+        data_type_id: None,
+        purpose_id: None,
+        duration: duration.into(),
+        action: RetentionAction::Delete,
+        enabled: true,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::UNIX_EPOCH,
+        version: 1,
+    }
+}
+
+#[test]
+fn the_more_explicit_rule_wins_then_the_shorter() {
+    let general = row(1, "P30D");
+    let shorter = row(2, "P7D");
+    let endpoint = retention_rule::Model {
+        endpoint_id: Some(ENDPOINT),
+        ..row(3, "P90D")
+    };
+    let purpose = retention_rule::Model {
+        purpose_id: Some(PURPOSE),
+        ..row(4, "P60D")
+    };
+    let email = retention_rule::Model {
+        data_type_id: Some(EMAIL),
+        ..row(5, "P365D")
+    };
+    let health = retention_rule::Model {
+        data_type_id: Some(HEALTH),
+        ..row(6, "PT2S")
+    };
+    let rooms = retention_rule::Model {
+        channel_pattern: Some("room-*".into()),
+        ..row(7, "P5D")
+    };
+    let endpoint_purpose = retention_rule::Model {
+        endpoint_id: Some(ENDPOINT),
+        purpose_id: Some(PURPOSE),
+        ..row(8, "P400D")
+    };
+    let off = retention_rule::Model {
+        endpoint_id: Some(ENDPOINT),
+        channel_pattern: Some("*".into()),
+        enabled: false,
+        ..row(9, "P0D")
+    };
+    let connections = retention_rule::Model {
+        target: RetentionTarget::Connections,
+        ..row(10, "P0D")
+    };
+    let (purposes, types, both) = (Some(PURPOSE), vec![EMAIL], vec![EMAIL, HEALTH]);
+    let table: [(&[&retention_rule::Model], Option<PurposeId>, &[DataTypeId], &str, Option<u128>); 11] = [
+        (&[], None, &[], "main", None),
+        (&[&off, &connections], None, &[], "main", None),
+        (&[&general, &shorter], None, &[], "main", Some(2)),
+        // Explicit beats shorter.
+        (&[&shorter, &endpoint], None, &[], "main", Some(3)),
+        // Equally explicit: the shorter.
+        (&[&endpoint, &purpose], purposes, &[], "main", Some(4)),
+        (&[&endpoint, &purpose], None, &[], "main", Some(3)),
+        // What the data is, or exactly where, says more than the endpoint or the purpose.
+        (&[&endpoint, &purpose, &email], purposes, &types, "main", Some(5)),
+        (&[&endpoint, &rooms], None, &[], "room-1", Some(7)),
+        (&[&endpoint, &rooms], None, &[], "main", Some(3)),
+        // Of two data types in one message, the one that goes first.
+        (&[&email, &health, &general], None, &both, "main", Some(6)),
+        // Two things named beat one.
+        (&[&health, &rooms, &endpoint_purpose], purposes, &both, "room-1", Some(8)),
+    ];
+    for (number, (rows, purpose, data_types, channel, winner)) in table.into_iter().enumerate() {
+        let mut rows: Vec<_> = rows.iter().map(|row| (*row).clone()).collect();
+        let case = Case {
+            endpoint: ENDPOINT,
+            purpose,
+            data_types,
+        };
+        // In whatever order they come.
+        for _ in 0..rows.len().max(1) {
+            let rules = Rules::new(&rows).unwrap();
+            let found = rules.winner(case, channel).map(|rule| rule.id.0.as_u128());
+            assert_eq!(found, winner, "case {number}");
+            if !rows.is_empty() {
+                rows.rotate_left(1);
+            }
+        }
+    }
+}
+
+fn any_rule() -> impl Strategy<Value = retention_rule::Model> {
+    (
+        any::<u64>(),
+        prop::option::of(Just(ENDPOINT)),
+        prop::option::of(prop::sample::select(vec!["*", "room-*", "room-1", "*-1", "lobby", "r*m-?"])),
+        prop::option::of(prop::sample::select(vec![EMAIL, HEALTH])),
+        prop::option::of(Just(PURPOSE)),
+        prop::sample::select(vec!["P0D", "PT2S", "PT1H", "P1D", "P30D", "P1M"]),
+        any::<bool>(),
+    )
+        .prop_map(|(id, endpoint, channel, data_type, purpose, duration, enabled)| retention_rule::Model {
+            endpoint_id: endpoint,
+            channel_pattern: channel.map(str::to_owned),
+            data_type_id: data_type,
+            purpose_id: purpose,
+            enabled,
+            ..row(id.into(), duration)
+        })
+}
+
+const CHANNELS: [&str; 6] = ["main", "room-1", "room-2", "lobby", "x-1", "room-?"];
+
+proptest! {
+    #[test]
+    fn the_line_of_a_class_is_where_each_message_would_say_it_is(
+        rows in prop::collection::vec(any_rule(), 0..8),
+        before in prop::collection::vec(any_rule(), 0..8),
+        channel in prop::sample::select(CHANNELS.to_vec()),
+        purpose in prop::option::of(Just(PURPOSE)),
+        data_types in prop::sample::subsequence(vec![EMAIL, HEALTH], 0..=2),
+        age in 0_i64..40 * 86_400_000,
+    ) {
+        let rules = Rules::new(&rows).unwrap();
+        let case = Case { endpoint: ENDPOINT, purpose, data_types: &data_types };
+        // The class remembers the pattern of the rule that won when the message was written, under other rules.
+        let pattern = Rules::new(&before).unwrap().winner(case, channel).and_then(|rule| rule.channel.clone());
+        let now: DateTime<Utc> = "2027-03-30T12:00:00.123456Z".parse().unwrap();
+        let id = MessageId::first_at(now - TimeDelta::milliseconds(age));
+        let kept = rules.winner(case, channel).map_or(Kept::Nothing, |rule| rule.kept);
+        let readable = kept != Kept::Nothing && kept.until(id.at()) > now;
+        let cut = rules.cut(case, pattern.as_deref(), now);
+        prop_assert_eq!(id.0 >= cut.of_channel(channel), readable);
+        if id.0 < cut.lowest() { prop_assert!(!readable); }
+        if id.0 >= cut.highest() { prop_assert!(readable); }
+    }
+
+    #[test]
+    fn what_is_unreadable_stays_unreadable_under_the_same_rules(
+        rows in prop::collection::vec(any_rule(), 0..8),
+        channel in prop::sample::select(CHANNELS.to_vec()),
+        hours in prop::collection::vec(0_i64..2_000, 2),
+    ) {
+        let rules = Rules::new(&rows).unwrap();
+        let case = Case { endpoint: ENDPOINT, purpose: None, data_types: &[] };
+        let start: DateTime<Utc> = "2027-01-28T00:00:00Z".parse().unwrap();
+        let mut hours = hours;
+        hours.sort_unstable();
+        let [earlier, later] = [0, 1].map(|i| {
+            rules.cut(case, None, start + TimeDelta::hours(hours[i])).of_channel(channel)
+        });
+        prop_assert!(earlier <= later);
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_unreadable_from_its_deadline_on_and_not_before() {
+    let bed = Bed::new().await;
+    bed.rule("PT2S", |_| {}).await;
+    let stored = bed.say("main", "soon gone").await;
+    bed.advance(TimeDelta::microseconds(1_999_999));
+    assert_eq!(bed.texts().await, ["soon gone"]);
+    bed.advance(TimeDelta::microseconds(1));
+    assert_eq!(bed.texts().await, [""; 0]);
+    // No other way leads there either.
+    let tx = bed.read().await;
+    let read = messages::read(&tx, bed.ctx(), stored.id).await;
+    assert!(matches!(read, Err(Error::NotFound { .. })), "{read:?}");
+    let history = messages::history(&tx, bed.ctx(), bed.endpoint, "main", 0, 10).await.unwrap();
+    assert!(history.unwrap().messages.is_empty());
+    let asked = explain(&tx, bed.ctx(), Asked::Message(stored.id)).await;
+    assert!(matches!(asked, Err(Error::NotFound { .. })));
+    // It is still there, and nobody can tell.
+    assert_eq!(bed.rows().await, 1);
+}
+
+#[tokio::test]
+async fn a_change_of_rule_acts_at_once_on_what_is_stored() {
+    let bed = Bed::new().await;
+    bed.rule("P30D", |_| {}).await;
+    bed.say("room-1", "one").await;
+    bed.say("main", "two").await;
+    bed.advance(TimeDelta::hours(1));
+    bed.say("room-1", "three").await;
+    assert_eq!(bed.texts().await, ["three", "two", "one"]);
+    let rooms = bed
+        .rule("PT1M", |rule| rule.channel_pattern = Some("room-*".into()))
+        .await;
+    assert_eq!(bed.texts().await, ["three", "two"]);
+    // Filed under a class of its own from now on.
+    bed.say("room-2", "four").await;
+    bed.advance(TimeDelta::minutes(2));
+    assert_eq!(bed.texts().await, ["two"]);
+    bed.drop_rule(rooms).await;
+    assert_eq!(bed.texts().await, ["four", "three", "two", "one"]);
+    let all = bed.rule("P0D", |rule| rule.endpoint_id = Some(bed.endpoint)).await;
+    assert_eq!(bed.texts().await, [""; 0]);
+    bed.drop_rule(all).await;
+    assert_eq!(bed.texts().await.len(), 4);
+}
+
+#[tokio::test]
+async fn purge_removes_exactly_what_has_expired() {
+    let bed = Bed::new().await;
+    bed.rule("P1D", |_| {}).await;
+    let mut alive = Vec::new();
+    for hour in 0..40 {
+        for channel in ["main", "room-1", "room-x"] {
+            let stored = bed.say(channel, &format!("{channel} at {hour}")).await;
+            alive.push((stored.id, channel));
+        }
+        bed.advance(TimeDelta::hours(1));
+    }
+    // After the fact: rooms are kept for six hours, one of them for ten days.
+    bed.rule("PT6H", |rule| rule.channel_pattern = Some("room-*".into())).await;
+    bed.rule("P10D", |rule| {
+        rule.channel_pattern = Some("room-x".into());
+        rule.endpoint_id = Some(bed.endpoint);
+    })
+    .await;
+    let now = bed.ctx().now();
+    alive.retain(|(id, channel)| {
+        let kept = match *channel {
+            "main" => TimeDelta::days(1),
+            "room-1" => TimeDelta::hours(6),
+            _ => TimeDelta::days(10),
+        };
+        id.at() + kept > now
+    });
+    let expected: Vec<i64> = alive.iter().map(|(id, _)| id.0).collect();
+    let budget = Budget {
+        batch: 7,
+        ..Budget::default()
+    };
+    let report = purge(bed.ctx(), budget).await.unwrap();
+    assert_eq!(bed.ids().await, expected);
+    assert_eq!(report.messages, 120 - expected.len() as u64);
+    assert!(!report.more);
+    let found = bed.found(&Filter::default()).await;
+    assert_eq!(found.len(), expected.len());
+    assert!(found.iter().all(|(_, text)| text.is_some()));
+    // Nothing more to do.
+    assert_eq!(purge(bed.ctx(), budget).await.unwrap().messages, 0);
+}
+
+#[tokio::test]
+async fn expiry_destroys_the_keys_and_says_so_once() {
+    let bed = Bed::new().await;
+    let rule = bed.rule("PT2S", |_| {}).await;
+    for number in 0..5 {
+        bed.say("main", &number.to_string()).await;
+    }
+    let before = bed.ids().await;
+    bed.advance(TimeDelta::seconds(4));
+    let report = bed.purge().await;
+    assert_eq!((report.messages, report.keys), (5, 1));
+    assert!(report.lag >= TimeDelta::seconds(1) && report.lag <= TimeDelta::seconds(3));
+    let events = expired_events(&bed).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["count"], 5);
+    assert_eq!(events[0]["first_id"], before[0].to_string());
+    assert_eq!(events[0]["rule"], rule.0.to_string());
+    // Within the next minute it is counted, not told.
+    for _ in 0..3 {
+        bed.say("main", "again").await;
+        bed.advance(TimeDelta::seconds(4));
+        assert_eq!(bed.purge().await.messages, 1);
+    }
+    assert_eq!(expired_events(&bed).await.len(), 1);
+    bed.advance(TimeDelta::seconds(60));
+    bed.purge().await;
+    let events = expired_events(&bed).await;
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1]["count"], 3);
+    bed.advance(TimeDelta::seconds(200));
+    bed.purge().await;
+    assert_eq!(expired_events(&bed).await.len(), 2);
+}
+
+async fn expired_events(bed: &Bed) -> Vec<serde_json::Value> {
+    let tx = bed.read().await;
+    tx.find::<audit_event::Entity>()
+        .filter(audit_event::Column::Kind.eq("messages.expired"))
+        .order_by_asc(audit_event::Column::Index)
+        .all(tx.conn())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|event| event.facts)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_run_keeps_to_its_budget_and_the_next_goes_on() {
+    let bed = Bed::new().await;
+    bed.rule("PT1M", |_| {}).await;
+    for number in 0..50 {
+        bed.say("main", &number.to_string()).await;
+    }
+    bed.advance(TimeDelta::minutes(2));
+    let budget = Budget { rows: 20, batch: 10 };
+    let mut removed = Vec::new();
+    loop {
+        let report = purge(bed.ctx(), budget).await.unwrap();
+        removed.push(report.messages);
+        if !report.more {
+            break;
+        }
+    }
+    assert_eq!(removed, [20, 20, 10]);
+    assert_eq!(bed.rows().await, 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_leaves_nothing() {
+    let bed = Bed::new().await;
+    bed.rule("P30D", |_| {}).await;
+    let stored = bed.say("main", "still here").await;
+    let tx = bed.ctx().store.begin(&bed.world.scope).await.unwrap();
+    crate::endpoints::delete(&tx, bed.ctx(), bed.endpoint, None, "chat").await.unwrap();
+    tx.save().await.unwrap();
+    let tx = bed.read().await;
+    assert!(messages::read(&tx, bed.ctx(), stored.id).await.is_err());
+    drop(tx);
+    let report = bed.purge().await;
+    assert_eq!((report.messages, report.keys), (1, 1));
+    assert_eq!(bed.rows().await, 0);
+    let tx = bed.read().await;
+    let classes = tx.find::<entity::retention_class::Entity>().all(tx.conn()).await.unwrap();
+    let channels = tx.find::<entity::channel::Entity>().all(tx.conn()).await.unwrap();
+    assert!(classes.is_empty() && channels.is_empty());
+    assert_eq!(expired_events(&bed).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_explanation_names_the_rule_and_the_reason() {
+    let bed = Bed::new().await;
+    let tx = bed.read().await;
+    let case = || Asked::Case {
+        endpoint: bed.endpoint,
+        channel: Some("room-1".into()),
+        purpose: None,
+        data_types: Vec::new(),
+    };
+    let nothing = explain(&tx, bed.ctx(), case()).await.unwrap();
+    assert_eq!((nothing.duration.as_str(), nothing.rule), ("P0D", None));
+    drop(tx);
+    bed.rule("P30D", |rule| rule.name = "everything".into()).await;
+    let rooms = bed
+        .rule("P1D", |rule| {
+            rule.name = "rooms".into();
+            rule.channel_pattern = Some("room-*".into());
+        })
+        .await;
+    let stored = bed.say("room-1", "x").await;
+    let tx = bed.read().await;
+    let explained = explain(&tx, bed.ctx(), case()).await.unwrap();
+    assert_eq!(explained.rule.unwrap().id, rooms);
+    assert_eq!(
+        explained.reason,
+        "The rule “rooms” decides: it names the channel. \
+         It is more explicit than “everything”, which names nothing in particular, so it holds in general."
+    );
+    let explained = explain(&tx, bed.ctx(), Asked::Message(stored.id)).await.unwrap();
+    assert_eq!(explained.readable_until, Some(stored.id.at() + TimeDelta::days(1)));
+    let dashboard = super::classes(&tx, bed.ctx()).await.unwrap();
+    assert_eq!(dashboard.len(), 1);
+    assert_eq!((dashboard[0].messages, dashboard[0].duration.as_str()), (1, "P1D"));
+    assert_eq!(dashboard[0].rule, Some(rooms));
+}
+
+#[test]
+fn explicitness_counts_what_is_named() {
+    let rule = Rules::new(&[retention_rule::Model {
+        channel_pattern: Some("*".into()),
+        endpoint_id: Some(ENDPOINT),
+        ..row(1, "P1D")
+    }])
+    .unwrap();
+    let case = Case {
+        endpoint: ENDPOINT,
+        purpose: None,
+        data_types: &[],
+    };
+    assert_eq!(rule.winner(case, "any").map(|rule: &std::sync::Arc<Rule>| rule.explicitness()), Some((2, 1)));
+}

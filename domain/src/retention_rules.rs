@@ -1,0 +1,191 @@
+//! Retention rules: what the tenant decided about how long things are kept. What they mean for what is stored is
+//! `retention`'s; here they are only written down, checked, and remembered with who changed them and why.
+
+mod input;
+mod versions;
+
+use entity::{
+    data_type, endpoint,
+    id::{EndpointId, RetentionRuleId},
+    purpose,
+    retention_rule::{self, RetentionTarget},
+};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, IntoActiveModel, QueryFilter};
+use serde_json::json;
+
+pub use input::{NewRule, RulePatch};
+pub use versions::{Snapshot, Version, list_versions};
+
+use crate::{
+    audit::{self, Event},
+    ctx::Ctx,
+    error::{Faults, Result},
+    page::{self, Page, PageIn},
+    tenancy::{TenantTx, expect_version},
+};
+
+/// Makes a rule. It acts at once, on what is stored already too.
+pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewRule) -> Result<retention_rule::Model> {
+    let mut row = new.check()?;
+    let now = ctx.now();
+    row.id = ctx.ids.next();
+    row.created_at = now;
+    row.updated_at = now;
+    row.tenant_id = tx.tenant();
+    check_scope(tx, &row).await?;
+    let row = tx.insert(retention_rule::ActiveModel::from(row)).await?;
+    let snapshot = Snapshot::from(&row);
+    versions::record(tx, &snapshot, None).await?;
+    audit::record(
+        tx,
+        ctx,
+        Event::new("retention_rule.created")
+            .target("retention_rule", row.id)
+            .facts(json!({ "rule": snapshot })),
+    )
+    .await?;
+    ctx.forget_picture_after(tx);
+    Ok(row)
+}
+
+/// What to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// About this.
+    pub target: Option<RetentionTarget>,
+    /// Switched on or off.
+    pub enabled: Option<bool>,
+    /// Naming this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// In the name.
+    pub q: Option<String>,
+}
+
+/// Lists rules, newest first.
+pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<retention_rule::Model>> {
+    use retention_rule::Column;
+    let mut wanted = Condition::all();
+    if let Some(target) = filter.target {
+        wanted = wanted.add(Column::Target.eq(target));
+    }
+    if let Some(enabled) = filter.enabled {
+        wanted = wanted.add(Column::Enabled.eq(enabled));
+    }
+    if let Some(endpoint) = filter.endpoint {
+        wanted = wanted.add(Column::EndpointId.eq(endpoint));
+    }
+    if let Some(q) = &filter.q {
+        wanted = wanted.add(Column::Name.contains(q));
+    }
+    let rows = tx.find::<retention_rule::Entity>().filter(wanted);
+    page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await
+}
+
+/// Reads one rule.
+pub async fn read(tx: &TenantTx, id: RetentionRuleId) -> Result<retention_rule::Model> {
+    tx.get::<retention_rule::Entity, _>(id, "retention rule").await
+}
+
+/// Changes a rule and remembers what it said before. `why` is for whoever asks later.
+pub async fn update(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    id: RetentionRuleId,
+    expected: Option<i32>,
+    patch: RulePatch,
+    why: Option<String>,
+) -> Result<retention_rule::Model> {
+    let current = read(tx, id).await?;
+    expect_version(current.version, expected)?;
+    input::check_why(why.as_deref())?;
+    let before = Snapshot::from(&current);
+    let mut changed = patch.check(current.clone())?;
+    changed.version = current.version + 1;
+    changed.updated_at = ctx.now();
+    check_scope(tx, &changed).await?;
+    // Every column: what `check` made is the whole row.
+    let row = tx.update(changed.into_active_model().reset_all()).await?;
+    let after = Snapshot::from(&row);
+    versions::record(tx, &after, why).await?;
+    let facts = json!({ "before": before, "after": after });
+    audit::record(
+        tx,
+        ctx,
+        Event::new("retention_rule.updated")
+            .target("retention_rule", id)
+            .facts(facts),
+    )
+    .await?;
+    ctx.forget_picture_after(tx);
+    Ok(row)
+}
+
+/// Deletes a rule. Its versions stay: they say what was promised while it stood.
+pub async fn delete(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    id: RetentionRuleId,
+    expected: Option<i32>,
+    why: Option<String>,
+) -> Result<()> {
+    let current = read(tx, id).await?;
+    expect_version(current.version, expected)?;
+    input::check_why(why.as_deref())?;
+    tx.delete_many::<retention_rule::Entity>()
+        .filter(retention_rule::Column::Id.eq(id))
+        .exec(tx.conn())
+        .await?;
+    let last = Snapshot {
+        version: current.version + 1,
+        updated_at: ctx.now(),
+        deleted: true,
+        ..Snapshot::from(&current)
+    };
+    versions::record(tx, &last, why).await?;
+    audit::record(
+        tx,
+        ctx,
+        Event::new("retention_rule.deleted")
+            .target("retention_rule", id)
+            .facts(json!({ "rule": last })),
+    )
+    .await?;
+    ctx.forget_picture_after(tx);
+    Ok(())
+}
+
+/// What a rule refers to must exist.
+async fn check_scope(tx: &TenantTx, rule: &retention_rule::Model) -> Result<()> {
+    let mut faults = Faults::default();
+    if let Some(id) = rule.endpoint_id {
+        let found = tx.find_by_id::<endpoint::Entity, _>(id).one(tx.conn()).await?;
+        faults.check(
+            found.is_some(),
+            "/endpoint_id",
+            "unknown",
+            "there is no such endpoint",
+        );
+    }
+    if let Some(id) = rule.data_type_id {
+        let found = tx.find_by_id::<data_type::Entity, _>(id).one(tx.conn()).await?;
+        faults.check(
+            found.is_some(),
+            "/data_type_id",
+            "unknown",
+            "there is no such data type",
+        );
+    }
+    if let Some(id) = rule.purpose_id {
+        let found = tx.find_by_id::<purpose::Entity, _>(id).one(tx.conn()).await?;
+        faults.check(
+            found.is_some(),
+            "/purpose_id",
+            "unknown",
+            "there is no such purpose",
+        );
+    }
+    faults.finish()
+}
+
+#[cfg(test)]
+mod tests;

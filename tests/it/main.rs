@@ -1,0 +1,42 @@
+//! Everything that Weir promises, tried from outside on the real binary. One test binary, because linking is what costs.
+//!
+//! A file per noun. `WEIR_TEST_STORE=postgres` runs the same tests on PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test by panicking"
+)]
+
+mod accounts;
+mod api_keys;
+mod architecture;
+mod audit;
+mod bootstrap;
+mod catalogue;
+mod connections;
+mod consent;
+mod consents;
+mod demo;
+mod durability;
+mod endpoints;
+mod erasure;
+mod etags;
+mod idempotency;
+mod isolation;
+mod members;
+mod messages;
+mod pagination;
+mod portal;
+mod problems;
+mod rate_limits;
+mod readme;
+mod relays;
+mod requests;
+mod retention;
+mod rules;
+mod shutdown;
+mod sockets;
+mod startup;
+mod subjects;
+mod tokens;
+mod web;

@@ -1,0 +1,76 @@
+import { useQuery } from "@tanstack/react-query";
+import { getPool, listChannels } from "../../api/endpoints";
+import type { Channel, Endpoint } from "../../api/types";
+import { type Column, DataTable } from "../../components/DataTable";
+import { ListBody, useList } from "../../components/list";
+import { Moment } from "../../components/moments";
+import { Card } from "../../components/Page";
+import { Empty, Loaded } from "../../components/states";
+import { count } from "../../format/number";
+import { ConnectionList } from "../flow/ConnectionList";
+import { useMay } from "../session";
+
+const CHANNELS: Column<Channel>[] = [
+  { header: "Channel", primary: true, cell: (row) => <code>{row.name}</code> },
+  { header: "Subscribers", align: "right", cell: (row) => <span className="num">{count(row.subscribers)}</span> },
+  { header: "Last offset", align: "right", cell: (row) => <span className="num">{count(row.last_offset)}</span> },
+  { header: "Since", cell: (row) => <Moment at={row.created_at} /> },
+];
+
+export function EndpointLive({ endpoint }: { endpoint: Endpoint }) {
+  const may = useMay();
+  return (
+    <div className="stack wide-gap">
+      {endpoint.kind === "relay" ? <Pool endpoint={endpoint} /> : <Channels endpoint={endpoint} />}
+      {may("connections:read") && <ConnectionList filter={{ endpoint_id: endpoint.id, state: "open" }} />}
+    </div>
+  );
+}
+
+function Channels({ endpoint }: { endpoint: Endpoint }) {
+  const list = useList(["channels", endpoint.id], (cursor) => listChannels(endpoint.id, { cursor }), { every: 5_000 });
+  return (
+    <div className="card">
+      <ListBody
+        list={list}
+        empty={
+          <Empty icon="message" title="No channel yet">
+            <p>A channel appears with its first subscriber or message.</p>
+          </Empty>
+        }
+      >
+        {(items) => <DataTable caption="Channels" columns={CHANNELS} rows={items} rowKey={(row) => row.name} />}
+      </ListBody>
+    </div>
+  );
+}
+
+function Pool({ endpoint }: { endpoint: Endpoint }) {
+  const pool = useQuery({ queryKey: ["pool", endpoint.id], queryFn: () => getPool(endpoint.id), refetchInterval: 2_000 });
+  return (
+    <Card title="Connections to your back end">
+      <Loaded query={pool} lines={2}>
+        {(data) => (
+          <dl className="facts num">
+            <dt>State</dt>
+            <dd>{data.state}</dd>
+            <dt>In use</dt>
+            <dd>
+              {count(data.active)} of at most {count(data.max)}
+            </dd>
+            <dt>Warm and idle</dt>
+            <dd>
+              {count(data.idle)} (at least {count(data.min)} kept)
+            </dd>
+            <dt>Waiting</dt>
+            <dd>{count(data.waiting)}</dd>
+            <dt>Connects, failures</dt>
+            <dd>
+              {count(data.connects)}, {count(data.failures)}
+            </dd>
+          </dl>
+        )}
+      </Loaded>
+    </Card>
+  );
+}

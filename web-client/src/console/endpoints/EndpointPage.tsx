@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { getEndpoint } from "../../api/endpoints";
+import { Badge } from "../../components/Badge";
+import { Page } from "../../components/Page";
+import { Loaded } from "../../components/states";
+import { type TabSpec, Tabs } from "../../components/Tabs";
+import { useMay } from "../session";
+import { EndpointKeys } from "./EndpointKeys";
+import { EndpointLive } from "./EndpointLive";
+import { EndpointSettings } from "./EndpointSettings";
+import { KeptHere } from "./KeptHere";
+import { TryIt } from "./TryIt";
+
+export function EndpointPage() {
+  const { id = "" } = useParams();
+  const may = useMay();
+  const query = useQuery({ queryKey: ["endpoints", id], queryFn: () => getEndpoint(id) });
+  return (
+    <Loaded query={query}>
+      {(endpoint) => {
+        const tabs: TabSpec[] = [
+          { id: "connect", label: "Connect", content: <EndpointKeys endpoint={endpoint} /> },
+          ...(may("endpoints:write") ? [{ id: "try", label: "Try it", content: <TryIt endpoint={endpoint} /> }] : []),
+          { id: "live", label: "Live", content: <EndpointLive endpoint={endpoint} /> },
+          { id: "settings", label: "Settings", content: <EndpointSettings endpoint={endpoint} key={endpoint.id} /> },
+        ];
+        return (
+          <Page
+            title={endpoint.name || endpoint.slug}
+            back={{ to: "/endpoints", label: "Endpoints" }}
+            lede={
+              <span className="row tight">
+                <Badge tone="accent">{endpoint.kind}</Badge>
+                {endpoint.enabled ? <Badge tone="good">open</Badge> : <Badge>closed</Badge>}
+                <code>{endpoint.slug}</code>
+              </span>
+            }
+          >
+            <KeptHere endpoint={endpoint} />
+            <Tabs label="Endpoint" tabs={tabs} />
+          </Page>
+        );
+      }}
+    </Loaded>
+  );
+}

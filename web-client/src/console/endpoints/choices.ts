@@ -1,0 +1,22 @@
+import type { Purpose } from "../../api/types";
+import type { Choice } from "../../components/choices";
+
+export const KINDS: Choice[] = [
+  { id: "channel", label: "Channel", hint: "Weir is the back end: clients and your servers publish, subscribers receive." },
+  { id: "relay", label: "Relay", hint: "Weir pools connections to a WebSocket that you run." },
+];
+
+export const RECORDS: Choice[] = [
+  { id: "before", label: "Before delivery", hint: "What was delivered is surely in the journal." },
+  { id: "after", label: "After delivery", hint: "Faster; recorded right after." },
+  { id: "never", label: "Never", hint: "Passed on and forgotten." },
+];
+
+export const ON_WITHDRAWAL: Choice[] = [
+  { id: "close", label: "Close the connection", hint: "The socket ends before the withdrawal is answered." },
+  { id: "silence", label: "Keep it, silent", hint: "Nothing more is delivered or accepted for the purpose." },
+];
+
+export function purposeChoices(purposes: Purpose[] | undefined, none = "No particular purpose"): Choice[] {
+  return [{ id: "", label: none }, ...(purposes ?? []).map((purpose) => ({ id: purpose.id, label: purpose.name, hint: purpose.requires_consent ? "waits for consent" : undefined }))];
+}

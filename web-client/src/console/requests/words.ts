@@ -1,0 +1,48 @@
+import type { SubjectRequest } from "../../api/types";
+import type { Tone } from "../../components/Badge";
+import type { Choice } from "../../components/choices";
+
+const STATES: Record<string, { words: string; tone: Tone }> = {
+  received: { words: "received", tone: "accent" },
+  verified: { words: "identity checked", tone: "accent" },
+  in_progress: { words: "in progress", tone: "accent" },
+  approval: { words: "waits for approval", tone: "warn" },
+  completed: { words: "completed", tone: "good" },
+  refused: { words: "refused", tone: "bad" },
+  withdrawn: { words: "withdrawn", tone: "plain" },
+  expired: { words: "expired", tone: "plain" },
+};
+
+export function requestState(state: string): { words: string; tone: Tone } {
+  return STATES[state] ?? { words: state.replaceAll("_", " "), tone: "plain" };
+}
+
+export function isOpen(request: Pick<SubjectRequest, "state">): boolean {
+  return ["received", "verified", "in_progress", "approval"].includes(request.state);
+}
+
+export const KIND_WORDS: Record<string, string> = { access: "Access", erasure: "Erasure" };
+
+/** Grounds on which a request may be refused, Art. 12, 15 (4) and 17 (3) GDPR; some fit one kind of request only. */
+const REFUSALS: (Choice & { only?: SubjectRequest["kind"] })[] = [
+  { id: "identity_not_verified", label: "Identity not confirmed", hint: "Art. 12 (2) and (6)" },
+  { id: "information_required", label: "More information is needed", hint: "Art. 12 (6)" },
+  { id: "manifestly_unfounded", label: "Manifestly unfounded", hint: "Art. 12 (5)" },
+  { id: "manifestly_excessive", label: "Manifestly excessive", hint: "It repeats earlier ones. Art. 12 (5)" },
+  { id: "rights_of_others", label: "Rights of others", hint: "Art. 15 (4)", only: "access" },
+  { id: "legal_obligation", label: "Legal obligation to keep it", hint: "Art. 17 (3) b", only: "erasure" },
+  { id: "legal_claims", label: "Legal claims", hint: "Art. 17 (3) e", only: "erasure" },
+  { id: "public_interest", label: "Task in the public interest", hint: "Art. 17 (3) b", only: "erasure" },
+  { id: "official_authority", label: "Official authority", hint: "Art. 17 (3) b", only: "erasure" },
+  { id: "public_health", label: "Public health", hint: "Art. 17 (3) c", only: "erasure" },
+  { id: "archiving", label: "Archiving, research or statistics", hint: "Art. 17 (3) d", only: "erasure" },
+  { id: "freedom_of_expression", label: "Freedom of expression", hint: "Art. 17 (3) a", only: "erasure" },
+];
+
+export function refusalsFor(kind: SubjectRequest["kind"]): Choice[] {
+  return REFUSALS.filter(({ only }) => only === undefined || only === kind);
+}
+
+export function refusalInWords(code: string): string {
+  return REFUSALS.find((refusal) => refusal.id === code)?.label ?? code.replaceAll("_", " ");
+}

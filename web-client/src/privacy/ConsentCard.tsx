@@ -1,0 +1,53 @@
+import { Switch } from "react-aria-components";
+import type { PortalConsent } from "../api/types";
+import { longDate } from "../format/time";
+import { useWords } from "./words";
+
+/** One thing that was agreed to, or not: a switch that works at once, its history, and the text that was shown. */
+export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsent; busy: boolean; onChange: (on: boolean) => void }) {
+  const words = useWords();
+  const { purpose, valid, state, since, history, notice } = consent;
+  const asked = state !== undefined;
+  return (
+    <li className="card padded stack tight">
+      <div className="row between" style={{ flexWrap: "nowrap", alignItems: "flex-start" }}>
+        <div>
+          <h3 className="serif">{purpose.name}</h3>
+          {purpose.description && <p className="soft">{purpose.description}</p>}
+        </div>
+        <Switch className="switch big" isSelected={valid} isDisabled={busy} onChange={onChange} aria-label={words.consents.allow(purpose.name)}>
+          <span className="track" />
+        </Switch>
+      </div>
+      <p className="small faint">
+        {!asked ? words.consents.never : valid ? words.consents.on : words.consents.off}
+        {asked && since && ` ${words.consents.since(longDate(since, words.locale))}`}
+      </p>
+      {(history.length > 0 || notice) && (
+        <div className="row">
+          {history.length > 0 && (
+            <details className="small">
+              <summary>{words.consents.history}</summary>
+              <ol className="timeline" role="list">
+                {history.map((event) => (
+                  <li key={event.id}>
+                    <span>{words.consents.states[event.state] ?? event.state}</span>
+                    <span className="faint">{new Intl.DateTimeFormat(words.locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(event.at))}</span>
+                  </li>
+                ))}
+              </ol>
+            </details>
+          )}
+          {notice && (
+            <details className="small">
+              <summary>{words.consents.text}</summary>
+              <pre className="payload notice-text" lang={notice.language}>
+                {notice.text}
+              </pre>
+            </details>
+          )}
+        </div>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,356 @@
+//! Carries a plan out.
+
+use anyhow::Context;
+use broker::egress::Egress;
+use domain::{
+    Ctx, Error, api_keys, authentication, data_types,
+    data_types::{MinimiseParts, NewDataType},
+    endpoints::{self, EndpointPatch, NewEndpoint},
+    installation,
+    page::PageIn,
+    permissions::Permission,
+    purposes::{self, NewPurpose},
+    retention_rules::{self, NewRule, RulePatch},
+    tenancy::{TenantScope, TenantTx},
+    tenants::{self, Provision},
+};
+use entity::{
+    data_type,
+    endpoint::{self, EndpointKind, RecordMode},
+    id::{EndpointId, TenantId},
+    retention_rule::RetentionAction,
+};
+use serde::Serialize;
+use vault::Redacted;
+
+use super::plan::{DataTypePlan, EndpointPlan, Plan, PurposePlan, RulePlan};
+use crate::{print, trouble::Trouble};
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Made {
+    tenant: MadeTenant,
+    api_key: String,
+    endpoints: Vec<MadeEndpoint>,
+}
+
+#[derive(Debug, Serialize)]
+struct MadeTenant {
+    id: TenantId,
+    slug: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MadeEndpoint {
+    id: EndpointId,
+    slug: String,
+    kind: EndpointKind,
+    app_id: String,
+    key: String,
+    secret: String,
+}
+
+/// The name of the API key, for people, and of the place where its token is kept sealed.
+const KEY_NAME: &str = "bootstrap";
+const KEY_KEPT: &str = "bootstrap_api_key";
+
+/// What a plan is carried out with.
+pub(crate) struct Apply<'a> {
+    /// Stores and keys.
+    pub(crate) ctx: &'a Ctx,
+    /// Which upstreams may be named.
+    pub(crate) egress: Egress,
+}
+
+impl Apply<'_> {
+    /// Makes everything that is not there and changes what differs.
+    pub(crate) async fn run(&self, plan: Plan) -> anyhow::Result<Made> {
+        for endpoint in &plan.endpoints {
+            self.check_upstream(endpoint)?;
+        }
+        let (tenant, scope) = self.tenant(&plan).await?;
+        for purpose in plan.purposes {
+            let slug = purpose.slug.clone();
+            self.purpose(&scope, purpose).await.map_err(told).with_context(|| format!("the purpose {slug}"))?;
+        }
+        for data_type in plan.data_types {
+            let slug = data_type.slug.clone();
+            self.data_type(&scope, data_type).await.map_err(told).with_context(|| format!("the data type {slug}"))?;
+        }
+        let mut made = Vec::new();
+        let mut rules = plan.rules;
+        for endpoint in plan.endpoints {
+            let slug = endpoint.slug.clone();
+            let row = self.endpoint(&scope, &endpoint).await.with_context(|| format!("the endpoint {slug}"))?;
+            rules.extend(endpoint.rule(row.record));
+            made.push(self.describe(row).await?);
+        }
+        for rule in rules {
+            let name = rule.name.clone();
+            self.rule(&scope, rule).await.map_err(told).with_context(|| format!("the rule {name}"))?;
+        }
+        Ok(Made {
+            api_key: self.api_key(&scope).await?.into_inner(),
+            tenant,
+            endpoints: made,
+        })
+    }
+
+    fn check_upstream(&self, plan: &EndpointPlan) -> Result<(), Trouble> {
+        let Some(upstream) = &plan.upstream else { return Ok(()) };
+        let refused = |cause: String| {
+            Trouble::new(
+                format!("the endpoint {} may not have this upstream", plan.slug),
+                "use wss://…, or allow its network in [egress] of the settings",
+            )
+            .because(cause)
+        };
+        let url = upstream.parse().map_err(|error| refused(format!("{error}")))?;
+        self.egress.check_url(&url).map_err(|fault| refused(fault.to_string()))
+    }
+
+    async fn tenant(&self, plan: &Plan) -> anyhow::Result<(MadeTenant, TenantScope)> {
+        let wanted = Provision {
+            slug: plan.tenant.slug.clone(),
+            name: plan.tenant.name.clone(),
+            owner_email: plan.tenant.owner.clone(),
+            owner_password: None,
+        };
+        let (tenant, scope, founded) = tenants::find_or_create(self.ctx, wanted).await.map_err(told).context("the tenant")?;
+        if founded {
+            print::note(format!("tenant {} founded; its owner sets a password by \"forgot password\" in the console", tenant.slug));
+        }
+        let tenant = MadeTenant {
+            id: tenant.id,
+            slug: tenant.slug,
+        };
+        Ok((tenant, scope))
+    }
+
+    async fn purpose(&self, scope: &TenantScope, plan: PurposePlan) -> domain::Result<()> {
+        let tx = self.ctx.store.begin(scope).await?;
+        if purposes::by_slug(&tx, &plan.slug).await?.is_some() {
+            return Ok(());
+        }
+        let new = NewPurpose {
+            name: plan.name.unwrap_or_else(|| plan.slug.clone()),
+            slug: plan.slug,
+            description: plan.description,
+            lawful_basis: plan.lawful_basis,
+            requires_consent: plan.requires_consent,
+        };
+        purposes::create(&tx, self.ctx, new).await?;
+        tx.save().await?;
+        Ok(())
+    }
+
+    async fn data_type(&self, scope: &TenantScope, plan: DataTypePlan) -> domain::Result<()> {
+        let tx = self.ctx.store.begin(scope).await?;
+        if find_data_type(&tx, &plan.slug).await?.is_some() {
+            return Ok(());
+        }
+        let new = NewDataType {
+            name: plan.name.unwrap_or_else(|| plan.slug.clone()),
+            slug: plan.slug,
+            description: plan.description,
+            personal: plan.personal,
+            special_category: plan.special_category,
+            paths: plan.paths,
+            minimise: plan.minimise.map_or_else(MinimiseParts::none, |minimise| MinimiseParts {
+                strategy: minimise.strategy,
+                keep: minimise.keep,
+                with: minimise.with,
+            }),
+        };
+        data_types::create(&tx, self.ctx, new).await?;
+        tx.save().await?;
+        Ok(())
+    }
+
+    async fn endpoint(&self, scope: &TenantScope, plan: &EndpointPlan) -> anyhow::Result<endpoint::Model> {
+        let tx = self.ctx.store.begin(scope).await?;
+        let purpose_id = match &plan.purpose {
+            None => None,
+            Some(slug) => {
+                let found = purposes::by_slug(&tx, slug).await.map_err(told)?;
+                Some(found.with_context(|| format!("there is no purpose {slug}"))?.id)
+            }
+        };
+        let current = match endpoints::by_slug(&tx, &plan.slug).await {
+            Ok(current) => current,
+            Err(Error::NotFound { .. }) => {
+                let mut new = NewEndpoint::new(&plan.slug, plan.kind().unwrap_or(EndpointKind::Channel));
+                new.name.clone_from(&plan.name);
+                new.upstream_url.clone_from(&plan.upstream);
+                new.subprotocol.clone_from(&plan.subprotocol);
+                new.purpose_id = purpose_id;
+                new.jwks_url.clone_from(&plan.jwks_url);
+                new.allowed_origins = plan.allowed_origins.clone().unwrap_or_default();
+                new.record = plan.record.unwrap_or(RecordMode::Before);
+                new.pool_min = plan.pool_min.unwrap_or(new.pool_min);
+                new.pool_max = plan.pool_max.unwrap_or(new.pool_max);
+                new.on_withdrawal = plan.on_withdrawal.unwrap_or(new.on_withdrawal);
+                new.max_message_bytes = plan.max_message_bytes.unwrap_or(new.max_message_bytes);
+                let (row, _) = endpoints::create(&tx, self.ctx, new).await.map_err(told)?;
+                tx.save().await?;
+                return Ok(row);
+            }
+            Err(error) => return Err(told(error)),
+        };
+        if let Some(kind) = plan.kind().filter(|kind| *kind != current.kind) {
+            return Err(Trouble::new(
+                format!("it is a {} already and cannot become a {kind}", current.kind),
+                "choose another slug, or delete the endpoint first",
+            )
+            .into());
+        }
+        let Some(patch) = difference(plan, &current, purpose_id) else { return Ok(current) };
+        let row = endpoints::update(&tx, self.ctx, current.id, None, patch).await.map_err(told)?;
+        tx.save().await?;
+        Ok(row)
+    }
+
+    async fn describe(&self, row: endpoint::Model) -> anyhow::Result<MadeEndpoint> {
+        let secret = endpoints::secrets(self.ctx, &row).await.map_err(told)?;
+        Ok(MadeEndpoint {
+            id: row.id,
+            slug: row.slug,
+            kind: row.kind,
+            app_id: row.app_id,
+            key: row.app_key,
+            secret: secret.into_iter().next().context("the endpoint has no secret")?,
+        })
+    }
+
+    async fn rule(&self, scope: &TenantScope, plan: RulePlan) -> domain::Result<()> {
+        let tx = self.ctx.store.begin(scope).await?;
+        let filter = retention_rules::Filter {
+            target: Some(plan.target),
+            q: Some(plan.name.clone()),
+            ..Default::default()
+        };
+        let found = retention_rules::list(&tx, &filter, &PageIn::new(Some(200), None)?).await?;
+        let Some(current) = found.items.into_iter().find(|rule| rule.name == plan.name) else {
+            let new = NewRule {
+                name: plan.name,
+                target: plan.target,
+                endpoint_id: match &plan.endpoint {
+                    Some(slug) => Some(endpoints::by_slug(&tx, slug).await?.id),
+                    None => None,
+                },
+                channel_pattern: plan.channel_pattern,
+                data_type_id: match &plan.data_type {
+                    Some(slug) => Some(find_data_type(&tx, slug).await?.ok_or(Error::NotFound { what: "data type" })?.id),
+                    None => None,
+                },
+                purpose_id: match &plan.purpose {
+                    Some(slug) => Some(purposes::by_slug(&tx, slug).await?.ok_or(Error::NotFound { what: "purpose" })?.id),
+                    None => None,
+                },
+                duration: plan.duration,
+                action: RetentionAction::Delete,
+                enabled: true,
+            };
+            retention_rules::create(&tx, self.ctx, new).await?;
+            tx.save().await?;
+            return Ok(());
+        };
+        if current.duration == plan.duration {
+            return Ok(());
+        }
+        let patch = RulePatch {
+            duration: Some(plan.duration),
+            ..Default::default()
+        };
+        retention_rules::update(&tx, self.ctx, current.id, None, patch, Some("weir bootstrap".to_owned())).await?;
+        tx.save().await?;
+        Ok(())
+    }
+
+    /// The same key as last time, while it works. Only its hash is among the API keys; the key itself is kept sealed.
+    async fn api_key(&self, scope: &TenantScope) -> anyhow::Result<Redacted<String>> {
+        let tenant = scope.tenant();
+        if let Some(token) = installation::recall(self.ctx, tenant, KEY_KEPT).await.map_err(told)? {
+            match authentication::authenticate(self.ctx, token.expose()).await {
+                Ok(_) => return Ok(token),
+                // Revoked, or of a backup.
+                Err(Error::Unauthenticated) => {}
+                Err(error) => return Err(told(error)),
+            }
+        }
+        api_keys::revoke_named(self.ctx, scope, KEY_NAME).await.map_err(told)?;
+        let new = api_keys::NewApiKey {
+            name: KEY_NAME.to_owned(),
+            scopes: Permission::ALL.to_vec(),
+            expires_at: None,
+        };
+        let created = api_keys::create_for_system(self.ctx, scope, new).await.map_err(told)?;
+        installation::keep(self.ctx, tenant, KEY_KEPT, &created.token).await.map_err(told)?;
+        Ok(created.token)
+    }
+}
+
+/// What the plan says and the endpoint is not, if anything.
+fn difference(
+    plan: &EndpointPlan,
+    current: &endpoint::Model,
+    purpose: Option<entity::id::PurposeId>,
+) -> Option<EndpointPatch> {
+    fn other<T: Clone + PartialEq>(wanted: Option<&T>, current: &T) -> Option<T> {
+        wanted.filter(|wanted| *wanted != current).cloned()
+    }
+    fn other_some<T: Clone + PartialEq>(wanted: Option<&T>, current: Option<&T>) -> Option<Option<T>> {
+        wanted.filter(|wanted| Some(*wanted) != current).cloned().map(Some)
+    }
+    let origins: Vec<String> = serde_json::from_value(current.allowed_origins.clone()).unwrap_or_default();
+    let patch = EndpointPatch {
+        name: other(plan.name.as_ref(), &current.name),
+        upstream_url: plan.upstream.clone().filter(|url| Some(url) != current.upstream_url.as_ref()),
+        subprotocol: other_some(plan.subprotocol.as_ref(), current.subprotocol.as_ref()),
+        pool_min: other(plan.pool_min.as_ref(), &current.pool_min),
+        pool_max: other(plan.pool_max.as_ref(), &current.pool_max),
+        record: other(plan.record.as_ref(), &current.record),
+        purpose_id: other_some(purpose.as_ref(), current.purpose_id.as_ref()),
+        on_withdrawal: other(plan.on_withdrawal.as_ref(), &current.on_withdrawal),
+        allowed_origins: other(plan.allowed_origins.as_ref(), &origins),
+        jwks_url: other_some(plan.jwks_url.as_ref(), current.jwks_url.as_ref()),
+        max_message_bytes: other(plan.max_message_bytes.as_ref(), &current.max_message_bytes),
+        ..Default::default()
+    };
+    let differs = patch.name.is_some()
+        || patch.upstream_url.is_some()
+        || patch.subprotocol.is_some()
+        || patch.pool_min.is_some()
+        || patch.pool_max.is_some()
+        || patch.record.is_some()
+        || patch.purpose_id.is_some()
+        || patch.on_withdrawal.is_some()
+        || patch.allowed_origins.is_some()
+        || patch.jwks_url.is_some()
+        || patch.max_message_bytes.is_some();
+    differs.then_some(patch)
+}
+
+async fn find_data_type(tx: &TenantTx, slug: &str) -> domain::Result<Option<data_type::Model>> {
+    let filter = data_types::Filter {
+        q: Some(slug.to_owned()),
+        ..Default::default()
+    };
+    let found = data_types::list(tx, &filter, &PageIn::new(Some(200), None)?).await?;
+    Ok(found.items.into_iter().find(|row| row.slug == slug))
+}
+
+/// An error of the domain in words for a terminal: the faults of an input, each with its way out.
+fn told(error: Error) -> anyhow::Error {
+    match error {
+        Error::Invalid(faults) => {
+            let faults: Vec<String> =
+                faults.iter().map(|fault| format!("{}: {}", fault.field.trim_start_matches('/'), fault.detail)).collect();
+            anyhow::anyhow!("{}", faults.join("; "))
+        }
+        Error::Conflict { field: Some(field), detail, .. } => {
+            anyhow::anyhow!("{}: {detail}", field.trim_start_matches('/'))
+        }
+        other => other.into(),
+    }
+}

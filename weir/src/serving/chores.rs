@@ -1,0 +1,99 @@
+//! Small things that a serving process does over and over, beside the worker's.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Ctx, authentication, pictures};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use worker::Nudge;
+
+use crate::{telemetry, trouble::chain};
+
+/// The tasks, and the way to end them.
+pub(super) struct Chores {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Chores {
+    /// Starts those that every process has.
+    pub(super) fn start(ctx: &Ctx) -> Self {
+        let chores = Self {
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        chores.spawn(telemetry::keep_metrics());
+        let uses = ctx.clone();
+        // How often is what the flush itself asks for: nobody waits for it.
+        chores.every(Duration::from_secs(10), move || {
+            let ctx = uses.clone();
+            async move { authentication::flush(&ctx).await.map(drop) }
+        });
+        chores
+    }
+
+    /// Keeps pictures of open sockets true.
+    pub(super) fn refresh_pictures(&self, ctx: &Ctx) {
+        let ctx = ctx.clone();
+        self.every(Duration::from_millis(250), move || {
+            let ctx = ctx.clone();
+            async move { pictures::refresh(&ctx).await }
+        });
+    }
+
+    /// Forgets who asked how often, once it does not matter any more.
+    pub(super) fn sweep_limits(&self, state: &api::state::State) {
+        let state = state.clone();
+        self.every(Duration::from_secs(60), move || {
+            state.limits.sweep();
+            std::future::ready(Ok(()))
+        });
+    }
+
+    /// Lets the API wake the worker of the same process.
+    pub(super) fn carry_nudges(&self, from: Arc<Notify>, to: Nudge) {
+        self.spawn(async move {
+            loop {
+                from.notified().await;
+                to.nudge();
+            }
+        });
+    }
+
+    fn every<F, R>(&self, period: Duration, chore: F)
+    where
+        F: Fn() -> R + Send + 'static,
+        R: Future<Output = domain::Result<()>> + Send,
+    {
+        self.spawn(async move {
+            let mut every = interval(period);
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                every.tick().await;
+                if let Err(error) = chore().await {
+                    tracing::warn!(error = chain(&error), "a chore failed; it is tried again");
+                }
+            }
+        });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Ends all of them.
+    pub(super) async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,243 @@
+//! Opens the two stores and makes sure that they are whole, of a version that this program knows, and belong to each
+//! other and to the root key. Whatever is not as it should be is said before anything is changed.
+
+mod marks;
+mod versions;
+
+use std::path::Path;
+
+use domain::{
+    DbError,
+    installation::Mark,
+    tenancy::{Engine, Store, StoreSettings},
+};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use vault::key::RootKey;
+
+pub(crate) use marks::given as given_root_key;
+pub(crate) use versions::{Version, version_of};
+
+use crate::{
+    data_folder::DataFolder,
+    settings::{Settings, redact_url},
+    trouble::{Trouble, chain},
+};
+
+/// What may be done to stores that are of an older version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    /// Change them.
+    Do,
+    /// Refuse them: another process may be using them.
+    Refuse,
+}
+
+/// Both stores, open and fit for use.
+pub(crate) struct Stores {
+    /// The data.
+    pub(crate) data: Store,
+    /// The keys.
+    pub(crate) vault: Store,
+    /// What the keys are wrapped with.
+    pub(crate) root: RootKey,
+    /// Migrations that were applied just now.
+    pub(crate) applied: Vec<String>,
+}
+
+/// Which of the two stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The data.
+    Data,
+    /// The keys.
+    Vault,
+}
+
+impl Which {
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Data => "store",
+            Self::Vault => "vault",
+        }
+    }
+}
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The address to open it by. May hold a password.
+    url: String,
+    /// The address without secrets.
+    pub(crate) shown: String,
+    /// The file, of a SQLite store.
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+impl Place {
+    /// Where the settings say that a store is.
+    pub(crate) fn of(which: Which, settings: &Settings, folder: &DataFolder) -> Self {
+        let (url, file) = match which {
+            Which::Data => (settings.database_url(), folder.data_file()),
+            Which::Vault => (settings.vault_url(), folder.vault_file()),
+        };
+        match url {
+            None => Self::file(&file),
+            Some(url) => {
+                let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+                match path {
+                    Some(path) => Self::file(Path::new(path.split('?').next().unwrap_or(path))),
+                    None => Self {
+                        url: url.to_owned(),
+                        shown: redact_url(url),
+                        file: None,
+                    },
+                }
+            }
+        }
+    }
+
+    /// A SQLite file.
+    pub(crate) fn file(path: &Path) -> Self {
+        let mut escaped = String::new();
+        // The path becomes a part of an address, where these have a meaning.
+        for letter in path.display().to_string().chars() {
+            match letter {
+                '%' => escaped.push_str("%25"),
+                '?' => escaped.push_str("%3f"),
+                '#' => escaped.push_str("%23"),
+                other => escaped.push(other),
+            }
+        }
+        Self {
+            url: format!("sqlite://{escaped}?mode=rwc"),
+            shown: path.display().to_string(),
+            file: Some(path.to_owned()),
+        }
+    }
+
+    /// Whether there is a file with something in it. Of a server nobody knows before asking.
+    fn is_there(&self) -> bool {
+        self.file.as_ref().is_none_or(|path| path.metadata().is_ok_and(|found| found.len() > 0))
+    }
+
+    /// Opens the store.
+    pub(crate) async fn open(&self, which: Which, settings: &Settings) -> Result<Store, Trouble> {
+        let store = StoreSettings {
+            url: self.url.clone(),
+            connections: match which {
+                Which::Data => settings.store.connections,
+                Which::Vault => settings.vault.connections,
+            },
+            // A key that the disk has lost takes all that it sealed with it.
+            durable: which == Which::Vault || settings.store.durable,
+        };
+        Store::open(&store).await.map_err(|error| self.cannot_open(which, &error))
+    }
+
+    fn cannot_open(&self, which: Which, error: &DbError) -> Trouble {
+        let (name, shown) = (which.name(), &self.shown);
+        let (what, remedy) = match (&self.file, which) {
+            (None, _) => (
+                format!("the {name} at {shown} does not answer"),
+                "check the address, that the server runs, and that it lets this user in".to_owned(),
+            ),
+            (Some(_), Which::Data) => (
+                format!("the {name} in {shown} cannot be opened"),
+                "if the file is damaged, put back a backup with `weir restore --from FILE --force`".to_owned(),
+            ),
+            (Some(_), Which::Vault) => (
+                format!("the {name} in {shown} cannot be opened"),
+                "if the file is damaged, put back the vault's own copy; nothing sealed opens without it".to_owned(),
+            ),
+        };
+        Trouble::new(what, remedy).because(chain(error))
+    }
+}
+
+impl Stores {
+    /// Opens both stores and checks everything about them.
+    pub(crate) async fn open(settings: &Settings, folder: &DataFolder, upgrade: Upgrade) -> Result<Self, Trouble> {
+        let (data_place, vault_place) = places(settings, folder);
+        refuse_half(&data_place, &vault_place)?;
+        // First the keys: whether the data may be made anew depends on them.
+        let vault = vault_place.open(Which::Vault, settings).await?;
+        check_whole(&vault, Which::Vault, &vault_place, settings).await?;
+        let mut applied = versions::bring_up_to_date(&vault, Which::Vault, upgrade).await?;
+        if !data_place.is_there() {
+            marks::refuse_orphaned_keys(&vault, &vault_place, &data_place).await?;
+        }
+        let data = data_place.open(Which::Data, settings).await?;
+        check_whole(&data, Which::Data, &data_place, settings).await?;
+        applied.extend(versions::bring_up_to_date(&data, Which::Data, upgrade).await?);
+        let root = marks::root_key(settings, folder, &data, &vault).await?;
+        Ok(Self {
+            data,
+            vault,
+            root,
+            applied,
+        })
+    }
+
+    /// Closes both.
+    pub(crate) async fn close(self) -> Result<(), DbError> {
+        self.data.close().await?;
+        self.vault.close().await
+    }
+}
+
+/// Where both stores are.
+pub(crate) fn places(settings: &Settings, folder: &DataFolder) -> (Place, Place) {
+    (Place::of(Which::Data, settings, folder), Place::of(Which::Vault, settings, folder))
+}
+
+/// Data without keys are lost, and a new vault beside them would hide that.
+fn refuse_half(data: &Place, vault: &Place) -> Result<(), Trouble> {
+    if data.file.is_some() && vault.file.is_some() && data.is_there() && !vault.is_there() {
+        return Err(Trouble::new(
+            format!("{} has data, but the keys to them are missing: there is no {}", data.shown, vault.shown),
+            "put the vault's file back where it was; to begin anew, move the whole data folder away",
+        ));
+    }
+    Ok(())
+}
+
+/// Looks for damage in a file that is small enough to do that at every start.
+async fn check_whole(store: &Store, which: Which, place: &Place, settings: &Settings) -> Result<(), Trouble> {
+    let size = place.file.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |found| found.len());
+    if size > settings.store.check_up_to_mib << 20 {
+        return Ok(());
+    }
+    match damage(store).await {
+        Ok(None) => Ok(()),
+        Ok(Some(damage)) => Err(is_damaged(which, place).because(damage)),
+        Err(error) => Err(is_damaged(which, place).because(chain(&error))),
+    }
+}
+
+fn is_damaged(which: Which, place: &Place) -> Trouble {
+    let remedy = match which {
+        Which::Data => "put back a backup with `weir restore --from FILE --force`, and keep a copy of the damaged file",
+        Which::Vault => "put back the vault's own copy; nothing sealed opens without it",
+    };
+    Trouble::new(format!("the {} in {} is damaged", which.name(), place.shown), remedy)
+}
+
+/// What is wrong with a SQLite file, if anything is. Reads all of it.
+pub(crate) async fn damage(store: &Store) -> Result<Option<String>, DbError> {
+    if store.engine() != Engine::Sqlite {
+        return Ok(None);
+    }
+    let check = Statement::from_string(DbBackend::Sqlite, "PRAGMA quick_check(1)");
+    let row = store.connection_for_maintenance().query_one_raw(check).await?;
+    let verdict = match row {
+        Some(row) => row.try_get_by_index::<String>(0)?,
+        None => "no answer".to_owned(),
+    };
+    Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Checks that a root key is the one of an installation.
+fn fits(mark: &Mark, root: &RootKey) -> bool {
+    mark.is_of(root)
+}

@@ -1,0 +1,113 @@
+//! Data, keys and root key that belong together.
+
+use domain::{
+    Error,
+    installation::{self, Mark},
+    tenancy::Store,
+};
+use vault::{
+    chance::{self, SystemChance},
+    key::RootKey,
+};
+
+use super::{Place, fits};
+use crate::{
+    data_folder::DataFolder,
+    settings::Settings,
+    trouble::{Trouble, chain},
+};
+
+/// Keys whose data are gone: a new store beside them would be a mistake in most cases.
+pub(super) async fn refuse_orphaned_keys(vault: &Store, vault_at: &Place, data_at: &Place) -> Result<(), Trouble> {
+    if !installation::has_keys(vault).await.map_err(unreadable)? {
+        return Ok(());
+    }
+    Err(Trouble::new(
+        format!("the vault in {} has keys to data that are missing: there is no {}", vault_at.shown, data_at.shown),
+        "put the data back with `weir restore --from FILE`; to begin anew, move the whole data folder away",
+    ))
+}
+
+/// The root key, made at the first start; and both stores marked as belonging to it.
+pub(super) async fn root_key(
+    settings: &Settings,
+    folder: &DataFolder,
+    data: &Store,
+    vault: &Store,
+) -> Result<RootKey, Trouble> {
+    let of_data = installation::mark_of_data(data).await.map_err(unreadable)?;
+    let of_keys = installation::mark_of_keys(vault).await.map_err(unreadable)?;
+    let given = given(settings, folder)?;
+    let is_new = of_data.is_none() && of_keys.is_none();
+    let root = match given {
+        Some(root) => root,
+        None if is_new => folder.make_root_key()?,
+        None => {
+            return Err(Trouble::new(
+                format!("there are data, but the root key is missing: there is no {}", folder.root_key_file().display()),
+                "put root.key back, or set WEIR_ROOT_KEY; without it nothing sealed can be opened",
+            ));
+        }
+    };
+    for (mark, name) in [(&of_keys, "vault"), (&of_data, "store")] {
+        if mark.as_ref().is_some_and(|mark| !fits(mark, &root)) {
+            return Err(Trouble::new(
+                format!("the root key is not the one that the {name} was made with"),
+                "put back the root.key of this installation, or set WEIR_ROOT_KEY to it",
+            ));
+        }
+    }
+    match (of_data, of_keys) {
+        (Some(data), Some(keys)) if data.installation != keys.installation => {
+            return Err(Trouble::new(
+                "the store and the vault are of two different installations",
+                "put back the vault that belongs to these data, or the data that belong to this vault",
+            ));
+        }
+        (Some(_), Some(_)) => {}
+        (Some(_), None) => {
+            return Err(Trouble::new(
+                "there are data, but the vault is empty: the keys to them are missing",
+                "put back the vault that belongs to these data; to begin anew, move the whole data folder away",
+            ));
+        }
+        (None, Some(mark)) => {
+            // A first start that was interrupted, unless there are keys already.
+            if installation::has_keys(vault).await.map_err(unreadable)? {
+                return Err(Trouble::new(
+                    "the vault has keys, but the store is empty: the data to them are missing",
+                    "put the data back with `weir restore --from FILE --force`",
+                ));
+            }
+            installation::mark_data(data, &mark).await.map_err(unwritten)?;
+        }
+        (None, None) => {
+            let id = uuid::Builder::from_random_bytes(chance::bytes(&SystemChance)).into_uuid();
+            let mark = Mark::new(id, &root);
+            installation::mark_keys(vault, &mark).await.map_err(unwritten)?;
+            installation::mark_data(data, &mark).await.map_err(unwritten)?;
+        }
+    }
+    Ok(root)
+}
+
+/// The root key of the settings or of the folder.
+pub(crate) fn given(settings: &Settings, folder: &DataFolder) -> Result<Option<RootKey>, Trouble> {
+    match settings.root_key() {
+        None => folder.root_key(),
+        Some(text) => RootKey::parse(text).map(Some).map_err(|_| {
+            Trouble::new(
+                "WEIR_ROOT_KEY (or root_key) is not a root key, which is 32 bytes in base64",
+                "set it to what `openssl rand -base64 32` once gave you for this installation",
+            )
+        }),
+    }
+}
+
+fn unreadable(error: Error) -> Trouble {
+    Trouble::new("the stores open, but cannot be read", "`weir doctor` may say more").because(chain(&error))
+}
+
+fn unwritten(error: Error) -> Trouble {
+    Trouble::new("the stores open, but cannot be written to", "check space and rights").because(chain(&error))
+}

@@ -1,0 +1,77 @@
+//! What each kind of job does. A new kind is a file here and a line in [`run`].
+
+mod fulfil_request;
+mod send_portal_code;
+
+use domain::{
+    Ctx, Error,
+    jobs::{Claimed, Job},
+    portal::SendPortalCode,
+    requests::FulfilRequest,
+};
+
+use crate::sockets::Sockets;
+
+/// Why a job was not done.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct JobError {
+    /// Whether another attempt can help.
+    pub(crate) retry: bool,
+    source: anyhow::Error,
+}
+
+impl JobError {
+    /// Another attempt may succeed.
+    pub(crate) fn retry(source: impl Into<anyhow::Error>) -> Self {
+        Self {
+            retry: true,
+            source: source.into(),
+        }
+    }
+
+    /// No attempt can succeed.
+    pub(crate) fn fail(source: impl Into<anyhow::Error>) -> Self {
+        Self {
+            retry: false,
+            source: source.into(),
+        }
+    }
+
+    /// What is stored and shown with the job: the causes, which hold nothing personal.
+    pub(crate) fn reason(&self) -> String {
+        format!("{:#}", self.source)
+    }
+}
+
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound { .. } | Error::Gone { .. } | Error::Invalid(_) | Error::Conflict { .. } => {
+                Self::fail(error)
+            }
+            // The text of these says nothing; their cause does.
+            Error::Internal(source) => Self::retry(source),
+            other => Self::retry(other),
+        }
+    }
+}
+
+/// How many attempts a kind of job gets.
+pub(crate) fn attempts(kind: &str) -> i32 {
+    match kind {
+        FulfilRequest::KIND => FulfilRequest::ATTEMPTS,
+        SendPortalCode::KIND => SendPortalCode::ATTEMPTS,
+        _ => 10,
+    }
+}
+
+/// Does a job.
+pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> Result<(), JobError> {
+    match claimed.job.kind.as_str() {
+        FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
+        SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
+        // A newer program ordered it, and one of its workers will do it.
+        kind => Err(JobError::retry(anyhow::anyhow!("this program does not know the job {kind}"))),
+    }
+}

@@ -1,0 +1,99 @@
+//! What happens by the clock. Every process runs every schedule: each is a look for work that finds none when another
+//! process has just done it.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use domain::{Ctx, housekeeping, requests, retention, sign_ins};
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vault::chance;
+
+use crate::worker::Parts;
+
+/// Expired messages become unreadable by themselves; this is how soon their keys and rows follow.
+const PURGE: Duration = Duration::from_secs(1);
+/// How old the newest checkpoint may be when the log grew since.
+const CHECKPOINTS: Duration = Duration::from_secs(5);
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
+const HOURLY: Duration = Duration::from_hours(1);
+
+/// Starts every schedule.
+pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let budget = retention::Budget {
+        rows: parts.settings.purge_rows,
+        ..retention::Budget::default()
+    };
+    schedule(parts, tasks, stop, "purge", PURGE, move |ctx| async move {
+        let report = retention::purge(&ctx, budget).await?;
+        Ok(report.messages)
+    });
+    schedule(parts, tasks, stop, "sign_checkpoints", CHECKPOINTS, |ctx| async move {
+        housekeeping::sign_checkpoints(&ctx).await
+    });
+    schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
+        let swept = retention::sweep(&ctx).await?;
+        Ok(swept.connections + swept.audit_events + housekeeping::sweep(&ctx).await?)
+    });
+    schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move { requests::remind(&ctx).await });
+    schedule(parts, tasks, stop, "expire", HOURLY, |ctx| async move {
+        Ok(requests::expire_stale(&ctx).await?
+            + housekeeping::sweep_requests(&ctx).await?
+            + sign_ins::forget_expired(&ctx).await?)
+    });
+}
+
+pub(crate) fn describe_metrics() {
+    metrics::describe_counter!("weir_schedule_runs_total", "runs of schedules, by name and outcome");
+    metrics::describe_counter!("weir_schedule_changes_total", "what runs of schedules changed, by name");
+    metrics::describe_histogram!(
+        "weir_schedule_seconds",
+        metrics::Unit::Seconds,
+        "how long a run of a schedule took, by name"
+    );
+}
+
+fn schedule<F, R>(
+    parts: &Arc<Parts>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    name: &'static str,
+    period: Duration,
+    work: F,
+) where
+    F: Fn(Ctx) -> R + Send + Sync + 'static,
+    R: Future<Output = domain::Result<u64>> + Send,
+{
+    let (ctx, stop) = (parts.ctx.clone(), stop.clone());
+    tasks.spawn(async move {
+        loop {
+            let started = Instant::now();
+            // What is under way when the process stops rolls back, and the next run does it again.
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                done = work(ctx.clone()) => done,
+            };
+            metrics::histogram!("weir_schedule_seconds", "name" => name).record(started.elapsed());
+            let outcome = match done {
+                Ok(changes) => {
+                    metrics::counter!("weir_schedule_changes_total", "name" => name).increment(changes);
+                    "done"
+                }
+                Err(error) => {
+                    tracing::error!(schedule = name, error = ?error, "a schedule failed; it runs again");
+                    "failed"
+                }
+            };
+            metrics::counter!("weir_schedule_runs_total", "name" => name, "outcome" => outcome).increment(1);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(jittered(&ctx, period)) => {}
+            }
+        }
+    });
+}
+
+/// The period, give or take a tenth, so that processes that start together do not look together.
+pub(crate) fn jittered(ctx: &Ctx, period: Duration) -> Duration {
+    let [byte] = chance::bytes::<1>(&*ctx.chance);
+    period.mul_f64(0.9 + f64::from(byte) / 255.0 * 0.2)
+}
