@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { Form } from "react-aria-components";
 import { Problem, asProblem, byField } from "../api/problem";
 import { Button, type ButtonKind } from "./Button";
@@ -27,9 +27,12 @@ export function ApiForm<T>({ submit, onDone, submitLabel, submitKind = "primary"
   const show = (whole: Problem) => {
     const names = controls(form.current).map((control) => control.name);
     setProblem({ whole, ...byField(whole, names) });
-    // After the fields have been marked: take the visitor to the first one.
-    setTimeout(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true], [data-invalid] button")?.focus(), 50);
   };
+
+  // Once the fields are marked: take the visitor to the first one.
+  useEffect(() => {
+    if (problem) form.current?.querySelector<HTMLElement>("[aria-invalid=true], [data-invalid] button")?.focus();
+  }, [problem]);
 
   const onSubmit = async (event: FormEvent) => {
     event.preventDefault();
