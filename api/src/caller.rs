@@ -67,7 +67,8 @@ async fn check(req: &Request, token: &str) -> poem::Result<authentication::Calle
     authentication::authenticate(&state.ctx, token).await.map_err(problem)
 }
 
-fn problem(error: Error) -> poem::Error {
+/// A domain error as the framework's.
+pub fn problem(error: Error) -> poem::Error {
     let error = crate::problem::ApiError::from(error);
     poem::Error::from_response(poem::IntoResponse::into_response(error))
 }

@@ -8,6 +8,8 @@ mod api_keys;
 mod audit;
 mod body;
 mod caller;
+mod channels;
+mod connections;
 mod consents;
 mod data_types;
 mod describe;
@@ -17,19 +19,25 @@ mod gatekeeper;
 mod health;
 mod idempotency;
 mod invitations;
+mod jobs;
 pub mod jwks;
 pub mod limits;
 mod log;
 mod mailbox;
 mod members;
+mod messages;
 mod notices;
 mod pages;
+mod portal;
+mod portal_caller;
 mod problem;
 mod publish;
 mod purposes;
 pub mod relays;
 mod request_context;
+mod requests;
 mod responses;
+mod retention;
 mod retention_rules;
 pub mod server;
 mod sign_ins;
@@ -89,13 +97,43 @@ fn declared_operations(state: &State) -> DeclaredOperations {
     )
 }
 
+/// What passed, who was there, and how long either is kept.
+type RecordedOperations =
+    (retention::RetentionApi, connections::ConnectionsApi, channels::ChannelsApi, messages::MessagesApi);
+
+fn recorded_operations(state: &State) -> RecordedOperations {
+    (
+        retention::RetentionApi(state.clone()),
+        connections::ConnectionsApi(state.clone()),
+        channels::ChannelsApi(state.clone()),
+        messages::MessagesApi(state.clone()),
+    )
+}
+
+/// What data subjects ask for, and the work behind it.
+type RightsOperations = (requests::RequestsApi, portal::PortalApi, jobs::JobsApi);
+
+fn rights_operations(state: &State) -> RightsOperations {
+    (requests::RequestsApi(state.clone()), portal::PortalApi::new(state.clone()), jobs::JobsApi(state.clone()))
+}
+
 /// All operations, in the chapters of the description. A new resource gets its line here.
-type Operations = (SignInOperations, DeclaredOperations, endpoints::EndpointsApi, publish::PublishApi, audit::AuditApi);
+type Operations = (
+    SignInOperations,
+    DeclaredOperations,
+    RecordedOperations,
+    RightsOperations,
+    endpoints::EndpointsApi,
+    publish::PublishApi,
+    audit::AuditApi,
+);
 
 fn operations(state: &State) -> Operations {
     (
         sign_in_operations(state),
         declared_operations(state),
+        recorded_operations(state),
+        rights_operations(state),
         endpoints::EndpointsApi(state.clone()),
         publish::PublishApi(state.clone()),
         audit::AuditApi(state.clone()),

@@ -4,17 +4,21 @@ use broker::{Close, Scope, Selector};
 use chrono::{DateTime, Utc};
 use domain::{
     consents,
+    error::Error,
     page::PageIn,
     permissions::Permission,
+    requests::{self, NewForSubject},
     subjects,
     subjects::{NewSubject, Person, SubjectPatch},
+    tenancy::expect_version,
 };
 use entity::{
     consent_event::ConsentState,
     id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
+    request::RequestKind,
 };
 use poem_openapi::{
-    Object, OpenApi,
+    ApiResponse, Object, OpenApi,
     param::{Header, Path, Query},
     payload::Json,
     types::MaybeUndefined,
@@ -25,6 +29,7 @@ use crate::{
     body::Body,
     caller::Caller,
     problem::ApiError,
+    requests::{Request, Told, one},
     responses::{Created, Page, Versioned},
     state::State,
     tags::Tag,
@@ -64,7 +69,33 @@ pub struct Subject {
     created_at: DateTime<Utc>,
     /// When they were last connected.
     last_seen_at: Option<DateTime<Utc>>,
+    /// What there is of them; only when one person is read.
+    counts: Option<SubjectCounts>,
     version: i32,
+}
+
+/// How much there is of a person.
+#[derive(Clone, Debug, Object)]
+pub struct SubjectCounts {
+    /// Messages that can be read now.
+    messages: i64,
+    /// Records of connections.
+    connections: u64,
+    /// Recorded consents.
+    consents: u64,
+    /// Requests.
+    requests: u64,
+}
+
+impl From<subjects::Counts> for SubjectCounts {
+    fn from(counts: subjects::Counts) -> Self {
+        Self {
+            messages: counts.messages,
+            connections: counts.connections,
+            consents: counts.consents,
+            requests: counts.requests,
+        }
+    }
 }
 
 impl From<Person> for Subject {
@@ -76,6 +107,7 @@ impl From<Person> for Subject {
             restricted: person.row.restricted_at.is_some(),
             created_at: person.row.created_at,
             last_seen_at: person.row.last_seen_at,
+            counts: None,
             version: person.row.version,
         }
     }
@@ -111,6 +143,22 @@ impl From<consents::Current> for CurrentConsent {
             valid: current.valid,
         }
     }
+}
+
+/// A request that is being carried out.
+#[derive(ApiResponse)]
+pub enum AcceptedRequest {
+    /// It is being carried out; the request says how it goes.
+    #[oai(status = 202)]
+    Accepted(Json<Request>),
+}
+
+/// The answer to an erasure.
+#[derive(ApiResponse)]
+pub enum Erasing {
+    /// The erasure began; the request says how far it is.
+    #[oai(status = 202)]
+    Accepted(Json<Request>),
 }
 
 /// Persons.
@@ -163,7 +211,12 @@ impl SubjectsApi {
         let scope = caller.may(Permission::SubjectsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = subjects::read(&tx, subject_id.0).await?;
-        Ok(Versioned::new(row.version, subjects::reveal(&self.0.ctx, row).await?))
+        let counts = subjects::counts(&tx, &self.0.ctx, row.id).await?;
+        drop(tx);
+        let version = row.version;
+        let mut subject = Subject::from(subjects::reveal(&self.0.ctx, row).await?);
+        subject.counts = Some(counts.into());
+        Ok(Versioned::new(version, subject))
     }
 
     /// Change a person.
@@ -187,6 +240,69 @@ impl SubjectsApi {
             self.0.broker.disconnect(selector, Close::PROCESSING_RESTRICTED).await;
         }
         Ok(Versioned::new(row.version, subjects::reveal(&self.0.ctx, row).await?))
+    }
+
+    /// Erase a person.
+    ///
+    /// An erasure request that you make and that is carried out now: keys first, then rows; the receipt is the request's.
+    /// The person gets no mail about it. Needs the person's id of yours once more, since nothing can bring them back.
+    #[oai(path = "/subjects/:subject_id", method = "delete", operation_id = "delete_subject")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        subject_id: Path<SubjectId>,
+        /// The person's `external_id`.
+        confirm: Query<Option<String>>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+    ) -> Result<AcceptedRequest, ApiError> {
+        let scope = caller.may(Permission::SubjectsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let row = subjects::read(&tx, subject_id.0).await?;
+        domain::tenancy::expect_version(row.version, expected(&if_match.0)?)?;
+        let person = subjects::reveal(ctx, row).await?;
+        if confirm.0.is_none() || confirm.0 != person.external_id {
+            return Err(Error::invalid("?confirm", "mismatch", "repeat the person's external_id here").into());
+        }
+        let new = NewForSubject { kind: RequestKind::Erasure, subject: person.row.id, note: None, notify: false };
+        let request = requests::create_for_subject(&tx, ctx, new).await?;
+        let out = crate::requests::one(&tx, ctx, request, Told::Tenant).await?;
+        tx.save().await?;
+        self.0.nudge.notify_one();
+        Ok(AcceptedRequest::Accepted(Json(out)))
+    }
+
+    /// Erase a person.
+    ///
+    /// Makes an erasure request on their behalf, which is carried out at once; cannot be undone. Needs your own id for
+    /// them as `confirm`.
+    #[oai(path = "/subjects/:subject_id", method = "delete", operation_id = "erase_subject")]
+    async fn erase(
+        &self,
+        caller: Caller,
+        subject_id: Path<SubjectId>,
+        /// Your own id for the person.
+        confirm: Query<Option<String>>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+    ) -> Result<Erasing, ApiError> {
+        let scope = caller.may(Permission::SubjectsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let row = subjects::read(&tx, subject_id.0).await?;
+        expect_version(row.version, expected(&if_match.0)?)?;
+        let person = subjects::reveal(ctx, row).await?;
+        // Without an id, the key is destroyed already: an erasure is under way.
+        let external_id = person.external_id.ok_or(Error::Gone { what: "subject" })?;
+        if confirm.0.as_ref() != Some(&external_id) {
+            let detail = "this erases the person and all that is stored of them; confirm with your own id for them";
+            return Err(Error::invalid("?confirm", "confirmation_needed", detail).into());
+        }
+        let new = NewForSubject { kind: RequestKind::Erasure, subject: person.row.id, note: None, notify: true };
+        let request = requests::create_for_subject(&tx, ctx, new).await?;
+        let out = one(&tx, ctx, request, Told::Tenant).await?;
+        tx.save().await?;
+        self.0.nudge.notify_one();
+        Ok(Erasing::Accepted(Json(out)))
     }
 
     /// List how a person stands to purposes.

@@ -1,5 +1,8 @@
 //! What may pass. Answers from memory alone, in about a microsecond, and fails closed: who is not known here does not pass.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use entity::{
     endpoint::RecordMode,
@@ -116,7 +119,11 @@ pub fn admit(ctx: &Ctx, message: Passing<'_>) -> Result<Admitted, Denied> {
     Ok(Admitted {
         payload,
         purpose,
-        record: if class.is_some() { endpoint.row.record } else { RecordMode::Never },
+        record: if class.is_some() {
+            endpoint.row.record
+        } else {
+            RecordMode::Never
+        },
         class: class.map_or(0, |class| class.handle),
     })
 }
@@ -183,7 +190,9 @@ fn check_standing(
     let Some(purpose) = purpose else {
         return Ok(());
     };
-    let waits = picture.purpose(purpose).is_none_or(|purpose| purpose.requires_consent);
+    let waits = picture
+        .purpose(purpose)
+        .is_none_or(|purpose| purpose.requires_consent);
     if waits && !standing.is_some_and(|standing| standing.consents_to(purpose)) {
         return Err(Denied::ConsentMissing);
     }
@@ -199,7 +208,9 @@ fn classify(picture: &Picture, payload: Bytes, binary: bool) -> Result<(Bytes, V
     let mut value: Value = match serde_json::from_slice(&payload) {
         Ok(value) => value,
         // Nesting deeper than anybody looks would be a way around the catalogue.
-        Err(error) if error.to_string().starts_with("recursion limit exceeded") => return Err(Denied::TooLarge),
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
+            return Err(Denied::TooLarge);
+        }
         Err(_) => return Ok((payload, Vec::new())),
     };
     let found = minimise::classify_and_minimise(&picture.data_types, &mut value);

@@ -25,8 +25,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use entity::id::{EndpointId, PurposeId, SubjectId, TenantId};
+use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -198,7 +198,16 @@ impl Journal {
     ) -> impl Future<Output = Result<Stored, JournalError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
         let size = entry.payload.len();
-        let refused = self.enqueue(entry, Reply { on_commit: Mutex::new(on_commit), answer }, size).err();
+        let refused = self
+            .enqueue(
+                entry,
+                Reply {
+                    on_commit: Mutex::new(on_commit),
+                    answer,
+                },
+                size,
+            )
+            .err();
         async move {
             match refused {
                 Some(error) => Err(error),
@@ -276,5 +285,7 @@ async fn newest(ctx: &Ctx) -> Result<MessageId> {
     };
     drop(tx);
     let bucket = ctx.keys.newest_bucket().await?;
-    Ok(MessageId(stored.into_iter().chain(bucket).max().unwrap_or_default()))
+    Ok(MessageId(
+        stored.into_iter().chain(bucket).max().unwrap_or_default(),
+    ))
 }

@@ -21,7 +21,7 @@ use entity::{
 use sea_orm::{ColumnTrait, QueryFilter};
 
 pub use channel::{History, history};
-pub use open::{open, unseal};
+pub use open::{Unsealed, open, unseal};
 pub use search::{Filter, search};
 pub use subject::{Held, count_subject, erase_subject, for_subject, held};
 

@@ -2,7 +2,7 @@
 //!
 //! A picture of a tenant is read once and then served without waiting, to every message of every socket. A change marks
 //! it stale ([`Pictures::forget`]); whoever makes a change that must act at once reads it again before answering
-//! ([`reload`]). [`refresh`], called by the process that serves sockets, does so for the rest, and notices what other
+//! ([`reload`]). [`refresh`], called again and again while a process runs, does so for the rest, and notices what other
 //! processes changed. Once in memory a picture stays: a quiet socket may send its next message any time.
 
 mod picture;
@@ -46,7 +46,7 @@ pub(crate) struct Slot {
     pub(crate) classes: Arc<Classes>,
     pub(crate) counters: Arc<Counters>,
     /// What the tables looked like from outside when it was last compared.
-    fingerprint: Mutex<Option<String>>,
+    fingerprint: Mutex<Option<refresh::Look>>,
 }
 
 impl Slot {
@@ -72,13 +72,15 @@ impl Slot {
     }
 }
 
+type ByEndpoint = HashMap<EndpointId, Arc<Slot>>;
+
 const SHARDS: usize = 64;
 
 /// The pictures of all tenants that are in use.
 #[derive(Debug)]
 pub struct Pictures {
     // Synchronous locks: nothing waits while holding one. Sharded, since every message looks in here.
-    endpoints: Box<[RwLock<HashMap<EndpointId, Arc<Slot>>>]>,
+    endpoints: Box<[RwLock<ByEndpoint>]>,
     tenants: RwLock<HashMap<TenantId, Arc<Slot>>>,
     compared_at: Mutex<Option<DateTime<Utc>>>,
     /// What the removal of expired data remembers from run to run; also lets one run at a time.
@@ -97,7 +99,7 @@ impl Default for Pictures {
 }
 
 impl Pictures {
-    fn shard(&self, endpoint: EndpointId) -> &RwLock<HashMap<EndpointId, Arc<Slot>>> {
+    fn shard(&self, endpoint: EndpointId) -> &RwLock<ByEndpoint> {
         // The last byte of a UUID of version 7 is random.
         &self.endpoints[usize::from(endpoint.0.as_bytes()[15]) % SHARDS]
     }
@@ -112,7 +114,7 @@ impl Pictures {
         self.tenants.read().get(&tenant)?.picture.load_full()
     }
 
-    /// Something of this tenant's endpoints, catalogue or rules changed; the next use reads it again.
+    /// Something of this tenant's endpoints, catalogue or rules changed: the picture is to be read again.
     pub fn forget(&self, tenant: TenantId) {
         if let Some(slot) = self.tenants.read().get(&tenant) {
             slot.wanted.fetch_add(1, Ordering::AcqRel);
@@ -142,10 +144,7 @@ impl Pictures {
         let picture = Arc::new(picture);
         let before = slot.picture.swap(Some(picture.clone()));
         for id in picture.endpoints().map(|endpoint| endpoint.row.id) {
-            self.shard(id)
-                .write()
-                .entry(id)
-                .or_insert_with(|| slot.clone());
+            self.shard(id).write().entry(id).or_insert_with(|| slot.clone());
         }
         for gone in before.iter().flat_map(|before| before.endpoints()) {
             if picture.endpoint(gone.row.id).is_none() {
@@ -156,20 +155,25 @@ impl Pictures {
     }
 }
 
-/// The picture of the caller's tenant: from memory when it is true, otherwise read now.
+/// The picture of the caller's tenant: from memory, or read now when it is not there yet. A change that was just saved
+/// is in it once [`reload`] returned; waiting for that here could wait for ever, since callers hold a view of the store.
 pub async fn load(ctx: &Ctx, scope: &TenantScope) -> Result<Arc<Picture>> {
-    load_tenant(ctx, scope.tenant()).await
+    match ctx.pictures.of(scope.tenant()) {
+        Some(picture) => Ok(picture),
+        None => load_tenant(ctx, scope.tenant()).await,
+    }
 }
 
 /// Reads the picture again after a change that was saved, so that the change acts on the next message, on every socket
 /// of this process. Does nothing when nobody uses the picture.
 pub async fn reload(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
     if ctx.pictures.slot(scope.tenant()).is_some() {
-        load(ctx, scope).await?;
+        load_tenant(ctx, scope.tenant()).await?;
     }
     Ok(())
 }
 
+/// The picture of a tenant as it is now: from memory when nothing changed since.
 pub(crate) async fn load_tenant(ctx: &Ctx, tenant: TenantId) -> Result<Arc<Picture>> {
     let slot = ctx.pictures.slot_or_new(tenant);
     loop {

@@ -2,10 +2,12 @@
 //! There is no account and no password. A stranger learns nothing, not even whether an address is known here.
 
 mod codes;
+mod consents;
 mod held;
 mod sessions;
 
 pub use codes::{SendPortalCode, order_code, send_code};
+pub use consents::{Choice, choices, purposes, say};
 pub use held::{Held, connections, held};
 pub(crate) use held::{connections_kept, data_types, spelled};
 pub(crate) use sessions::address_context;

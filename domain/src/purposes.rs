@@ -131,13 +131,13 @@ pub async fn by_slug(tx: &TenantTx, slug: &str) -> Result<Option<purpose::Model>
         .await?)
 }
 
-/// Changes a purpose. The gate goes by the new one at once.
+/// Changes a purpose. The gate goes by the new one at once. With consent as its new basis it requires consent.
 pub async fn update(
     tx: &TenantTx,
     ctx: &Ctx,
     id: PurposeId,
     expected: Option<i32>,
-    patch: PurposePatch,
+    mut patch: PurposePatch,
 ) -> Result<purpose::Model> {
     let current = read(tx, id).await?;
     expect_version(current.version, expected)?;
@@ -148,9 +148,13 @@ pub async fn update(
     if let Some(description) = &patch.description {
         fields::text(&mut faults, "/description", description.as_deref());
     }
+    let basis = patch.lawful_basis.unwrap_or(current.lawful_basis);
+    if patch.lawful_basis == Some(LawfulBasis::Consent) {
+        patch.requires_consent.get_or_insert(true);
+    }
     check_basis(
         &mut faults,
-        patch.lawful_basis.unwrap_or(current.lawful_basis),
+        basis,
         patch.requires_consent.unwrap_or(current.requires_consent),
     );
     faults.finish()?;

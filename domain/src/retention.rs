@@ -19,7 +19,7 @@ pub use classes::{Class, ClassKey, Classes};
 pub use cut::{Cut, first_readable};
 pub use dashboard::{ClassSummary, classes};
 pub use explain::{Asked, Explanation, explain};
-pub use purge::{Budget, Report, purge};
 pub(crate) use purge::PurgeMemory;
+pub use purge::{Budget, Report, purge};
 pub use rules::{CONNECTIONS_KEPT, Case, Rule, Rules};
 pub use sweep::{Swept, connections_expired, sweep};

@@ -6,10 +6,11 @@
 mod index;
 mod known;
 
-use chrono::{DateTime, Utc};
-use entity::{id::SubjectId, subject};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{connection, consent_event, id::SubjectId, request, subject};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, QueryFilter, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, PaginatorTrait, QueryFilter,
+    sea_query::OnConflict,
 };
 use serde_json::json;
 
@@ -18,11 +19,13 @@ pub use known::Known;
 
 use crate::{
     audit::{self, Event},
+    connections,
     ctx::Ctx,
     error::{Error, Faults, Result},
     keys::SubjectKeyName,
+    messages,
     page::{self, Page, PageIn},
-    tenancy::{TenantScope, TenantTx, expect_version, on_conflict},
+    tenancy::{SystemTx, TenantScope, TenantTx, expect_version, on_conflict},
 };
 
 /// A person to be added.
@@ -287,8 +290,12 @@ pub async fn unrestrict(tx: &TenantTx, ctx: &Ctx, id: SubjectId) -> Result<subje
     update(tx, ctx, id, None, patch).await
 }
 
-/// Notes that these persons were there. Not a change anybody made: no new version, nothing in the audit log.
-pub async fn seen(tx: &TenantTx, ids: &[SubjectId], at: DateTime<Utc>) -> Result<()> {
+/// How exactly it is known when a person was last there.
+const SEEN_WITHIN: TimeDelta = TimeDelta::minutes(1);
+
+/// Notes that these persons, of any tenant, were there, to the minute: a busy socket must not cost a write each time.
+/// Not a change anybody made: no new version, nothing in the audit log.
+pub(crate) async fn seen(tx: &SystemTx, ids: &[SubjectId], at: DateTime<Utc>) -> Result<()> {
     use subject::Column;
     for some in ids.chunks(500) {
         tx.update_many::<subject::Entity>()
@@ -300,12 +307,45 @@ pub async fn seen(tx: &TenantTx, ids: &[SubjectId], at: DateTime<Utc>) -> Result
             .filter(
                 Condition::any()
                     .add(Column::LastSeenAt.is_null())
-                    .add(Column::LastSeenAt.lt(at)),
+                    .add(Column::LastSeenAt.lt(at - SEEN_WITHIN)),
             )
             .exec(tx.conn())
             .await?;
     }
     Ok(())
+}
+
+/// How much there is of a person, not counting what has expired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages.
+    pub messages: i64,
+    /// Records of connections.
+    pub connections: u64,
+    /// Recorded consents.
+    pub consents: u64,
+    /// Requests.
+    pub requests: u64,
+}
+
+/// Counts what there is of a person.
+pub async fn counts(tx: &TenantTx, ctx: &Ctx, id: SubjectId) -> Result<Counts> {
+    let connections = tx
+        .find::<connection::Entity>()
+        .filter(connection::Column::SubjectId.eq(id))
+        .filter(connections::readable(tx, ctx).await?);
+    let consents = tx
+        .find::<consent_event::Entity>()
+        .filter(consent_event::Column::SubjectId.eq(id));
+    let requests = tx
+        .find::<request::Entity>()
+        .filter(request::Column::SubjectId.eq(id));
+    Ok(Counts {
+        messages: messages::count_subject(tx, ctx, id).await?,
+        connections: connections.count(tx.conn()).await?,
+        consents: consents.count(tx.conn()).await?,
+        requests: requests.count(tx.conn()).await?,
+    })
 }
 
 /// For the erasure of a person: once the transaction is saved, nobody is recognised as them any more and nothing of

@@ -53,7 +53,8 @@ impl Counters {
 
     /// Whether today's messages are used up. Nodes hear of each other's once a second.
     pub fn messages_used_up(&self, quotas: &Quotas) -> bool {
-        self.written.load(Ordering::Relaxed) + self.messages.load(Ordering::Relaxed) >= quotas.messages_per_day
+        self.written.load(Ordering::Relaxed) + self.messages.load(Ordering::Relaxed)
+            >= quotas.messages_per_day
     }
 
     pub(crate) fn begin(&self, (day, messages): (NaiveDate, i64)) {
@@ -66,7 +67,10 @@ impl Counters {
     }
 
     fn give_back(&self, counted: [i64; 3]) {
-        for (counter, count) in [&self.messages, &self.bytes, &self.connections].into_iter().zip(counted) {
+        for (counter, count) in [&self.messages, &self.bytes, &self.connections]
+            .into_iter()
+            .zip(counted)
+        {
             counter.fetch_add(count, Ordering::Relaxed);
         }
     }
@@ -101,7 +105,10 @@ pub async fn flush(ctx: &Ctx) -> Result<()> {
         }
     }
     for some in counted.chunks(500) {
-        let rows: Vec<_> = some.iter().map(|(slot, counts)| (slot.tenant(), *counts)).collect();
+        let rows: Vec<_> = some
+            .iter()
+            .map(|(slot, counts)| (slot.tenant(), *counts))
+            .collect();
         match write(ctx, today, &rows).await {
             Ok(totals) => {
                 for (tenant, messages) in totals {
@@ -124,9 +131,7 @@ pub async fn flush(ctx: &Ctx) -> Result<()> {
 async fn write(ctx: &Ctx, day: NaiveDate, rows: &[(TenantId, [i64; 3])]) -> Result<Vec<(TenantId, i64)>> {
     use usage_day::Column;
     let counters = [Column::Messages, Column::Bytes, Column::Connections];
-    let sum = |column: Column| {
-        Expr::col((usage_day::Entity, column)).add(Expr::col(("excluded", column)))
-    };
+    let sum = |column: Column| Expr::col((usage_day::Entity, column)).add(Expr::col(("excluded", column)));
     let mut insert = Query::insert();
     insert
         .into_table(usage_day::Entity)
@@ -149,7 +154,10 @@ async fn write(ctx: &Ctx, day: NaiveDate, rows: &[(TenantId, [i64; 3])]) -> Resu
     let tx = ctx.store.system("what all tenants used is counted").await?;
     let mut totals = Vec::with_capacity(rows.len());
     for row in tx.conn().query_all(&insert).await? {
-        totals.push((TenantId(row.try_get_by_index::<Uuid>(0)?), row.try_get_by_index(1)?));
+        totals.push((
+            TenantId(row.try_get_by_index::<Uuid>(0)?),
+            row.try_get_by_index(1)?,
+        ));
     }
     tx.save().await?;
     Ok(totals)

@@ -5,6 +5,7 @@
 mod mend;
 mod merge;
 mod reference;
+mod share;
 mod sockets;
 
 pub use reference::{REFERENCE_STYLE, reference};
@@ -15,6 +16,7 @@ pub fn publish(spec: &str) -> Value {
     let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
     mend::to_3_1(&mut document);
     document["openapi"] = "3.1.0".into();
+    share::problems(&mut document);
     merge::deep(&mut document, sockets::description());
     document
 }

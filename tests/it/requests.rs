@@ -27,7 +27,7 @@ fn unzip(bytes: Vec<u8>) -> Vec<(String, String)> {
             let mut file = archive.by_index(index).unwrap();
             let mut content = String::new();
             file.read_to_string(&mut content).unwrap();
-            (file.name().to_owned(), content)
+            (file.name().unwrap().into_owned(), content)
         })
         .collect()
 }

@@ -306,9 +306,8 @@ impl Server {
 }
 
 /// Settings that every test server has: tests are impatient, and each is many people at one address.
-const DEFAULTS: [(&str, &str); 4] = [
+const DEFAULTS: [(&str, &str); 3] = [
     ("WEIR_HTTP__REQUESTS_PER_SECOND", "10000"),
     ("WEIR_HTTP__ANONYMOUS_REQUESTS_PER_SECOND", "10000"),
     ("WEIR_WORKER__POLL_MS", "100"),
-    ("WEIR_WORKER__PURGE_EVERY_MS", "200"),
 ];

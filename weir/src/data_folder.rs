@@ -34,13 +34,15 @@ impl DataFolder {
         }
         let folder = Self::existing(path)?;
         // Permissions alone do not tell: a full or read-only disk refuses too.
-        tempfile::tempfile_in(path).and_then(|mut file| file.write_all(b"weir")).map_err(|error| {
-            Trouble::new(
-                format!("the data folder {name} cannot be written to"),
-                "give it to the user that runs weir, free some space, or choose another with --data-dir",
-            )
-            .because(error)
-        })?;
+        tempfile::tempfile_in(path)
+            .and_then(|mut file| file.write_all(b"weir"))
+            .map_err(|error| {
+                Trouble::new(
+                    format!("the data folder {name} cannot be written to"),
+                    "give it to the user that runs weir, free some space, or choose another with --data-dir",
+                )
+                .because(error)
+            })?;
         Ok(folder)
     }
 
@@ -81,8 +83,11 @@ impl DataFolder {
         let path = self.0.join("mailbox");
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|error| {
-            Trouble::new(format!("the mailbox {} cannot be made", path.display()), "check who may write there")
-                .because(error)
+            Trouble::new(
+                format!("the mailbox {} cannot be made", path.display()),
+                "check who may write there",
+            )
+            .because(error)
         })?;
         Ok(path)
     }
@@ -91,10 +96,20 @@ impl DataFolder {
     pub(crate) fn lock(&self) -> Result<Lock, Trouble> {
         let path = self.0.join("weir.lock");
         let failed = |error: io::Error| {
-            Trouble::new(format!("{} cannot be locked", path.display()), "check who may write there").because(error)
+            Trouble::new(
+                format!("{} cannot be locked", path.display()),
+                "check who may write there",
+            )
+            .because(error)
         };
         // The file stays when the process ends: removing it would let two processes lock two files of one name.
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(Trouble::new(
@@ -138,15 +153,23 @@ impl DataFolder {
     pub(crate) fn make_root_key(&self) -> Result<RootKey, Trouble> {
         let key = RootKey::generate(&SystemChance);
         let path = self.root_key_file();
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
-            writeln!(file, "{}", key.encode().expose())?;
-            // Data that is sealed under a key that the disk has lost would be lost too.
-            file.sync_all()?;
-            File::open(&self.0)?.sync_all()
-        });
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| {
+                writeln!(file, "{}", key.encode().expose())?;
+                // Data that is sealed under a key that the disk has lost would be lost too.
+                file.sync_all()?;
+                File::open(&self.0)?.sync_all()
+            });
         written.map_err(|error| {
-            Trouble::new(format!("the root key {} cannot be written", path.display()), "check who may write there")
-                .because(error)
+            Trouble::new(
+                format!("the root key {} cannot be written", path.display()),
+                "check who may write there",
+            )
+            .because(error)
         })?;
         Ok(key)
     }
@@ -199,7 +222,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = DataFolder::prepare(home.path()).unwrap();
         fs::write(folder.root_key_file(), "c2hvcnQ=\n").unwrap();
-        assert!(folder.root_key().unwrap_err().what().contains("does not hold a root key"));
+        assert!(
+            folder
+                .root_key()
+                .unwrap_err()
+                .what()
+                .contains("does not hold a root key")
+        );
         assert_eq!(fs::read_to_string(folder.root_key_file()).unwrap(), "c2hvcnQ=\n");
     }
 }

@@ -72,11 +72,20 @@ async fn tell(teller: &Teller, options: Options) -> anyhow::Result<()> {
     let stage = Stage::open(teller, options.url, options.data_dir).await?;
     let nobody = Rest::new(stage.base.clone());
     let mailbox = Mailbox::new(nobody.clone());
-    let mut story = Story { teller: teller.clone(), tally: Tally::default(), mailbox, stage, nobody, cast };
+    let mut story = Story {
+        teller: teller.clone(),
+        tally: Tally::default(),
+        mailbox,
+        stage,
+        nobody,
+        cast,
+    };
     chapters::play(&mut story).await?;
     story.tally.tell(teller)
 }
 
 fn hex<const N: usize>(bytes: [u8; N]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -19,7 +19,13 @@ pub(crate) fn context(settings: &Settings, stores: Stores, public_url: Url) -> C
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     let ids = Arc::new(Ids::new(clock.clone(), chance.clone(), settings.node.number));
-    let keys = Keys::new(stores.vault, stores.root, clock.clone(), ids.clone(), chance.clone());
+    let keys = Keys::new(
+        stores.vault,
+        stores.root,
+        clock.clone(),
+        ids.clone(),
+        chance.clone(),
+    );
     Ctx::new(Parts {
         clock,
         ids,
@@ -40,7 +46,11 @@ pub(crate) async fn close_stores(ctx: &Ctx) {
     for (store, name) in [(&ctx.store, "store"), (ctx.keys.store(), "vault")] {
         if let Err(error) = store.clone().close().await {
             // Nothing is lost: the next start reads the log.
-            tracing::warn!(store = name, error = chain(&error), "a store did not close cleanly");
+            tracing::warn!(
+                store = name,
+                error = chain(&error),
+                "a store did not close cleanly"
+            );
         }
     }
 }

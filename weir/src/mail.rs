@@ -10,7 +10,11 @@ use crate::{
 };
 
 /// Opens the way out and, where it is a server, asks whether it answers.
-pub(crate) async fn open(settings: &Settings, folder: &DataFolder, public_url: &Url) -> Result<Mailer, Trouble> {
+pub(crate) async fn open(
+    settings: &Settings,
+    folder: &DataFolder,
+    public_url: &Url,
+) -> Result<Mailer, Trouble> {
     let mailbox = match settings.smtp_url() {
         Some(_) => folder.path().join("mailbox"),
         None => folder.mailbox()?,
@@ -24,7 +28,9 @@ pub(crate) async fn open(settings: &Settings, folder: &DataFolder, public_url: &
         Trouble::new("mails have no way out", "mend smtp_url or mail.from").because(chain(&error))
     })?;
     mailer.check().await.map_err(|error| {
-        let whereto = settings.smtp_url().map_or_else(|| mail.mailbox.display().to_string(), redact_url);
+        let whereto = settings
+            .smtp_url()
+            .map_or_else(|| mail.mailbox.display().to_string(), redact_url);
         Trouble::new(
             format!("mails cannot leave through {whereto}"),
             "start the server or mend smtp_url; without smtp_url mails go to the mailbox in the data folder",

@@ -19,7 +19,10 @@ mod trouble;
 use std::process::ExitCode;
 
 use clap::Parser;
-use commands::{api, backup, bootstrap as bootstrap_command, demo as demo_command, doctor, migrate, openapi, restore, serve, verify, worker};
+use commands::{
+    api, backup, bootstrap as bootstrap_command, demo as demo_command, doctor, migrate, openapi, restore,
+    serve, verify, worker,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -25,7 +25,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Says PING to Redis, after AUTH where the address has a password. Several addresses, separated by commas, are the
 /// nodes of a cluster.
 pub(crate) async fn redis(addresses: &str) -> Result<(), Trouble> {
-    for address in addresses.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+    for address in addresses
+        .split(',')
+        .map(str::trim)
+        .filter(|address| !address.is_empty())
+    {
         within(ping(address)).await.map_err(|error| {
             Trouble::new(
                 format!("Redis at {} does not answer", redact_url(address)),
@@ -40,7 +44,10 @@ pub(crate) async fn redis(addresses: &str) -> Result<(), Trouble> {
 async fn within(attempt: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     match timeout(PATIENCE, attempt).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {PATIENCE:?}"))),
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no answer within {PATIENCE:?}"),
+        )),
     }
 }
 
@@ -64,7 +71,7 @@ async fn ping(address: &str) -> io::Result<()> {
 async fn command(stream: &mut BufStream<Box<dyn Stream>>, words: &[&str]) -> io::Result<String> {
     let mut text = format!("*{}\r\n", words.len());
     for word in words {
-        text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        text += &format!("${}\r\n{word}\r\n", word.len());
     }
     stream.write_all(text.as_bytes()).await?;
     stream.flush().await?;
@@ -76,7 +83,10 @@ async fn line(stream: &mut BufStream<Box<dyn Stream>>) -> io::Result<String> {
     let mut bytes = Vec::new();
     stream.take(LONGEST).read_until(b'\n', &mut bytes).await?;
     if bytes.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection"));
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "it closed the connection",
+        ));
     }
     Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
 }
@@ -90,7 +100,9 @@ fn expect_start(answer: &str, expected: &str) -> io::Result<()> {
 }
 
 fn parse(address: &str) -> io::Result<Url> {
-    address.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("not an address: {error}")))
+    address
+        .parse()
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("not an address: {error}")))
 }
 
 /// `%40` stands for `@` in the password of an address.
@@ -99,29 +111,32 @@ fn decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(decoded)) => {
-                out.push(decoded);
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
+        let hex = bytes
+            .get(at + 1..at + 3)
+            .and_then(|hex| std::str::from_utf8(hex).ok());
+        if let (b'%', Some(decoded)) = (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            out.push(decoded);
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
         }
     }
     String::from_utf8_lossy(&out).into_owned()
 }
 
 async fn connect(url: &Url, port: u16, tls: bool) -> io::Result<BufStream<Box<dyn Stream>>> {
-    let host = url.host_str().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no host"))?;
+    let host = url
+        .host_str()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no host"))?;
     let plain_host = host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((plain_host, url.port().unwrap_or(port))).await?;
     if !tls {
         return Ok(BufStream::new(Box::new(tcp)));
     }
-    let config = broker::egress::Egress::new(broker::egress::EgressSettings::default()).tls().map_err(io::Error::other)?;
+    let config = broker::egress::Egress::new(broker::egress::EgressSettings::default())
+        .tls()
+        .map_err(io::Error::other)?;
     let name = ServerName::try_from(plain_host.to_owned()).map_err(io::Error::other)?;
     let stream = TlsConnector::from(Arc::clone(&config)).connect(name, tcp).await?;
     Ok(BufStream::new(Box::new(stream)))
@@ -163,12 +178,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let trouble = redis(&format!("redis://:word@127.0.0.1:{port}")).await.unwrap_err();
+        let trouble = redis(&format!("redis://:word@127.0.0.1:{port}"))
+            .await
+            .unwrap_err();
         assert!(trouble.cause().unwrap().contains("refused"), "{trouble}");
         assert!(!trouble.to_string().contains("word"), "{trouble}");
         let port = server("HTTP/1.1 400 Bad Request\r\n").await;
         let trouble = redis(&format!("redis://127.0.0.1:{port}")).await.unwrap_err();
-        assert!(trouble.cause().unwrap().contains("it answered: HTTP"), "{trouble}");
+        assert!(
+            trouble.cause().unwrap().contains("it answered: HTTP"),
+            "{trouble}"
+        );
     }
 
     #[test]

@@ -6,11 +6,12 @@ mod chores;
 mod front;
 mod stopping;
 
-use domain::tenancy::Engine;
+use std::sync::Arc;
+
 use tokio::net::TcpListener;
 use worker::{NoSockets, Sockets, Worker};
 
-use self::{chores::Chores, front::Front};
+use self::{chores::Chores, front::Front, stopping::Open};
 use crate::{
     data_folder::DataFolder,
     house, mail, reach,
@@ -48,61 +49,13 @@ pub(crate) async fn run(role: Role, flags: &Flags) -> anyhow::Result<()> {
     telemetry::start_logs(&settings)?;
     telemetry::start_metrics()?;
     let mut signals = Signals::listen()?;
-
-    // What only needs looking at comes first: nothing is made or changed if it is not as it should be.
-    let tls = settings.tls().as_ref().map(tls::server_config).transpose()?;
-    if let Some(url) = settings.redis_url() {
-        reach::redis(url).await?;
-        tracing::warn!(
-            redis = redact_url(url.split(',').next().unwrap_or(url)),
-            "Redis answers; this version brokers within one process"
-        );
-    }
-    let listener = if role.serves() { Some(listen(&settings).await?) } else { None };
-    let bound = listener.as_ref().map_or(Ok(settings.listen()), TcpListener::local_addr)?;
-    let public_url = settings.public_url(bound)?;
-
-    let folder = DataFolder::prepare(&settings.data_dir)?;
-    let embedded = settings.database_url().is_none_or(|url| url.starts_with("sqlite:"));
-    if embedded && role != Role::Everything {
-        return Err(Trouble::new(
-            "on SQLite everything runs in one process",
-            "use `weir serve`, or set database_url and vault_url to Postgres databases",
-        )
-        .into());
-    }
-    let _lock = if embedded { Some(folder.lock()?) } else { None };
-    let mailer = if role.works() { Some(mail::open(&settings, &folder, &public_url).await?) } else { None };
-    // Processes that share a store must not change it under each other.
-    let upgrade = if role == Role::Everything { Upgrade::Do } else { Upgrade::Refuse };
-    let stores = Stores::open(&settings, &folder, upgrade).await?;
-    for name in &stores.applied {
-        tracing::info!(migration = %name, "applied");
-    }
-    let ctx = house::context(&settings, stores, public_url.clone());
-    if ctx.store.engine() == Engine::Postgres && role == Role::Api {
-        tracing::warn!("this version brokers within one process: run one `weir api` on this store");
-    }
-
-    let mut chores = Chores::start(&ctx);
-    let front = match listener {
-        Some(listener) => Some(Front::open(&settings, &folder, &ctx, listener, tls, &mut chores).await?),
-        None => None,
+    let mut open = tokio::select! {
+        open = open(role, &settings) => open?,
+        signal = signals.next() => {
+            let what = format!("{signal} came before everything was open");
+            return Err(Trouble::new(what, "nothing was acknowledged yet; start weir again").into());
+        }
     };
-    let worker = mailer.map(|mailer| {
-        let sockets: std::sync::Arc<dyn Sockets> = match &front {
-            Some(front) => std::sync::Arc::new(front.broker()),
-            None => std::sync::Arc::new(NoSockets),
-        };
-        let name = format!("{}-{}", settings.node_name(), std::process::id());
-        Worker::new(ctx.clone(), settings.worker.clone(), name, sockets, mailer).start()
-    });
-    if let (Some(front), Some(worker)) = (&front, &worker) {
-        chores.carry_nudges(front.nudge(), worker.nudger());
-    }
-    banner::show(&settings, &folder, &public_url, role)?;
-
-    let mut open = stopping::Open { ctx, chores, front, worker };
     let failed = tokio::select! {
         signal = signals.next() => {
             tracing::info!(signal, "stopping");
@@ -117,12 +70,92 @@ pub(crate) async fn run(role: Role, flags: &Flags) -> anyhow::Result<()> {
     }
 }
 
+/// Checks everything, then opens it from the bottom up.
+async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
+    // What only needs looking at comes first: nothing is made or changed if it is not as it should be.
+    let tls = settings.tls().as_ref().map(tls::server_config).transpose()?;
+    if let Some(url) = settings.redis_url() {
+        reach::redis(url).await?;
+        tracing::warn!(
+            redis = redact_url(url.split(',').next().unwrap_or(url)),
+            "Redis answers; this version brokers within one process"
+        );
+    }
+    let embedded = settings
+        .database_url()
+        .is_none_or(|url| url.starts_with("sqlite:"));
+    if embedded && role != Role::Everything {
+        let remedy = "use `weir serve`, or set database_url and vault_url to Postgres databases";
+        return Err(Trouble::new("on SQLite everything runs in one process", remedy).into());
+    }
+    let listener = if role.serves() {
+        Some(listen(settings).await?)
+    } else {
+        None
+    };
+    let bound = listener
+        .as_ref()
+        .map_or(Ok(settings.listen()), TcpListener::local_addr)?;
+    let public_url = settings.public_url(bound)?;
+
+    let folder = DataFolder::prepare(&settings.data_dir)?;
+    let lock = if embedded { Some(folder.lock()?) } else { None };
+    let mailer = if role.works() {
+        Some(mail::open(settings, &folder, &public_url).await?)
+    } else {
+        None
+    };
+    // Processes that share a store must not change it under each other.
+    let upgrade = if role == Role::Everything {
+        Upgrade::Do
+    } else {
+        Upgrade::Refuse
+    };
+    let stores = Stores::open(settings, &folder, upgrade).await?;
+    for name in &stores.applied {
+        tracing::info!(migration = %name, "applied");
+    }
+    let ctx = house::context(settings, stores, public_url.clone());
+    if !embedded && role.serves() {
+        tracing::warn!("this version brokers within one process: run one process with sockets on this store");
+    }
+
+    let chores = Chores::start(&ctx);
+    let front = match listener {
+        Some(listener) => Some(Front::open(settings, &folder, &ctx, listener, tls, &chores).await?),
+        None => None,
+    };
+    let worker = mailer.map(|mailer| {
+        let sockets: Arc<dyn Sockets> = match &front {
+            Some(front) => Arc::new(front.broker()),
+            None => Arc::new(NoSockets),
+        };
+        let name = format!("{}-{}", settings.node_name(), std::process::id());
+        Worker::new(ctx.clone(), settings.worker.clone(), name, sockets, mailer).start()
+    });
+    if let (Some(front), Some(worker)) = (&front, &worker) {
+        chores.carry_nudges(front.nudge(), worker.nudger());
+    }
+    banner::show(settings, &folder, &public_url, role)?;
+    Ok(Open {
+        ctx,
+        chores,
+        front,
+        worker,
+        lock,
+    })
+}
+
 async fn listen(settings: &Settings) -> Result<TcpListener, Trouble> {
     let address = settings.listen();
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "stop what listens there, or choose another with --listen or WEIR_LISTEN",
-            std::io::ErrorKind::PermissionDenied => "choose a port above 1023, or allow this one to the user that runs weir",
+            std::io::ErrorKind::AddrInUse => {
+                "stop what listens there, or choose another with --listen or WEIR_LISTEN"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "choose a port above 1023, or allow this one to the user that runs weir"
+            }
             _ => "choose an address of this machine with --listen or WEIR_LISTEN",
         };
         Trouble::new(format!("{address} cannot be listened on"), remedy).because(error)

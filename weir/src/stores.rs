@@ -4,7 +4,13 @@
 mod marks;
 mod versions;
 
-use std::path::Path;
+use std::{
+    fs::OpenOptions,
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use domain::{
     DbError,
@@ -12,6 +18,8 @@ use domain::{
     tenancy::{Engine, Store, StoreSettings},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tokio::{net::TcpStream, time::timeout};
+use url::Url;
 use vault::key::RootKey;
 
 pub(crate) use marks::given as given_root_key;
@@ -71,7 +79,7 @@ pub(crate) struct Place {
     /// The address without secrets.
     pub(crate) shown: String,
     /// The file, of a SQLite store.
-    pub(crate) file: Option<std::path::PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Place {
@@ -84,7 +92,9 @@ impl Place {
         match url {
             None => Self::file(&file),
             Some(url) => {
-                let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+                let path = url
+                    .strip_prefix("sqlite://")
+                    .or_else(|| url.strip_prefix("sqlite:"));
                 match path {
                     Some(path) => Self::file(Path::new(path.split('?').next().unwrap_or(path))),
                     None => Self {
@@ -118,11 +128,15 @@ impl Place {
 
     /// Whether there is a file with something in it. Of a server nobody knows before asking.
     fn is_there(&self) -> bool {
-        self.file.as_ref().is_none_or(|path| path.metadata().is_ok_and(|found| found.len() > 0))
+        self.file
+            .as_ref()
+            .is_none_or(|path| path.metadata().is_ok_and(|found| found.len() > 0))
     }
 
     /// Opens the store.
     pub(crate) async fn open(&self, which: Which, settings: &Settings) -> Result<Store, Trouble> {
+        self.make_private(which)?;
+        self.greet(which).await?;
         let store = StoreSettings {
             url: self.url.clone(),
             connections: match which {
@@ -132,10 +146,52 @@ impl Place {
             // A key that the disk has lost takes all that it sealed with it.
             durable: which == Which::Vault || settings.store.durable,
         };
-        Store::open(&store).await.map_err(|error| self.cannot_open(which, &error))
+        Store::open(&store)
+            .await
+            .map_err(|error| self.cannot_open(which, &chain(&error)))
     }
 
-    fn cannot_open(&self, which: Which, error: &DbError) -> Trouble {
+    /// Makes a file that is not there yet, for its owner only: SQLite would let the group and others read it. Its log
+    /// gets the same rights.
+    fn make_private(&self, which: Which) -> Result<(), Trouble> {
+        let Some(file) = &self.file else { return Ok(()) };
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(file)
+        {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                let what = format!("the {} in {} cannot be made", which.name(), self.shown);
+                Err(Trouble::new(what, "check who may write there").because(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks whether anybody listens at a server's address: the pool would try again for long and then not say why.
+    async fn greet(&self, which: Which) -> Result<(), Trouble> {
+        let Some(url) = self.url.parse::<Url>().ok().filter(|_| self.file.is_none()) else {
+            return Ok(());
+        };
+        // Without a host it is a socket in the file system.
+        let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
+            return Ok(());
+        };
+        let address = (
+            host.trim_start_matches('[').trim_end_matches(']'),
+            url.port().unwrap_or(5432),
+        );
+        let answer = timeout(Duration::from_secs(5), TcpStream::connect(address)).await;
+        let cause = match answer {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer within 5 seconds".to_owned(),
+        };
+        Err(self.cannot_open(which, &cause))
+    }
+
+    fn cannot_open(&self, which: Which, cause: &str) -> Trouble {
         let (name, shown) = (which.name(), &self.shown);
         let (what, remedy) = match (&self.file, which) {
             (None, _) => (
@@ -144,20 +200,26 @@ impl Place {
             ),
             (Some(_), Which::Data) => (
                 format!("the {name} in {shown} cannot be opened"),
-                "if the file is damaged, put back a backup with `weir restore --from FILE --force`".to_owned(),
+                "if the file is damaged, put back a backup with `weir restore --from FILE --force`"
+                    .to_owned(),
             ),
             (Some(_), Which::Vault) => (
                 format!("the {name} in {shown} cannot be opened"),
-                "if the file is damaged, put back the vault's own copy; nothing sealed opens without it".to_owned(),
+                "if the file is damaged, put back the vault's own copy; nothing sealed opens without it"
+                    .to_owned(),
             ),
         };
-        Trouble::new(what, remedy).because(chain(error))
+        Trouble::new(what, remedy).because(cause)
     }
 }
 
 impl Stores {
     /// Opens both stores and checks everything about them.
-    pub(crate) async fn open(settings: &Settings, folder: &DataFolder, upgrade: Upgrade) -> Result<Self, Trouble> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        folder: &DataFolder,
+        upgrade: Upgrade,
+    ) -> Result<Self, Trouble> {
         let (data_place, vault_place) = places(settings, folder);
         refuse_half(&data_place, &vault_place)?;
         // First the keys: whether the data may be made anew depends on them.
@@ -188,14 +250,20 @@ impl Stores {
 
 /// Where both stores are.
 pub(crate) fn places(settings: &Settings, folder: &DataFolder) -> (Place, Place) {
-    (Place::of(Which::Data, settings, folder), Place::of(Which::Vault, settings, folder))
+    (
+        Place::of(Which::Data, settings, folder),
+        Place::of(Which::Vault, settings, folder),
+    )
 }
 
 /// Data without keys are lost, and a new vault beside them would hide that.
 fn refuse_half(data: &Place, vault: &Place) -> Result<(), Trouble> {
     if data.file.is_some() && vault.file.is_some() && data.is_there() && !vault.is_there() {
         return Err(Trouble::new(
-            format!("{} has data, but the keys to them are missing: there is no {}", data.shown, vault.shown),
+            format!(
+                "{} has data, but the keys to them are missing: there is no {}",
+                data.shown, vault.shown
+            ),
             "put the vault's file back where it was; to begin anew, move the whole data folder away",
         ));
     }
@@ -204,7 +272,11 @@ fn refuse_half(data: &Place, vault: &Place) -> Result<(), Trouble> {
 
 /// Looks for damage in a file that is small enough to do that at every start.
 async fn check_whole(store: &Store, which: Which, place: &Place, settings: &Settings) -> Result<(), Trouble> {
-    let size = place.file.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |found| found.len());
+    let size = place
+        .file
+        .as_ref()
+        .and_then(|path| path.metadata().ok())
+        .map_or(0, |found| found.len());
     if size > settings.store.check_up_to_mib << 20 {
         return Ok(());
     }
@@ -217,10 +289,15 @@ async fn check_whole(store: &Store, which: Which, place: &Place, settings: &Sett
 
 fn is_damaged(which: Which, place: &Place) -> Trouble {
     let remedy = match which {
-        Which::Data => "put back a backup with `weir restore --from FILE --force`, and keep a copy of the damaged file",
+        Which::Data => {
+            "put back a backup with `weir restore --from FILE --force`, and keep a copy of the damaged file"
+        }
         Which::Vault => "put back the vault's own copy; nothing sealed opens without it",
     };
-    Trouble::new(format!("the {} in {} is damaged", which.name(), place.shown), remedy)
+    Trouble::new(
+        format!("the {} in {} is damaged", which.name(), place.shown),
+        remedy,
+    )
 }
 
 /// What is wrong with a SQLite file, if anything is. Reads all of it.
@@ -234,7 +311,7 @@ pub(crate) async fn damage(store: &Store) -> Result<Option<String>, DbError> {
         Some(row) => row.try_get_by_index::<String>(0)?,
         None => "no answer".to_owned(),
     };
-    Ok((verdict != "ok").then_some(verdict))
+    Ok((verdict != "ok").then(|| verdict.replace('\n', " ")))
 }
 
 /// Checks that a root key is the one of an installation.

@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Logs of the libraries below, quiet unless the filter names them.
-const QUIET: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,poem=warn,hyper=warn,rustls=warn,lettre=warn,h2=warn";
+const QUIET: &str =
+    "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,poem=warn,hyper=warn,rustls=warn,lettre=warn,h2=warn";
 
 /// Starts to log to standard error.
 pub(crate) fn start_logs(settings: &Settings) -> Result<(), Trouble> {
@@ -26,7 +27,12 @@ pub(crate) fn start_logs(settings: &Settings) -> Result<(), Trouble> {
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.log.format {
         LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init(),
     };
     started.map_err(|error| Trouble::new("logging did not start", "please report this").because(error))
 }
@@ -40,7 +46,8 @@ const BUCKETS: &[f64] = &[
 
 /// Starts to count. Before anything takes a handle: what was taken earlier counts nowhere.
 pub(crate) fn start_metrics() -> Result<(), Trouble> {
-    let handle = recorder().map_err(|error| Trouble::new("counting did not start", "please report this").because(error))?;
+    let handle = recorder()
+        .map_err(|error| Trouble::new("counting did not start", "please report this").because(error))?;
     metrics::describe_gauge!("weir_build_info", "always 1; the label says which version runs");
     metrics::gauge!("weir_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
     // Only the first recorder of a process counts, and so does its handle.

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{Opened, Totals};
-use crate::{ctx::Ctx, error::Result, usage};
+use crate::{ctx::Ctx, error::Result, subjects, usage};
 
 /// How soon what happened can be seen.
 const EVERY: Duration = Duration::from_millis(200);
@@ -57,7 +57,9 @@ struct State {
 
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recorder").field("node", &self.0.node).finish_non_exhaustive()
+        f.debug_struct("Recorder")
+            .field("node", &self.0.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,6 +125,9 @@ impl Recorder {
         let mut was_open = false;
         self.change(id, tenant, |row| {
             was_open = row.closed_at.is_none();
+            if !was_open {
+                return;
+            }
             count(row, totals);
             row.closed_at = Some(now);
             row.close_code = Some(code.into());
@@ -283,9 +288,11 @@ async fn write(ctx: &Ctx, rows: &[connection::Model]) -> Result<()> {
         );
     for row in rows {
         // Of somebody who was erased before the first record was written, no record names them.
-        let gone = row
-            .subject_id
-            .is_some_and(|subject| ctx.standings.get(subject).is_some_and(|standing| standing.is_gone()));
+        let gone = row.subject_id.is_some_and(|subject| {
+            ctx.standings
+                .get(subject)
+                .is_some_and(|standing| standing.is_gone())
+        });
         insert.values_panic([
             row.id.into(),
             row.tenant_id.into(),
@@ -305,8 +312,13 @@ async fn write(ctx: &Ctx, rows: &[connection::Model]) -> Result<()> {
             row.messages_out.into(),
         ]);
     }
-    let tx = ctx.store.system("connections of all tenants are recorded").await?;
+    let tx = ctx
+        .store
+        .system("connections of all tenants are recorded")
+        .await?;
     tx.conn().execute(&insert).await?;
+    let there: Vec<_> = rows.iter().filter_map(|row| row.subject_id).collect();
+    subjects::seen(&tx, &there, ctx.now()).await?;
     tx.save().await?;
     Ok(())
 }

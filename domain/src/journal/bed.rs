@@ -90,7 +90,9 @@ impl Bed {
 
     pub(crate) async fn drop_rule(&self, id: RetentionRuleId) {
         let tx = self.ctx().store.begin(&self.world.scope).await.unwrap();
-        retention_rules::delete(&tx, self.ctx(), id, None, None).await.unwrap();
+        retention_rules::delete(&tx, self.ctx(), id, None, None)
+            .await
+            .unwrap();
         tx.save().await.unwrap();
         pictures::reload(self.ctx(), &self.world.scope).await.unwrap();
     }
@@ -159,7 +161,9 @@ impl Bed {
         let page = PageIn::new(Some(200), None).unwrap();
         let page = messages::search(&tx, self.ctx(), filter, &page).await.unwrap();
         drop(tx);
-        let opened = messages::open(self.ctx(), &self.world.scope, &page.items).await.unwrap();
+        let opened = messages::open(self.ctx(), &self.world.scope, &page.items)
+            .await
+            .unwrap();
         let opened = opened
             .into_iter()
             .map(|bytes| bytes.map(|bytes| String::from_utf8(bytes).unwrap()));

@@ -49,11 +49,19 @@ async fn write(
     group: Vec<Sealed>,
     settled: &mut Vec<Settled>,
 ) -> Result<(), DbErr> {
-    let begun = ctx.store.system("the journal commits messages of all tenants").await;
+    let begun = ctx
+        .store
+        .system("the journal commits messages of all tenants")
+        .await;
     // Whoever was erased while the group waited for the writer has no message recorded any more.
     let group: Vec<_> = group
         .into_iter()
-        .map(|message| (message.subject.is_some_and(|subject| is_gone(ctx, subject)), message))
+        .map(|message| {
+            (
+                message.subject.is_some_and(|subject| is_gone(ctx, subject)),
+                message,
+            )
+        })
         .collect();
     let mut channels = Channels::new();
     for (_, message) in group.iter().filter(|(gone, _)| !gone) {
@@ -88,7 +96,7 @@ async fn write(
                     message.bucket.into(),
                     message.flags.into(),
                     i32::try_from(message.size).unwrap_or(i32::MAX).into(),
-                    message.sealed.into(),
+                    message.bytes.into(),
                 ]);
                 Ok(Stored {
                     id: message.id,

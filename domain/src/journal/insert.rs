@@ -26,7 +26,10 @@ impl Insert {
                             sql.push(',');
                         }
                         match backend {
-                            DbBackend::Postgres => sql.push_str(&format!("${}", row * columns + column + 1)),
+                            DbBackend::Postgres => {
+                                sql.push('$');
+                                sql.push_str(&(row * columns + column + 1).to_string());
+                            }
                             _ => sql.push('?'),
                         }
                     }
@@ -111,7 +114,11 @@ mod tests {
                 .map(|value| Value::BigInt(i64::try_from(value).ok()))
                 .collect();
             let statements = inserts.messages(values.clone());
-            assert!(statements.len() <= 11, "{rows} rows in {} statements", statements.len());
+            assert!(
+                statements.len() <= 11,
+                "{rows} rows in {} statements",
+                statements.len()
+            );
             let mut again = Vec::new();
             for statement in &statements {
                 let some = &statement.values.as_ref().unwrap().0;

@@ -1,6 +1,6 @@
 //! From a message in the queue to a row's sealed bytes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use entity::id::{EndpointId, SubjectId, TenantId};
 use vault::message::{Aad, OVERHEAD, PairKey};
@@ -18,14 +18,14 @@ use crate::{
 pub(super) struct Sealed {
     pub(super) tenant: TenantId,
     pub(super) endpoint: EndpointId,
-    pub(super) channel: std::sync::Arc<str>,
+    pub(super) channel: Arc<str>,
     pub(super) subject: Option<SubjectId>,
     pub(super) class: i64,
     pub(super) bucket: i64,
     pub(super) id: MessageId,
     pub(super) flags: i16,
     pub(super) size: usize,
-    pub(super) sealed: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     pub(super) reply: Reply,
 }
 
@@ -90,7 +90,7 @@ impl Sealer {
         self.places.clear();
         let mut refused = Vec::new();
         let mut prepared = None;
-        let mut waiting = std::mem::take(taken).into_iter();
+        let mut waiting = taken.drain(..);
         while let Some(queued) = waiting.next() {
             let place = match self.place(&queued.entry).await {
                 Ok(place) => place,
@@ -102,60 +102,42 @@ impl Sealer {
             let name = name(&queued.entry);
             // The id first: its time says which bucket the message falls into.
             let id = self.ctx.ids.next_message();
-            let pair = match self.ctx.keys.ready_pair(name, place.class, id.at()) {
-                Some(pair) => Ok(pair),
-                None => {
-                    if prepared.is_none() {
-                        prepared = Some(self.prepare(&queued, waiting.as_slice()).await);
-                    }
-                    match prepared {
-                        Some(true) => {
-                            self.ctx
-                                .keys
-                                .pair_to_seal(name, place.class, place.slice, id.at())
-                                .await
-                        }
-                        _ => Err(crate::Error::Unavailable {
-                            what: "the vault",
-                            source: None,
-                        }),
-                    }
-                }
-            };
-            let entry = &queued.entry;
-            let done = pair.and_then(|(bucket, pair)| {
-                let bytes = seal(
-                    &pair,
-                    id,
-                    entry.tenant,
-                    entry.endpoint,
-                    entry.subject,
-                    place.class,
-                    &entry.payload,
-                )?;
-                Ok((bucket, bytes))
-            });
-            match done {
-                Ok((bucket, bytes)) => sealed.push(Sealed {
-                    tenant: entry.tenant,
-                    endpoint: entry.endpoint,
-                    channel: queued.entry.channel.clone(),
-                    subject: entry.subject,
+            let mut pair = self.ctx.keys.ready_pair(name, place.class, id.at());
+            if pair.is_none() && prepared.is_none() {
+                prepared = Some(self.prepare(&queued, waiting.as_slice()).await);
+            }
+            if pair.is_none() && prepared == Some(true) {
+                pair = self.pair(name, place, id).await;
+            }
+            match pair
+                .and_then(|(bucket, pair)| Some((bucket, bytes(&queued.entry, &pair, id, place.class)?)))
+            {
+                Some((bucket, bytes)) => sealed.push(Sealed {
+                    tenant: queued.entry.tenant,
+                    endpoint: queued.entry.endpoint,
+                    subject: queued.entry.subject,
                     class: place.class,
                     bucket,
                     id,
-                    flags: flags(entry),
-                    size: entry.payload.len(),
-                    sealed: bytes,
+                    flags: flags(&queued.entry),
+                    size: queued.entry.payload.len(),
+                    bytes,
+                    channel: queued.entry.channel,
                     reply: queued.reply,
                 }),
-                Err(error) => {
-                    tracing::error!(%error, "a message could not be sealed");
-                    refused.push((queued, JournalError::Failed));
-                }
+                None => refused.push((queued, JournalError::Failed)),
             }
         }
         refused
+    }
+
+    /// The key of one message, when it was not among those that were prepared.
+    async fn pair(&self, name: SubjectKeyName, place: Place, id: MessageId) -> Option<(i64, Arc<PairKey>)> {
+        let keys = &self.ctx.keys;
+        keys.pair_to_seal(name, place.class, place.slice, id.at())
+            .await
+            .inspect_err(|error| tracing::error!(%error, "the vault gave no key"))
+            .ok()
     }
 
     /// Gets the keys of the rest of the group in one go. Answers whether the vault is there.
@@ -217,12 +199,29 @@ impl Sealer {
     }
 }
 
+fn bytes(entry: &Entry, pair: &PairKey, id: MessageId, class: i64) -> Option<Vec<u8>> {
+    let payload = &entry.payload;
+    seal(
+        pair,
+        id,
+        entry.tenant,
+        entry.endpoint,
+        entry.subject,
+        class,
+        payload,
+    )
+    .inspect_err(|error| tracing::error!(%error, "a message could not be sealed"))
+    .ok()
+}
+
 fn is_uniform(picture: &Picture) -> bool {
     !picture.rules.ask_for_channels()
 }
 
 pub(super) fn is_gone(ctx: &Ctx, subject: SubjectId) -> bool {
-    ctx.standings.get(subject).is_some_and(|standing| standing.is_gone())
+    ctx.standings
+        .get(subject)
+        .is_some_and(|standing| standing.is_gone())
 }
 
 fn name(entry: &Entry) -> SubjectKeyName {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use parking_lot::Mutex;
 
 use super::{Journal, JournalError, Settings, bed::Bed};
-use crate::{messages::Filter, pictures};
+use crate::{messages::Filter, page::PageIn, pictures};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_publishers_get_positions_without_gaps_in_the_order_of_delivery() {
@@ -43,15 +43,23 @@ async fn concurrent_publishers_get_positions_without_gaps_in_the_order_of_delive
     }
     let tx = bed.read().await;
     for name in ["room-0", "room-1", "room-2"] {
-        let history = crate::messages::history(&tx, bed.ctx(), bed.endpoint, name, 0, 10_000)
+        let mut messages = Vec::new();
+        let mut page = PageIn::new(Some(200), None).unwrap();
+        let last = loop {
+            let part = crate::messages::history(&tx, bed.ctx(), bed.endpoint, name, 0, &page)
+                .await
+                .unwrap()
+                .unwrap();
+            messages.extend(part.messages);
+            page.cursor = part.next_cursor;
+            if page.cursor.is_none() {
+                break part.last_position;
+            }
+        };
+        let opened = crate::messages::open(bed.ctx(), &bed.world.scope, &messages)
             .await
-            .unwrap()
             .unwrap();
-        let opened = crate::messages::open(bed.ctx(), &bed.world.scope, &history.messages)
-            .await
-            .unwrap();
-        let mut recorded: Vec<_> = history
-            .messages
+        let mut recorded: Vec<_> = messages
             .iter()
             .zip(opened)
             .map(|(message, text)| (message.position, String::from_utf8(text.unwrap()).unwrap()))
@@ -65,7 +73,7 @@ async fn concurrent_publishers_get_positions_without_gaps_in_the_order_of_delive
         assert!(recorded.is_sorted());
         recorded.sort();
         assert_eq!(recorded, said);
-        assert_eq!(history.last_position, i64::try_from(said.len()).unwrap());
+        assert_eq!(last, i64::try_from(said.len()).unwrap());
     }
     let stats = bed.journal.stats();
     assert_eq!(stats.recorded, (PUBLISHERS * EACH) as u64);
@@ -78,7 +86,9 @@ async fn what_is_sealed_comes_back_and_its_row_says_nothing() {
     let bed = Bed::new().await;
     bed.rule("P1D", |_| {}).await;
     let (ada, _standing) = bed.person("ada").await;
-    bed.try_say("main", Some(ada), "the treasure is under the oak").await.unwrap();
+    bed.try_say("main", Some(ada), "the treasure is under the oak")
+        .await
+        .unwrap();
     assert_eq!(bed.texts().await, ["the treasure is under the oak"]);
     let tx = bed.read().await;
     let row = tx
@@ -113,7 +123,11 @@ async fn a_person_erased_on_the_way_is_not_recorded_and_gets_no_new_key() {
     let (ada, _standing) = bed.person("ada").await;
     let admitted = bed.admit("main", Some(ada), "too late").unwrap();
     bed.ctx().standings.erased(ada);
-    bed.ctx().keys.destroy_subject(bed.world.tenant.id, ada).await.unwrap();
+    bed.ctx()
+        .keys
+        .destroy_subject(bed.world.tenant.id, ada)
+        .await
+        .unwrap();
     let entry = bed.entry("main", Some(ada), admitted);
     let outcome = bed.journal.record(entry, Box::new(|_| panic!("delivered"))).await;
     assert_eq!(outcome, Err(JournalError::Refused));
@@ -131,7 +145,8 @@ async fn what_no_rule_keeps_is_never_recorded_and_a_rule_that_says_so_meanwhile_
     );
     bed.rule("P1D", |_| {}).await;
     let admitted = bed.admit("main", None, "x").unwrap();
-    bed.rule("P0D", |rule| rule.endpoint_id = Some(bed.endpoint)).await;
+    bed.rule("P0D", |rule| rule.endpoint_id = Some(bed.endpoint))
+        .await;
     let entry = bed.entry("main", None, admitted);
     let outcome = bed.journal.record(entry, Box::new(|_| {})).await;
     assert_eq!(outcome, Err(JournalError::Refused));
@@ -159,7 +174,11 @@ async fn a_full_queue_says_so_at_once_and_nothing_is_half_recorded() {
         outcomes.push(answer.await.map(|stored| stored.position));
     }
     assert_eq!(outcomes[..4], [Ok(1), Ok(2), Ok(3), Ok(4)]);
-    assert!(outcomes[4..].iter().all(|outcome| *outcome == Err(JournalError::Full)));
+    assert!(
+        outcomes[4..]
+            .iter()
+            .all(|outcome| *outcome == Err(JournalError::Full))
+    );
     assert_eq!(bed.rows().await, 4);
     journal.stop();
     task.await.unwrap();
@@ -180,7 +199,10 @@ async fn stopping_commits_what_was_taken_on_and_takes_on_nothing_more() {
         assert_eq!(answer.await.unwrap().position, position);
     }
     let late = bed.entry("main", None, bed.admit("main", None, "x").unwrap());
-    tokio::time::timeout(Duration::from_secs(10), bed.task).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(10), bed.task)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         bed.journal.record(late, Box::new(|_| {})).await,
         Err(JournalError::Stopping)
@@ -191,7 +213,9 @@ async fn stopping_commits_what_was_taken_on_and_takes_on_nothing_more() {
 async fn two_journals_on_one_store_share_positions_and_classes() {
     let bed = Bed::new().await;
     bed.rule("P1D", |_| {}).await;
-    let (other, _task) = Journal::start(bed.ctx().clone(), Settings::default()).await.unwrap();
+    let (other, _task) = Journal::start(bed.ctx().clone(), Settings::default())
+        .await
+        .unwrap();
     let mut positions = Vec::new();
     for number in 0..10 {
         let entry = bed.entry("main", None, bed.admit("main", None, "x").unwrap());
@@ -204,7 +228,10 @@ async fn two_journals_on_one_store_share_positions_and_classes() {
     let (stored, class) = picture.classes().pop().unwrap();
     let elsewhere = crate::retention::Classes::default().get_or_new(class.key.clone(), &bed.ctx().ids);
     assert_ne!(elsewhere.handle, class.handle);
-    let id = elsewhere.ensure_stored(bed.ctx(), bed.world.tenant.id).await.unwrap();
+    let id = elsewhere
+        .ensure_stored(bed.ctx(), bed.world.tenant.id)
+        .await
+        .unwrap();
     assert_eq!(id, stored);
 }
 

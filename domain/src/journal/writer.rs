@@ -90,7 +90,7 @@ impl Writer {
             .take(self.settings.group_messages.max(1))
             .take_while(|message| {
                 let first = bytes == 0;
-                bytes += message.sealed.len();
+                bytes += message.bytes.len();
                 first || bytes <= self.settings.group_bytes
             })
             .count();
@@ -99,7 +99,11 @@ impl Writer {
         }
         let rest = self.sealed.split_off(count);
         let group = std::mem::replace(&mut self.sealed, rest);
-        Some(tokio::spawn(commit(self.ctx.clone(), self.inserts.clone(), group)))
+        Some(tokio::spawn(commit(
+            self.ctx.clone(),
+            self.inserts.clone(),
+            group,
+        )))
     }
 
     fn tell(&self, settled: Vec<Settled>) {

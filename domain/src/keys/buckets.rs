@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{id::TenantId, vault::bucket_key};
-use sea_orm::{
-    ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict,
-};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
 use vault::key::{BucketKey, Wrapped};
 
 use super::Keys;
@@ -91,14 +89,13 @@ impl Keys {
             .add(bucket_key::Column::ClassId.eq(class))
             .add(bucket_key::Column::StartsAt.eq(starts_at))
             .add(bucket_key::Column::EndsAt.eq(ends_at));
-        let bucket = match self.load_bucket(tenant, wanted.clone()).await? {
-            Some(bucket) => bucket,
-            None => {
-                self.create_bucket(tenant, class, starts_at, ends_at).await?;
-                self.load_bucket(tenant, wanted).await?.ok_or(Error::Gone {
-                    what: "the bucket's key",
-                })?
-            }
+        let bucket = if let Some(bucket) = self.load_bucket(tenant, wanted.clone()).await? {
+            bucket
+        } else {
+            self.create_bucket(tenant, class, starts_at, ends_at).await?;
+            self.load_bucket(tenant, wanted).await?.ok_or(Error::Gone {
+                what: "the bucket's key",
+            })?
         };
         self.cache.lock().open.insert(class, bucket.clone());
         Ok(bucket)

@@ -13,7 +13,13 @@ use super::{
     Message,
     reader::{Place, Reader},
 };
-use crate::{ctx::Ctx, error::Result, pictures, tenancy::TenantTx};
+use crate::{
+    ctx::Ctx,
+    error::Result,
+    page::{Cursor, Page, PageIn},
+    pictures,
+    tenancy::TenantTx,
+};
 
 /// A part of a channel's history.
 #[derive(Clone, Debug)]
@@ -24,18 +30,19 @@ pub struct History {
     pub epoch: Arc<str>,
     /// The newest position that was given out.
     pub last_position: i64,
-    /// There is more after the last message.
-    pub more: bool,
+    /// Where the next part begins; none when this was the last.
+    pub next_cursor: Option<String>,
 }
 
-/// Reads on from a position (0: from the beginning). None when nothing was ever recorded on the channel.
+/// Reads on from a position (0: from the beginning), or from where the page before ended. None when nothing was ever
+/// recorded on the channel.
 pub async fn history(
     tx: &TenantTx,
     ctx: &Ctx,
     endpoint: EndpointId,
     name: &str,
     after: i64,
-    limit: u64,
+    page: &PageIn,
 ) -> Result<Option<History>> {
     let picture = pictures::load(ctx, tx.scope()).await?;
     let channel = tx
@@ -56,10 +63,12 @@ pub async fn history(
         .map(|(_, class)| picture.cut(&class.key, reader.now).of_channel(name))
         .min()
         .unwrap_or(i64::MAX);
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let wanted = usize::try_from(page.limit)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
     let step = wanted.max(256);
     let mut places: Vec<Place> = Vec::new();
-    let mut position = after;
+    let mut position = page.after_number()?.unwrap_or(after);
     loop {
         let rows: Vec<(i64, i64, i64, i64)> = tx
             .find::<message::Entity>()
@@ -81,12 +90,11 @@ pub async fn history(
             break;
         }
     }
-    let more = places.len() >= wanted;
-    places.truncate(wanted - 1);
+    let part = Page::cut(places, page, |place| Cursor::Number(place.position));
     Ok(Some(History {
-        messages: reader.fetch(&places).await?,
+        messages: reader.fetch(&part.items).await?,
         epoch: Arc::from(channel.epoch),
         last_position: channel.last_offset,
-        more,
+        next_cursor: part.next_cursor,
     }))
 }

@@ -103,7 +103,8 @@ impl<'a> Reader<'a> {
 
     /// Those that are readable.
     pub(super) async fn readable(&mut self, places: Vec<Place>) -> Result<Vec<Place>> {
-        self.name_channels(places.iter().map(|place| place.channel)).await?;
+        self.name_channels(places.iter().map(|place| place.channel))
+            .await?;
         Ok(places
             .into_iter()
             .filter(|place| self.is_readable(place.class, place.id, place.channel))
@@ -115,7 +116,8 @@ impl<'a> Reader<'a> {
         let Some(name) = self.names.get(&channel).cloned() else {
             return false;
         };
-        self.class(class).is_some_and(|(_, cut)| id >= cut.of_channel(&name))
+        self.class(class)
+            .is_some_and(|(_, cut)| id >= cut.of_channel(&name))
     }
 
     /// The messages at these places, in their order.

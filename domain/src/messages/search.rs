@@ -78,7 +78,11 @@ impl Filter {
             rows = rows.add(Column::SubjectId.eq(subject));
         }
         if let Some(outbound) = self.outbound {
-            let flags = if outbound { [OUTBOUND, OUTBOUND | BINARY] } else { [0, BINARY] };
+            let flags = if outbound {
+                [OUTBOUND, OUTBOUND | BINARY]
+            } else {
+                [0, BINARY]
+            };
             rows = rows.add(Column::Flags.is_in(flags));
         }
         if let Some(from) = self.from {
@@ -106,7 +110,9 @@ pub async fn search(tx: &TenantTx, ctx: &Ctx, filter: &Filter, page: &PageIn) ->
         filter,
         rows: filter.of_rows(),
         after: page.after_number()?,
-        wanted: usize::try_from(page.limit).unwrap_or(usize::MAX).saturating_add(1),
+        wanted: usize::try_from(page.limit)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1),
     };
     let by_position = filter.subject.is_none() && channels.as_ref().is_some_and(|ids| ids.len() == 1);
     let places = match channels {

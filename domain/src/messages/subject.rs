@@ -14,14 +14,7 @@ use super::{
     Message,
     reader::{Place, Reader},
 };
-use crate::{
-    ctx::Ctx,
-    duration::Kept,
-    error::Result,
-    ids::MessageId,
-    pictures,
-    tenancy::TenantTx,
-};
+use crate::{ctx::Ctx, duration::Kept, error::Result, ids::MessageId, pictures, tenancy::TenantTx};
 
 /// What is held about a person, of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +104,11 @@ pub async fn held(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Vec<He
                 last_expiry_at: kept.until(newest),
                 duration: kept.to_string(),
             };
-            let key = (class.key.endpoint, class.key.purpose, class.key.data_types.clone());
+            let key = (
+                class.key.endpoint,
+                class.key.purpose,
+                class.key.data_types.clone(),
+            );
             match held.get_mut(&key) {
                 Some((held, longest)) => {
                     held.add(&more);
@@ -177,7 +174,11 @@ pub async fn for_subject(
 
 /// How many messages of a person can be read now.
 pub async fn count_subject(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<i64> {
-    Ok(held(tx, ctx, subject).await?.iter().map(|held| held.messages).sum())
+    Ok(held(tx, ctx, subject)
+        .await?
+        .iter()
+        .map(|held| held.messages)
+        .sum())
 }
 
 /// Removes a person's messages, the oldest first, at most `limit`. Answers how many; 0: none are left.

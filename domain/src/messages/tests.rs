@@ -1,10 +1,17 @@
 use chrono::TimeDelta;
-use entity::audit_event;
-use sea_orm::{ColumnTrait, QueryFilter};
+use entity::{audit_event, id::SubjectId};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
-use super::{Filter, erase_subject, for_subject, held, history, search, unseal};
-use crate::{journal::bed::Bed, page::PageIn};
+use super::{Filter, Unsealed, erase_subject, for_subject, held, history, search, unseal};
+use crate::{
+    ids::MessageId,
+    journal::bed::Bed,
+    page::PageIn,
+    subjects::{self, SubjectPatch},
+};
+
+type Said = (MessageId, &'static str, Option<SubjectId>);
 
 async fn pages(bed: &Bed, filter: &Filter, limit: u64) -> Vec<Vec<i64>> {
     let tx = bed.read().await;
@@ -24,7 +31,8 @@ async fn pages(bed: &Bed, filter: &Filter, limit: u64) -> Vec<Vec<i64>> {
 async fn every_filter_finds_what_it_says_page_by_page() {
     let bed = Bed::new().await;
     bed.rule("P1D", |_| {}).await;
-    bed.rule("P2D", |rule| rule.channel_pattern = Some("room-*".into())).await;
+    bed.rule("P2D", |rule| rule.channel_pattern = Some("room-*".into()))
+        .await;
     let (ada, _ada) = bed.person("ada").await;
     let (bob, _bob) = bed.person("bob").await;
     let mut said = Vec::new();
@@ -36,31 +44,67 @@ async fn every_filter_finds_what_it_says_page_by_page() {
         bed.advance(TimeDelta::seconds(1));
     }
     said.reverse();
-    let expect = |keep: &dyn Fn(&(crate::ids::MessageId, &str, Option<entity::id::SubjectId>)) -> bool| {
-        said.iter().filter(|message| keep(message)).map(|message| message.0.0).collect::<Vec<_>>()
+    let expect = |keep: &dyn Fn(&Said) -> bool| {
+        said.iter()
+            .filter(|message| keep(message))
+            .map(|message| message.0.0)
+            .collect::<Vec<_>>()
     };
     let (from, to) = (said[20].0.at(), said[5].0.at());
     let cases: Vec<(Filter, Vec<i64>)> = vec![
         (Filter::default(), expect(&|_| true)),
         (
-            Filter { subject: Some(ada), ..Filter::default() },
+            Filter {
+                subject: Some(ada),
+                ..Filter::default()
+            },
             expect(&|message| message.2 == Some(ada)),
         ),
         (
-            Filter { channel: Some("room-1".into()), ..Filter::default() },
+            Filter {
+                channel: Some("room-1".into()),
+                ..Filter::default()
+            },
             expect(&|message| message.1 == "room-1"),
         ),
         (
-            Filter { channel: Some("main".into()), subject: Some(bob), ..Filter::default() },
+            Filter {
+                channel: Some("main".into()),
+                subject: Some(bob),
+                ..Filter::default()
+            },
             expect(&|message| message.1 == "main" && message.2 == Some(bob)),
         ),
         (
-            Filter { from: Some(from), to: Some(to), ..Filter::default() },
+            Filter {
+                from: Some(from),
+                to: Some(to),
+                ..Filter::default()
+            },
             expect(&|message| message.0.at() >= from && message.0.at() < to),
         ),
-        (Filter { channel: Some("nowhere".into()), ..Filter::default() }, vec![]),
-        (Filter { outbound: Some(true), ..Filter::default() }, vec![]),
-        (Filter { outbound: Some(false), endpoint: Some(bed.endpoint), ..Filter::default() }, expect(&|_| true)),
+        (
+            Filter {
+                channel: Some("nowhere".into()),
+                ..Filter::default()
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                outbound: Some(true),
+                ..Filter::default()
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                outbound: Some(false),
+                endpoint: Some(bed.endpoint),
+                ..Filter::default()
+            },
+            expect(&|_| true),
+        ),
     ];
     for (filter, expected) in cases {
         for limit in [3, 200] {
@@ -80,19 +124,38 @@ async fn history_goes_on_after_a_position_and_skips_what_has_expired() {
         bed.advance(TimeDelta::seconds(2));
     }
     let tx = bed.read().await;
-    let part = history(&tx, bed.ctx(), bed.endpoint, "main", 0, 3).await.unwrap().unwrap();
+    let page = |limit| PageIn::new(Some(limit), None).unwrap();
+    let part = history(&tx, bed.ctx(), bed.endpoint, "main", 0, &page(3))
+        .await
+        .unwrap()
+        .unwrap();
     let positions: Vec<_> = part.messages.iter().map(|message| message.position).collect();
-    assert_eq!((positions, part.more, part.last_position), (vec![7, 8, 9], true, 10));
-    let rest = history(&tx, bed.ctx(), bed.endpoint, "main", 9, 3).await.unwrap().unwrap();
-    assert_eq!((rest.messages.len(), rest.more), (1, false));
-    assert!(history(&tx, bed.ctx(), bed.endpoint, "nowhere", 0, 3).await.unwrap().is_none());
+    assert_eq!((positions, part.last_position), (vec![7, 8, 9], 10));
+    let next = PageIn::new(Some(3), part.next_cursor).unwrap();
+    let next = history(&tx, bed.ctx(), bed.endpoint, "main", 0, &next)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((next.messages[0].position, next.next_cursor), (10, None));
+    let rest = history(&tx, bed.ctx(), bed.endpoint, "main", 9, &page(3))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((rest.messages.len(), rest.next_cursor), (1, None));
+    assert!(
+        history(&tx, bed.ctx(), bed.endpoint, "nowhere", 0, &page(3))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn what_is_held_about_a_person_is_told_with_its_dates_and_can_be_removed() {
     let bed = Bed::new().await;
     bed.rule("P1D", |_| {}).await;
-    bed.rule("P3D", |rule| rule.channel_pattern = Some("room-*".into())).await;
+    bed.rule("P3D", |rule| rule.channel_pattern = Some("room-*".into()))
+        .await;
     let (ada, _standing) = bed.person("ada").await;
     let first = bed.try_say("main", Some(ada), "a").await.unwrap().id;
     bed.advance(TimeDelta::hours(1));
@@ -125,19 +188,46 @@ async fn opening_for_somebody_is_in_the_audit_log_without_what_was_looked_for() 
     bed.rule("P1D", |_| {}).await;
     let (ada, _standing) = bed.person("ada").await;
     bed.try_say("main", Some(ada), "hello").await.unwrap();
-    let filter = Filter { subject: Some(ada), ..Filter::default() };
-    let found: Vec<_> = bed.found(&filter).await.into_iter().map(|(message, _)| message).collect();
+    let filter = Filter {
+        subject: Some(ada),
+        ..Filter::default()
+    };
+    let found: Vec<_> = bed
+        .found(&filter)
+        .await
+        .into_iter()
+        .map(|(message, _)| message)
+        .collect();
     let why = json!({ "filters": filter.names() });
-    let opened = unseal(bed.ctx(), &bed.world.scope, &found, Some(ada), why).await.unwrap();
-    assert_eq!(opened, [Some(b"hello".to_vec())]);
+    let opened = unseal(bed.ctx(), &bed.world.scope, &found, Some(ada), why)
+        .await
+        .unwrap();
+    assert_eq!(opened, [Unsealed::Says(b"hello".to_vec())]);
+    let restricted = SubjectPatch {
+        restricted: Some(true),
+        ..SubjectPatch::default()
+    };
+    let tx = bed.ctx().store.begin(&bed.world.scope).await.unwrap();
+    subjects::update(&tx, bed.ctx(), ada, None, restricted)
+        .await
+        .unwrap();
+    tx.save().await.unwrap();
+    let opened = unseal(bed.ctx(), &bed.world.scope, &found, None, json!({}))
+        .await
+        .unwrap();
+    assert_eq!(opened, [Unsealed::Restricted]);
     let tx = bed.read().await;
     let event = tx
         .find::<audit_event::Entity>()
         .filter(audit_event::Column::Kind.eq("messages.unsealed"))
+        .order_by_asc(audit_event::Column::Index)
         .one(tx.conn())
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(event.facts, json!({ "count": 1, "by": { "filters": ["subject"] } }));
+    assert_eq!(
+        event.facts,
+        json!({ "count": 1, "by": { "filters": ["subject"] } })
+    );
     assert_eq!(event.subject_id, Some(ada));
 }

@@ -109,7 +109,8 @@ impl Picture {
         channel: &str,
         ids: &Ids,
     ) -> Option<Arc<Class>> {
-        let plain = data_types.is_empty() && purpose == endpoint.row.purpose_id && !self.rules.ask_for_channels();
+        let plain =
+            data_types.is_empty() && purpose == endpoint.row.purpose_id && !self.rules.ask_for_channels();
         if plain {
             return endpoint
                 .plain

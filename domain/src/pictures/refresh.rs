@@ -11,7 +11,7 @@ use super::load_tenant;
 use crate::{ctx::Ctx, error::Result};
 
 /// How often it is looked for changes that other processes made.
-const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(5);
+const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(2);
 
 /// What decides about messages. Every change of a row raises its version; a row that comes or goes changes the count.
 const TABLES: [&str; 5] = ["tenant", "endpoint", "data_type", "purpose", "retention_rule"];
@@ -42,13 +42,16 @@ pub async fn refresh(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
+/// What a tenant's rows look like from outside: per table their count, the sum of their versions, the newest change.
+pub(super) type Look = Vec<(usize, i64, i64, Option<String>)>;
+
 /// Marks what does not look as it did the last time.
 async fn compare(ctx: &Ctx) -> Result<()> {
     let slots = ctx.pictures.slots();
     if slots.is_empty() {
         return Ok(());
     }
-    let mut looks: HashMap<TenantId, String> = HashMap::new();
+    let mut looks: HashMap<TenantId, Look> = HashMap::new();
     let tx = ctx
         .store
         .system_read("pictures of all tenants are compared with the store")
@@ -60,7 +63,7 @@ async fn compare(ctx: &Ctx) -> Result<()> {
             let (count, sum): (i64, i64) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
             let newest: Option<String> = row.try_get_by_index(3)?;
             let look = looks.entry(tenant).or_default();
-            look.push_str(&format!("{table}:{count},{sum},{};", newest.unwrap_or_default()));
+            look.push((table, count, sum, newest));
         }
     }
     drop(tx);
@@ -77,13 +80,18 @@ async fn compare(ctx: &Ctx) -> Result<()> {
 
 fn statements() -> impl Iterator<Item = String> {
     let versioned = TABLES.into_iter().map(|table| {
-        let (tenant, newest) = if table == "tenant" { ("id", "created_at") } else { ("tenant_id", "updated_at") };
+        let (tenant, newest) = if table == "tenant" {
+            ("id", "created_at")
+        } else {
+            ("tenant_id", "updated_at")
+        };
         format!(
             "SELECT {tenant}, COUNT(*), CAST(SUM(version) AS BIGINT), CAST(MAX({newest}) AS TEXT) \
              FROM {table} GROUP BY {tenant}"
         )
     });
     // Classes never change; the newest has the greatest id.
-    let classes = "SELECT tenant_id, COUNT(*), MAX(id), CAST(NULL AS TEXT) FROM retention_class GROUP BY tenant_id";
+    let classes =
+        "SELECT tenant_id, COUNT(*), MAX(id), CAST(NULL AS TEXT) FROM retention_class GROUP BY tenant_id";
     versioned.chain([classes.to_owned()])
 }

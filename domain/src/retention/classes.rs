@@ -184,7 +184,11 @@ impl Classes {
             return Some(class.clone());
         }
         // Only where another process stored the class first.
-        known.by_handle.values().find(|class| class.id() == Some(id)).cloned()
+        known
+            .by_handle
+            .values()
+            .find(|class| class.id() == Some(id))
+            .cloned()
     }
 
     /// All that have a row, by id.

@@ -109,7 +109,10 @@ impl Cut {
     )]
     fn by_channel(&self, engine: Engine) -> Expr {
         let name = || Expr::col((channel::Entity, channel::Column::Name));
-        let mut case = Expr::case(glob::matches_sql(engine, name(), &self.cases[0].0), self.cases[0].1);
+        let mut case = Expr::case(
+            glob::matches_sql(engine, name(), &self.cases[0].0),
+            self.cases[0].1,
+        );
         for (pattern, id) in &self.cases[1..] {
             case = case.case(glob::matches_sql(engine, name(), pattern), *id);
         }

@@ -61,7 +61,13 @@ pub async fn classes(tx: &TenantTx, ctx: &Ctx) -> Result<Vec<ClassSummary>> {
     Ok(summaries)
 }
 
-async fn summary(tx: &TenantTx, ctx: &Ctx, picture: &Picture, id: i64, class: &Class) -> Result<ClassSummary> {
+async fn summary(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    picture: &Picture,
+    id: i64,
+    class: &Class,
+) -> Result<ClassSummary> {
     let cut = picture.cut(&class.key, ctx.now());
     let counted = if cut.is_nothing() {
         None

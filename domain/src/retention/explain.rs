@@ -55,7 +55,13 @@ pub async fn explain(tx: &TenantTx, ctx: &Ctx, asked: Asked) -> Result<Explanati
         Asked::Message(id) => {
             let (message, class) = messages::find(tx, ctx, &picture, id).await?;
             let key = class.key.clone();
-            (key.endpoint, message.channel.to_string(), key.purpose, key.data_types, Some(id))
+            (
+                key.endpoint,
+                message.channel.to_string(),
+                key.purpose,
+                key.data_types,
+                Some(id),
+            )
         }
         Asked::Case {
             endpoint,
@@ -63,12 +69,18 @@ pub async fn explain(tx: &TenantTx, ctx: &Ctx, asked: Asked) -> Result<Explanati
             purpose,
             data_types,
         } => {
-            let own = picture.endpoint(endpoint).ok_or_else(|| {
-                Error::invalid("/endpoint_id", "unknown", "there is no such endpoint")
-            })?;
+            let own = picture
+                .endpoint(endpoint)
+                .ok_or_else(|| Error::invalid("/endpoint_id", "unknown", "there is no such endpoint"))?;
             check(&picture, purpose, &data_types)?;
             let purpose = purpose.or(own.row.purpose_id);
-            (endpoint, channel.unwrap_or_else(|| "main".into()), purpose, data_types, None)
+            (
+                endpoint,
+                channel.unwrap_or_else(|| "main".into()),
+                purpose,
+                data_types,
+                None,
+            )
         }
     };
     let case = Case {
@@ -122,9 +134,16 @@ fn reason(matching: &[&std::sync::Arc<Rule>]) -> String {
     let mut reason = format!("The rule “{}” decides: it names {named}.", winner.name);
     if let Some(next) = others.first() {
         let why = if next.explicitness() < winner.explicitness() {
-            format!("It is more explicit than “{}”, which names {}.", next.name, names(next))
+            format!(
+                "It is more explicit than “{}”, which names {}.",
+                next.name,
+                names(next)
+            )
         } else if next.kept.approximate() > winner.kept.approximate() {
-            format!("“{}” is as explicit, and keeps longer: the shorter one wins.", next.name)
+            format!(
+                "“{}” is as explicit, and keeps longer: the shorter one wins.",
+                next.name
+            )
         } else {
             format!("“{}” is as explicit and says the same.", next.name)
         };

@@ -87,11 +87,16 @@ const LIST_EVERY: TimeDelta = TimeDelta::seconds(5);
 /// # Errors
 /// What the store or the vault said. What was removed until then stays removed.
 pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
+    // In a process that serves nobody, this is who notices a change of rules.
+    pictures::refresh(ctx).await?;
     let mut memory = ctx.pictures.purging.lock().await;
     let memory = &mut *memory;
     let mut report = Report::default();
     let now = ctx.now();
-    if memory.listed_at.is_none_or(|at| now - at >= LIST_EVERY || now < at) {
+    if memory
+        .listed_at
+        .is_none_or(|at| now - at >= LIST_EVERY || now < at)
+    {
         memory.tenants = sweep::tenants(ctx).await?;
         memory.listed_at = Some(now);
     }

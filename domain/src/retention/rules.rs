@@ -10,7 +10,7 @@ use entity::{
 };
 
 use super::{cut::Cut, glob};
-use crate::{duration::Kept, error::Result, Error};
+use crate::{Error, duration::Kept, error::Result};
 
 /// What happens to the records of closed connections when no rule says anything.
 pub const CONNECTIONS_KEPT: TimeDelta = TimeDelta::days(30);
@@ -69,11 +69,15 @@ impl Rule {
     fn covers(&self, case: Case<'_>) -> bool {
         self.endpoint.is_none_or(|endpoint| endpoint == case.endpoint)
             && self.purpose.is_none_or(|purpose| case.purpose == Some(purpose))
-            && self.data_type.is_none_or(|data_type| case.data_types.contains(&data_type))
+            && self
+                .data_type
+                .is_none_or(|data_type| case.data_types.contains(&data_type))
     }
 
     fn reaches(&self, channel: &str) -> bool {
-        self.channel.as_deref().is_none_or(|pattern| glob::matches(pattern, channel))
+        self.channel
+            .as_deref()
+            .is_none_or(|pattern| glob::matches(pattern, channel))
     }
 }
 

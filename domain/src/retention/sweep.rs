@@ -54,7 +54,10 @@ pub async fn sweep(ctx: &Ctx) -> Result<Swept> {
 
 /// All tenants there are.
 pub(super) async fn tenants(ctx: &Ctx) -> Result<Vec<TenantId>> {
-    let tx = ctx.store.system_read("expired data of all tenants is removed").await?;
+    let tx = ctx
+        .store
+        .system_read("expired data of all tenants is removed")
+        .await?;
     let tenants = tx
         .find::<tenant::Entity>()
         .select_only()
@@ -82,7 +85,10 @@ pub fn connections_expired(rules: &Rules, now: DateTime<Utc>) -> Condition {
         }
         named.push(endpoint);
     }
-    let general = rules.all_connections().iter().find(|rule| rule.endpoint.is_none());
+    let general = rules
+        .all_connections()
+        .iter()
+        .find(|rule| rule.endpoint.is_none());
     let cutoff = general.map_or(now - CONNECTIONS_KEPT, |rule| rule.kept.cutoff(now));
     let mut others = Condition::all().add(connection::Column::ClosedAt.lt(cutoff));
     if !named.is_empty() {

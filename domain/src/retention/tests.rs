@@ -15,6 +15,7 @@ use crate::{
     ids::MessageId,
     journal::bed::Bed,
     messages::{self, Filter},
+    page::PageIn,
 };
 
 const ENDPOINT: EndpointId = EndpointId(Uuid::from_u128(1));
@@ -40,6 +41,15 @@ fn row(id: u128, duration: &str) -> retention_rule::Model {
         version: 1,
     }
 }
+
+/// Rules, purpose, data types, channel, and the rule that wins.
+type Row<'a> = (
+    &'a [&'a retention_rule::Model],
+    Option<PurposeId>,
+    &'a [DataTypeId],
+    &'a str,
+    Option<u128>,
+);
 
 #[test]
 fn the_more_explicit_rule_wins_then_the_shorter() {
@@ -81,7 +91,7 @@ fn the_more_explicit_rule_wins_then_the_shorter() {
         ..row(10, "P0D")
     };
     let (purposes, types, both) = (Some(PURPOSE), vec![EMAIL], vec![EMAIL, HEALTH]);
-    let table: [(&[&retention_rule::Model], Option<PurposeId>, &[DataTypeId], &str, Option<u128>); 11] = [
+    let table: [Row<'_>; 11] = [
         (&[], None, &[], "main", None),
         (&[&off, &connections], None, &[], "main", None),
         (&[&general, &shorter], None, &[], "main", Some(2)),
@@ -97,7 +107,13 @@ fn the_more_explicit_rule_wins_then_the_shorter() {
         // Of two data types in one message, the one that goes first.
         (&[&email, &health, &general], None, &both, "main", Some(6)),
         // Two things named beat one.
-        (&[&health, &rooms, &endpoint_purpose], purposes, &both, "room-1", Some(8)),
+        (
+            &[&health, &rooms, &endpoint_purpose],
+            purposes,
+            &both,
+            "room-1",
+            Some(8),
+        ),
     ];
     for (number, (rows, purpose, data_types, channel, winner)) in table.into_iter().enumerate() {
         let mut rows: Vec<_> = rows.iter().map(|row| (*row).clone()).collect();
@@ -122,19 +138,23 @@ fn any_rule() -> impl Strategy<Value = retention_rule::Model> {
     (
         any::<u64>(),
         prop::option::of(Just(ENDPOINT)),
-        prop::option::of(prop::sample::select(vec!["*", "room-*", "room-1", "*-1", "lobby", "r*m-?"])),
+        prop::option::of(prop::sample::select(vec![
+            "*", "room-*", "room-1", "*-1", "lobby", "r*m-?",
+        ])),
         prop::option::of(prop::sample::select(vec![EMAIL, HEALTH])),
         prop::option::of(Just(PURPOSE)),
         prop::sample::select(vec!["P0D", "PT2S", "PT1H", "P1D", "P30D", "P1M"]),
         any::<bool>(),
     )
-        .prop_map(|(id, endpoint, channel, data_type, purpose, duration, enabled)| retention_rule::Model {
-            endpoint_id: endpoint,
-            channel_pattern: channel.map(str::to_owned),
-            data_type_id: data_type,
-            purpose_id: purpose,
-            enabled,
-            ..row(id.into(), duration)
+        .prop_map(|(id, endpoint, channel, data_type, purpose, duration, enabled)| {
+            retention_rule::Model {
+                endpoint_id: endpoint,
+                channel_pattern: channel.map(str::to_owned),
+                data_type_id: data_type,
+                purpose_id: purpose,
+                enabled,
+                ..row(id.into(), duration)
+            }
         })
 }
 
@@ -195,7 +215,10 @@ async fn a_message_is_unreadable_from_its_deadline_on_and_not_before() {
     let tx = bed.read().await;
     let read = messages::read(&tx, bed.ctx(), stored.id).await;
     assert!(matches!(read, Err(Error::NotFound { .. })), "{read:?}");
-    let history = messages::history(&tx, bed.ctx(), bed.endpoint, "main", 0, 10).await.unwrap();
+    let page = PageIn::new(Some(10), None).unwrap();
+    let history = messages::history(&tx, bed.ctx(), bed.endpoint, "main", 0, &page)
+        .await
+        .unwrap();
     assert!(history.unwrap().messages.is_empty());
     let asked = explain(&tx, bed.ctx(), Asked::Message(stored.id)).await;
     assert!(matches!(asked, Err(Error::NotFound { .. })));
@@ -222,7 +245,9 @@ async fn a_change_of_rule_acts_at_once_on_what_is_stored() {
     assert_eq!(bed.texts().await, ["two"]);
     bed.drop_rule(rooms).await;
     assert_eq!(bed.texts().await, ["four", "three", "two", "one"]);
-    let all = bed.rule("P0D", |rule| rule.endpoint_id = Some(bed.endpoint)).await;
+    let all = bed
+        .rule("P0D", |rule| rule.endpoint_id = Some(bed.endpoint))
+        .await;
     assert_eq!(bed.texts().await, [""; 0]);
     bed.drop_rule(all).await;
     assert_eq!(bed.texts().await.len(), 4);
@@ -241,7 +266,8 @@ async fn purge_removes_exactly_what_has_expired() {
         bed.advance(TimeDelta::hours(1));
     }
     // After the fact: rooms are kept for six hours, one of them for ten days.
-    bed.rule("PT6H", |rule| rule.channel_pattern = Some("room-*".into())).await;
+    bed.rule("PT6H", |rule| rule.channel_pattern = Some("room-*".into()))
+        .await;
     bed.rule("P10D", |rule| {
         rule.channel_pattern = Some("room-x".into());
         rule.endpoint_id = Some(bed.endpoint);
@@ -346,8 +372,13 @@ async fn an_endpoint_that_is_gone_leaves_nothing() {
     bed.rule("P30D", |_| {}).await;
     let stored = bed.say("main", "still here").await;
     let tx = bed.ctx().store.begin(&bed.world.scope).await.unwrap();
-    crate::endpoints::delete(&tx, bed.ctx(), bed.endpoint, None, "chat").await.unwrap();
+    crate::endpoints::delete(&tx, bed.ctx(), bed.endpoint, None, "chat")
+        .await
+        .unwrap();
     tx.save().await.unwrap();
+    crate::pictures::reload(bed.ctx(), &bed.world.scope)
+        .await
+        .unwrap();
     let tx = bed.read().await;
     assert!(messages::read(&tx, bed.ctx(), stored.id).await.is_err());
     drop(tx);
@@ -355,7 +386,11 @@ async fn an_endpoint_that_is_gone_leaves_nothing() {
     assert_eq!((report.messages, report.keys), (1, 1));
     assert_eq!(bed.rows().await, 0);
     let tx = bed.read().await;
-    let classes = tx.find::<entity::retention_class::Entity>().all(tx.conn()).await.unwrap();
+    let classes = tx
+        .find::<entity::retention_class::Entity>()
+        .all(tx.conn())
+        .await
+        .unwrap();
     let channels = tx.find::<entity::channel::Entity>().all(tx.conn()).await.unwrap();
     assert!(classes.is_empty() && channels.is_empty());
     assert_eq!(expired_events(&bed).await.len(), 1);
@@ -391,10 +426,16 @@ async fn an_explanation_names_the_rule_and_the_reason() {
          It is more explicit than “everything”, which names nothing in particular, so it holds in general."
     );
     let explained = explain(&tx, bed.ctx(), Asked::Message(stored.id)).await.unwrap();
-    assert_eq!(explained.readable_until, Some(stored.id.at() + TimeDelta::days(1)));
+    assert_eq!(
+        explained.readable_until,
+        Some(stored.id.at() + TimeDelta::days(1))
+    );
     let dashboard = super::classes(&tx, bed.ctx()).await.unwrap();
     assert_eq!(dashboard.len(), 1);
-    assert_eq!((dashboard[0].messages, dashboard[0].duration.as_str()), (1, "P1D"));
+    assert_eq!(
+        (dashboard[0].messages, dashboard[0].duration.as_str()),
+        (1, "P1D")
+    );
     assert_eq!(dashboard[0].rule, Some(rooms));
 }
 
@@ -411,5 +452,9 @@ fn explicitness_counts_what_is_named() {
         purpose: None,
         data_types: &[],
     };
-    assert_eq!(rule.winner(case, "any").map(|rule: &std::sync::Arc<Rule>| rule.explicitness()), Some((2, 1)));
+    assert_eq!(
+        rule.winner(case, "any")
+            .map(|rule: &std::sync::Arc<Rule>| rule.explicitness()),
+        Some((2, 1))
+    );
 }

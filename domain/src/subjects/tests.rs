@@ -118,8 +118,12 @@ async fn being_seen_never_goes_back_in_time() {
     let t = World::new().await;
     let id = get_or_create(&t.ctx, &t.scope, "user-1").await.unwrap();
     let now = t.ctx.now();
-    let tx = begin(&t).await;
-    seen(&tx, &[id], now).await.unwrap();
-    seen(&tx, &[id], now - chrono::TimeDelta::hours(1)).await.unwrap();
-    assert_eq!(read(&tx, id).await.unwrap().last_seen_at, Some(now));
+    for (minutes, expected) in [(0, 0), (-60, 0), (1, 0), (2, 2)] {
+        let tx = t.ctx.store.system("a test").await.unwrap();
+        seen(&tx, &[id], now + TimeDelta::minutes(minutes)).await.unwrap();
+        tx.save().await.unwrap();
+        let tx = begin(&t).await;
+        let last = read(&tx, id).await.unwrap().last_seen_at;
+        assert_eq!(last, Some(now + TimeDelta::minutes(expected)), "after {minutes}");
+    }
 }

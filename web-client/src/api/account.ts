@@ -5,7 +5,7 @@ export const signUp = (input: SignUpIn) => body(api.POST("/sign-up", { body: inp
 export const signIn = (input: { email: string; password: string; tenant?: string }) => body(api.POST("/sessions", { body: input }));
 export const signOut = () => done(api.DELETE("/sessions/current"));
 export const listSignIns = (query: { cursor?: string }) => body(api.GET("/sessions", { params: { query } }));
-export const endSignIn = (id: string) => done(api.DELETE("/sessions/{id}", { params: { path: { id } } }));
+export const endSignIn = (id: string) => done(api.DELETE("/sessions/{session_id}", { params: { path: { session_id: id } } }));
 export const getMe = () => body(api.GET("/me"));
 export const changeMe = (input: { name?: string; password?: { current: string; new: string } }) => body(api.PATCH("/me", { body: input }));
 export const resendVerification = () => done(api.POST("/email-verifications"));

@@ -11,164 +11,43 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["ApiKey"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * List API keys.
+         * @description Revoked ones too, so that what they did can be told.
+         */
+        get: operations["list_api_keys"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** Format: date-time */
-                        expires_at?: string;
-                        name: string;
-                        scopes: string[];
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["NewApiKey"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Make an API key.
+         * @description The key is in the answer and is not shown again.
+         */
+        post: operations["create_api_key"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api-keys/{id}": {
+    "/api-keys/{api_key_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Read an API key. */
+        get: operations["read_api_key"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Revoke an API key.
+         * @description It stops working at once and for good.
+         */
+        delete: operations["revoke_api_key"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        name: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ApiKey"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Give an API key another name. */
+        patch: operations["update_api_key"];
         trace?: never;
     };
     "/audit-events": {
@@ -178,47 +57,68 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    from?: string;
-                    kind?: string;
-                    limit?: number;
-                    subject?: string;
-                    target_id?: string;
-                    target_kind?: string;
-                    to?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["AuditEvent"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** List audit events. */
+        get: operations["list_audit_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit-events/{audit_event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Read an audit event. */
+        get: operations["read_audit_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit-events/{audit_event_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take a receipt for an audit event.
+         * @description A `c2sp.org/tlog-proof@v1`: proves offline, with nothing but the log's verifier key, that the log holds the event.
+         */
+        get: operations["read_audit_event_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/{tenant}/{endpoint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connect an end-user.
+         * @description A WebSocket. On a `channel` endpoint every frame is published on the endpoint's channel `main` and reaches everybody
+         *     else there, as it is. On a `relay` endpoint frames pass to and from a socket of the tenant's back end, as they are.
+         *     The token is a JWT whose `sub` is the person: HS256 with the endpoint's secret, or EdDSA, ES256 or RS256 with a key of
+         *     its key set. Close codes say whether to come back: 40xx no, 41xx later, 42xx now (docs/protocol.md).
+         */
+        get: operations["connect"];
         put?: never;
         post?: never;
         delete?: never;
@@ -234,46 +134,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    endpoint_id?: string;
-                    from?: string;
-                    limit?: number;
-                    state?: string;
-                    subject_id?: string;
-                    to?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Connection"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * List connections.
+         * @description Records of closed ones are kept as the retention rules for connections say, 30 days without one.
+         */
+        get: operations["list_connections"];
         put?: never;
         post?: never;
         delete?: never;
@@ -282,45 +147,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/connections/{id}": {
+    "/connections/{connection_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Read a connection. */
+        get: operations["read_connection"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Disconnect.
+         * @description The socket is closed with 4034. Does nothing to a connection that is closed already.
+         */
+        delete: operations["close_connection"];
         options?: never;
         head?: never;
         patch?: never;
@@ -333,78 +175,51 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                    purpose_id?: string;
-                    state?: string;
-                    subject_id?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["ConsentEvent"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List recorded consents. */
+        get: operations["list_consents"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ConsentIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConsentEvent"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /**
+         * Record a consent, a refusal or a withdrawal.
+         * @description A withdrawal is answered when it has taken effect: `cutoffs` says where each open socket stood.
+         */
+        post: operations["record_consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consents/{consent_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Read a recorded consent. */
+        get: operations["read_consent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consents/{consent_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the receipt of a recorded consent.
+         * @description A C2SP tlog-proof: `weir verify` checks it offline.
+         */
+        get: operations["read_consent_receipt"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -418,189 +233,40 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                    personal?: boolean;
-                    q?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["DataType"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List data types. */
+        get: operations["list_data_types"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["DataTypeIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["DataType"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Add a data type to the catalogue. */
+        post: operations["create_data_type"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/data-types/{id}": {
+    "/data-types/{data_type_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["DataType"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a data type. */
+        get: operations["read_data_type"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Take a data type out of the catalogue.
+         * @description Not while a retention rule or a stored message refers to it.
+         */
+        delete: operations["delete_data_type"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["DataTypePatch"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["DataType"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change a data type.
+         * @description Acts on messages from now on; stored ones stay as they are.
+         */
+        patch: operations["update_data_type"];
         trace?: never;
     };
     "/data-types/preview": {
@@ -612,42 +278,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        data: unknown;
-                        data_types?: components["schemas"]["DataTypeIn"][];
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Preview"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Try the catalogue on a sample.
+         * @description Nothing is stored.
+         */
+        post: operations["preview_data_types"];
         delete?: never;
         options?: never;
         head?: never;
@@ -663,33 +298,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Ask for the link that verifies your address once more. */
+        post: operations["create_email_verification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -705,43 +315,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        token: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            email: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Verify an address.
+         * @description Needs no credential but the link's token.
+         */
+        post: operations["confirm_email_verification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -755,238 +333,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    enabled?: boolean;
-                    kind?: string;
-                    limit?: number;
-                    q?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Endpoint"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List endpoints. */
+        get: operations["list_endpoints"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["EndpointIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Endpoint"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Register an endpoint.
+         * @description The secret is in the answer and is not shown again.
+         */
+        post: operations["create_endpoint"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/endpoints/{id}": {
+    "/endpoints/{endpoint_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Endpoint"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read an endpoint. */
+        get: operations["read_endpoint"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: {
-                    confirm?: string;
-                };
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Delete an endpoint.
+         * @description Its sockets are closed; what it recorded is unreadable at once and removed. Needs its slug as `confirm`.
+         */
+        delete: operations["delete_endpoint"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["EndpointPatch"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Endpoint"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change an endpoint.
+         * @description Open sockets keep running; what they may do follows the new settings at once.
+         */
+        patch: operations["update_endpoint"];
         trace?: never;
     };
-    "/endpoints/{id}/channels": {
+    "/endpoints/{endpoint_id}/channels": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Channel"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * List channels.
+         * @description Those on which something was recorded.
+         */
+        get: operations["list_channels"];
         put?: never;
         post?: never;
         delete?: never;
@@ -995,99 +392,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/endpoints/{id}/messages": {
+    "/endpoints/{endpoint_id}/channels/{channel}/messages": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        channel?: string;
-                        data: unknown;
-                        purpose?: string;
-                        subject?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Published"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/endpoints/{id}/pool": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Pool"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Read a channel's history.
+         * @description Oldest first. What has expired is left out, so offsets may have gaps here.
+         */
+        get: operations["list_channel_messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1096,7 +412,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/endpoints/{id}/rotate-secret": {
+    "/endpoints/{endpoint_id}/messages": {
         parameters: {
             query?: never;
             header?: never;
@@ -1105,44 +421,36 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RotatedSecret"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Publish a message.
+         * @description When the answer says `recorded`, the message is durable. Recording comes before delivery unless the endpoint
+         *     says otherwise.
+         */
+        post: operations["publish_message"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/endpoints/{id}/tokens": {
+    "/endpoints/{endpoint_id}/pool": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See the upstream pool of a relay. */
+        get: operations["read_endpoint_pool"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/rotate-secret": {
         parameters: {
             query?: never;
             header?: never;
@@ -1151,44 +459,48 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        sub: string;
-                        ttl_seconds?: number;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["EndpointToken"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /**
+         * Give an endpoint a new secret.
+         * @description The secret before it is accepted for another 24 hours.
+         */
+        post: operations["rotate_endpoint_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        put?: never;
+        /**
+         * Make a connection token for a person.
+         * @description For development and for back ends that render pages; usually your back end signs its own with the secret.
+         */
+        post: operations["create_connection_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process runs. */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1202,86 +514,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Invitation"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List invitations. */
+        get: operations["list_invitations"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        email: string;
-                        /** @enum {string} */
-                        role: "owner" | "admin" | "dpo" | "developer" | "auditor";
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Invitation"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Invite somebody.
+         * @description They get a link by mail that works for seven days. Your own address must be verified first.
+         */
+        post: operations["create_invitation"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/invitations/{id}": {
+    "/invitations/{invitation_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1291,35 +538,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Withdraw an invitation. */
+        delete: operations["delete_invitation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1334,43 +554,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        name?: string;
-                        password?: string;
-                        token: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SignedIn"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Accept an invitation.
+         * @description Makes an account if there is none, and signs in. Needs no credential but the link's token.
+         */
+        post: operations["accept_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1481,35 +669,68 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Log"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** See the tenant's log. */
+        get: operations["read_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{index}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * Take a receipt for an entry of the log.
+         * @description By its index: also for events whose details are already past their retention.
+         */
+        get: operations["read_log_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{tenant}/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest checkpoint of a tenant's log.
+         * @description A signed note (c2sp.org/tlog-checkpoint). The verifier key is told by `read_log`.
+         */
+        get: operations["read_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{tenant}/tile/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A tile of a tenant's log.
+         * @description `<level>/<index>[.p/<width>]` or `entries/<index>[.p/<width>]` (c2sp.org/tlog-tiles).
+         */
+        get: operations["read_tile"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1525,79 +746,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Me"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read who you are. */
+        get: operations["read_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        name?: string;
-                        password?: {
-                            current: string;
-                            new: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Me"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change your account.
+         * @description Another password ends all your other sessions.
+         */
+        patch: operations["update_me"];
         trace?: never;
     };
     "/members": {
@@ -1607,42 +767,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                    role?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Member"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List members. */
+        get: operations["list_members"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1651,115 +777,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/members/{id}": {
+    "/members/{member_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Member"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a member. */
+        get: operations["read_member"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Remove a member.
+         * @description Their sessions end at once. The last owner cannot go (409 `last_owner`). Who is no member of any tenant any more
+         *     is forgotten.
+         */
+        delete: operations["delete_member"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        role: "owner" | "admin" | "dpo" | "developer" | "auditor";
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Member"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Give a member another role.
+         * @description It counts at once, in open sessions too. Nobody gives a role that may do more than they may themselves, and only
+         *     owners make owners.
+         */
+        patch: operations["update_member"];
         trace?: never;
     };
     "/messages": {
@@ -1769,50 +811,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    channel?: string;
-                    cursor?: string;
-                    data_type_id?: string;
-                    direction?: string;
-                    endpoint_id?: string;
-                    from?: string;
-                    limit?: number;
-                    purpose_id?: string;
-                    subject_id?: string;
-                    to?: string;
-                    unseal?: boolean;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Message"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Search messages.
+         * @description Newest first. What has expired is not found. With `unseal` every message is opened, which needs
+         *     `messages:unseal` and is recorded.
+         */
+        get: operations["list_messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1821,46 +825,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/messages/{id}": {
+    "/messages/{message_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    unseal?: boolean;
-                };
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Message"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Read a message.
+         * @description With `unseal` it is opened, which needs `messages:unseal` and is recorded.
+         */
+        get: operations["read_message"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1869,44 +845,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/notice-versions/{id}": {
+    "/metrics": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["NoticeVersion"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Metrics in the text format of Prometheus. */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notice-versions/{notice_version_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Read words of a notice. */
+        get: operations["read_notice_version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1922,269 +886,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Notice"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List notices. */
+        get: operations["list_notices"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NoticeIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Notice"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Make a notice. */
+        post: operations["create_notice"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/notices/{id}": {
+    "/notices/{notice_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Notice"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a notice. */
+        get: operations["read_notice"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Delete a notice and its words.
+         * @description Not while a consent refers to them.
+         */
+        delete: operations["delete_notice"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NoticePatch"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Notice"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change a notice.
+         * @description What was published stays as it is.
+         */
+        patch: operations["update_notice"];
         trace?: never;
     };
-    "/notices/{id}/versions": {
+    "/notices/{notice_id}/versions": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["NoticeVersion"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List the words of a notice. */
+        get: operations["list_notice_versions"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NoticeVersionIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["NoticeVersion"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Publish words of a notice.
+         * @description One language at a time, each with the next number. Published words never change.
+         */
+        post: operations["publish_notice_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2200,39 +952,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        email: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Ask for a link to set a new password.
+         * @description The answer is the same whether there is such an account or not. The link works for an hour.
+         */
+        post: operations["create_password_reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2248,40 +972,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        password: string;
-                        token: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Set a new password.
+         * @description Ends all your sessions. Needs no credential but the link's token.
+         */
+        post: operations["confirm_password_reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2757,187 +1452,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Purpose"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List purposes. */
+        get: operations["list_purposes"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["PurposeIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Purpose"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Declare a purpose. */
+        post: operations["create_purpose"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/purposes/{id}": {
+    "/purposes/{purpose_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Purpose"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a purpose. */
+        get: operations["read_purpose"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Delete a purpose.
+         * @description Not while an endpoint, a rule, a notice, a consent or a stored message refers to it.
+         */
+        delete: operations["delete_purpose"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["PurposePatch"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Purpose"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /**
+         * Change a purpose.
+         * @description What may pass goes by the change at once.
+         */
+        patch: operations["update_purpose"];
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Whether it can do its work. */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/requests": {
@@ -3229,35 +1794,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Retention"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** See what is held, and until when. */
+        get: operations["read_retention"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3273,233 +1811,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Rule"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List retention rules. */
+        get: operations["list_retention_rules"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["RuleIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Rule"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Make a retention rule.
+         * @description Acts at once, on what is stored already too.
+         */
+        post: operations["create_retention_rule"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/retention-rules/{id}": {
+    "/retention-rules/{rule_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Rule"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a retention rule. */
+        get: operations["read_retention_rule"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Delete a retention rule.
+         * @description What it said stays in its versions.
+         */
+        delete: operations["delete_retention_rule"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["RulePatch"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Rule"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change a retention rule.
+         * @description Acts at once, on what is stored already too. What it said before is remembered.
+         */
+        patch: operations["update_retention_rule"];
         trace?: never;
     };
-    "/retention-rules/{id}/versions": {
+    "/retention-rules/{rule_id}/versions": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["RuleVersion"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * List what a retention rule said.
+         * @description Also of a rule that was deleted.
+         */
+        get: operations["list_retention_rule_versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3517,39 +1879,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ExplainIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Explanation"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Ask how long something is kept, and why. */
+        post: operations["explain_retention"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3563,86 +1894,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["SignIn"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List where you are signed in. */
+        get: operations["list_sessions"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        email: string;
-                        password: string;
-                        tenant?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SignedIn"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Sign in.
+         * @description A wrong address and a wrong password get the same answer. After several of these the next attempt has to wait.
+         */
+        post: operations["create_session"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/sessions/{id}": {
+    "/sessions/{session_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -3652,35 +1918,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Sign out somewhere else. */
+        delete: operations["delete_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3696,33 +1935,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Sign out. */
+        delete: operations["delete_current_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3737,39 +1951,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SignUpIn"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SignedUp"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Sign up.
+         * @description Founds a tenant with you as its owner, signs you in, and mails the link that verifies your address.
+         */
+        post: operations["sign_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3783,124 +1969,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    email?: string;
-                    external_id?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Subject"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List persons. */
+        get: operations["list_subjects"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        email?: string;
-                        external_id: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Subject"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Add a person.
+         * @description Persons are also added when they first connect or a consent of theirs is recorded.
+         */
+        post: operations["create_subject"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/subjects/{id}": {
+    "/subjects/{subject_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Subject"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a person. */
+        get: operations["read_subject"];
         put?: never;
         post?: never;
         delete: {
@@ -3910,7 +2001,7 @@ export interface paths {
                 };
                 header?: never;
                 path: {
-                    id: string;
+                    subject_id: string;
                 };
                 cookie?: never;
             };
@@ -3938,86 +2029,22 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        email?: string;
-                        restricted?: boolean;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Subject"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change a person.
+         * @description A restriction closes their sockets before it is answered.
+         */
+        patch: operations["update_subject"];
         trace?: never;
     };
-    "/subjects/{id}/consents": {
+    "/subjects/{subject_id}/consents": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["ConsentState"][];
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List how a person stands to purposes. */
+        get: operations["list_current_consents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4033,78 +2060,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tenant"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read the tenant. */
+        get: operations["read_tenant"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        contact_email?: string;
-                        jurisdiction?: string;
-                        language?: string;
-                        name?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tenant"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Change the tenant. */
+        patch: operations["update_tenant"];
         trace?: never;
     };
     "/tenant/usage": {
@@ -4114,35 +2078,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Usage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Read what the tenant uses.
+         * @description The last 30 days, and the quotas.
+         */
+        get: operations["read_tenant_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4155,115 +2095,366 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcceptanceIn
+         * @description Somebody who follows the link.
+         */
+        AcceptanceIn: {
+            /** @description Needed if you have no account yet. */
+            name?: string;
+            /** @description The password of your account, or of the one that is made for you. */
+            password: string;
+            /** @description From the link. */
+            token: string;
+        };
+        /**
+         * Account
+         * @description A person who signs in.
+         */
+        Account: {
+            email: string;
+            /**
+             * Format: date-time
+             * @description Since when the address is proven to be theirs.
+             */
+            email_verified_at?: string;
+            /**
+             * A person who signs in, known by an e-mail address, member of one or more tenants.
+             * Format: uuid
+             */
+            id: string;
+            name: string;
+        };
+        /**
+         * Actor
+         * @description Who acted.
+         */
+        Actor: {
+            id?: string;
+            /** @description `member`, `api_key`, `subject` or `system`. */
+            kind: string;
+        };
+        /**
+         * ApiKey
+         * @description A credential of a program.
+         */
         ApiKey: {
             /** Format: date-time */
             created_at: string;
+            /**
+             * An account's membership of one tenant.
+             * Format: uuid
+             * @description The member who made it; absent if a program or the operator did.
+             */
             created_by?: string;
             /** Format: date-time */
             expires_at?: string;
+            /**
+             * A machine credential of a tenant.
+             * Format: uuid
+             */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
             last_used_at?: string;
             name: string;
+            /** @description Its first characters, to recognise it by. */
             prefix: string;
             /** Format: date-time */
             revoked_at?: string;
+            /** @description What it may do. */
             scopes: string[];
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * ApiKeyIn
+         * @description A key to be made.
+         */
+        ApiKeyIn: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself; never if absent.
+             */
+            expires_at?: string;
+            /** @description To recognise it by. */
+            name: string;
+            /** @description Permissions such as `messages:write`; no more than your own, which `GET /me` tells. */
+            scopes: string[];
+        };
+        /**
+         * ApiKeyPatchIn
+         * @description Changes to a key. What is absent stays.
+         */
+        ApiKeyPatchIn: {
+            name?: string;
+        };
+        /**
+         * ApiKeyWithToken
+         * @description A key that was just made, with the key itself, which is shown this once.
+         */
+        ApiKeyWithToken: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * An account's membership of one tenant.
+             * Format: uuid
+             * @description The member who made it; absent if a program or the operator did.
+             */
+            created_by?: string;
+            /** Format: date-time */
+            expires_at?: string;
+            /**
+             * A machine credential of a tenant.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at?: string;
+            name: string;
+            /** @description Its first characters, to recognise it by. */
+            prefix: string;
+            /** Format: date-time */
+            revoked_at?: string;
+            /** @description What it may do. */
+            scopes: string[];
+            /** @description Send it as `Authorization: Bearer`. Not shown again. */
+            token: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * AuditEvent
+         * @description Something that happened.
+         */
         AuditEvent: {
-            actor: {
-                id?: string;
-                kind: string;
-                name?: string;
-            };
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"] & unknown;
             /** Format: date-time */
             at: string;
-            facts: {
-                [key: string]: unknown;
-            };
+            /** @description Details; nothing personal. */
+            facts: unknown;
+            /**
+             * An entry of the audit log.
+             * Format: uuid
+             */
             id: string;
+            /**
+             * Format: int64
+             * @description Its leaf's index in the tenant's log.
+             */
             index: number;
+            /** @description Past tense, dotted: `endpoint.created`. */
             kind: string;
-            leaf_hash: string;
-            target?: {
-                id: string;
-                kind: string;
-            };
+            /** @description Where its receipt is. */
+            receipt_url: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Whom it is about, until they are erased.
+             */
+            subject_id?: string;
+            /** @description What it happened to. */
+            target?: components["schemas"]["Target"] & unknown;
         };
+        /**
+         * Channel
+         * @description A channel on which something was recorded.
+         */
         Channel: {
             /** Format: date-time */
             created_at: string;
+            /** @description Changes when offsets of before mean nothing any more. */
             epoch: string;
+            /**
+             * Format: int64
+             * @description The newest offset that was given out.
+             */
             last_offset: number;
             name: string;
+            /** @description Sessions on it, on this node. */
             subscribers: number;
         };
+        /**
+         * Connection
+         * @description One end-user connection.
+         */
         Connection: {
+            /** @description The network it came from, never the whole address. */
             address?: string;
             /** Format: date-time */
             authenticated_at?: string;
+            /** Format: int64 */
             bytes_in: number;
+            /** Format: int64 */
             bytes_out: number;
+            /**
+             * Format: int32
+             * @description RFC 6455 §7.4, or one of ours.
+             */
             close_code?: number;
             close_reason?: string;
             /** Format: date-time */
             closed_at?: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
             endpoint_id: string;
+            /**
+             * One end-user connection (a session).
+             * Format: uuid
+             */
             id: string;
             /** Format: date-time */
-            last_activity_at?: string;
+            last_activity_at: string;
+            /** Format: int64 */
             messages_in: number;
+            /** Format: int64 */
             messages_out: number;
+            /** @description The process that holds the socket. */
             node: string;
             /** Format: date-time */
             opened_at: string;
-            /** @enum {string} */
-            state: "opened" | "authenticated" | "idle" | "draining" | "closed";
+            state: components["schemas"]["ConnectionState"];
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Whose it is.
+             */
             subject_id?: string;
         };
+        /**
+         * @description Where a connection stands.
+         * @enum {string}
+         */
+        ConnectionState: "opened" | "authenticated" | "idle" | "closed";
+        /**
+         * ConsentEvent
+         * @description A recorded change of a consent.
+         */
         ConsentEvent: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the person acted.
+             */
             at: string;
-            cutoffs?: components["schemas"]["Cutoff"][];
+            /** @description Where the person's open sockets stood when a withdrawal took effect. Nothing was delivered after. */
+            cutoffs?: components["schemas"]["CutoffOut"][];
             evidence?: {
                 [key: string]: unknown;
             };
+            /**
+             * One recorded change of a consent.
+             * Format: uuid
+             */
             id: string;
             method: string;
+            /** @description SHA-256 of what the person was told, in hex. */
             notice_hash?: string;
+            /**
+             * One published version of a notice in one language.
+             * Format: uuid
+             */
             notice_version_id?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             purpose_id: string;
+            /** @description Where the receipt is that proves it offline. */
             receipt_url: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was written down.
+             */
             recorded_at: string;
-            /** @enum {string} */
-            state: "given" | "renewed" | "refused" | "withdrawn";
+            state: components["schemas"]["ConsentState"];
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
             subject_id: string;
         };
+        /**
+         * ConsentIn
+         * @description A consent to be recorded. Name the person and the purpose each in one of the two ways.
+         */
         ConsentIn: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When they said it. Default now; never later.
+             */
             at?: string;
+            /** @description Whatever proves it. Stored sealed under the person's key. */
             evidence?: {
                 [key: string]: unknown;
             };
+            /** @description How they said it: `api`, `import`, `web form`, … Default `api`. */
             method?: string;
+            /**
+             * One published version of a notice in one language.
+             * Format: uuid
+             * @description What the person was told.
+             */
             notice_version_id?: string;
+            /** @description The purpose's slug. */
             purpose?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             purpose_id?: string;
-            /** @enum {string} */
-            state: "given" | "renewed" | "refused" | "withdrawn";
+            state: components["schemas"]["Said"];
+            /** @description Your own id for the person; added when not known yet. */
             subject?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
             subject_id?: string;
         };
-        ConsentState: {
+        /**
+         * @description States of the Data Privacy Vocabulary (DPV 2.3, consent_status). `domain::consents` says which are valid for processing.
+         * @enum {string}
+         */
+        ConsentState: "requested" | "given" | "renewed" | "refused" | "withdrawn" | "revoked" | "expired" | "invalidated" | "unknown";
+        /**
+         * CurrentConsent
+         * @description How a person stands to a purpose.
+         */
+        CurrentConsent: {
+            /**
+             * One recorded change of a consent.
+             * Format: uuid
+             * @description The event that says so.
+             */
             event_id: string;
+            /**
+             * One published version of a notice in one language.
+             * Format: uuid
+             * @description What they were told.
+             */
             notice_version_id?: string;
+            /** @description Its slug. */
             purpose: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             purpose_id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the person acted.
+             */
             since: string;
-            state: string;
+            state: components["schemas"]["ConsentState"];
+            /** @description Whether it allows processing: given and renewed do. */
             valid: boolean;
         };
         Cutoff: {
@@ -4273,10 +2464,45 @@ export interface components {
             messages_out: number;
             session_id: string;
         };
+        /**
+         * CutoffOut
+         * @description Where an open session stood when a withdrawal took effect: nothing was delivered after it.
+         */
+        CutoffOut: {
+            /**
+             * Format: uuid
+             * @description The endpoint it was on.
+             */
+            endpoint_id: string;
+            /** @description False where the socket was stuck and had to be cut: then these are upper bounds. */
+            exact: boolean;
+            /** @description The last recorded message among them. */
+            last_message_id?: string;
+            /**
+             * Format: int64
+             * @description Its position in the channel.
+             */
+            last_offset?: number;
+            /** @description Messages delivered since it opened. */
+            messages_out: number;
+            /**
+             * Format: uuid
+             * @description The session.
+             */
+            session_id: string;
+        };
+        /**
+         * DataType
+         * @description A kind of data that messages carry.
+         */
         DataType: {
             /** Format: date-time */
             created_at: string;
             description?: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             */
             id: string;
             minimise: components["schemas"]["Minimise"];
             name: string;
@@ -4286,15 +2512,29 @@ export interface components {
             special_category?: string;
             /** Format: date-time */
             updated_at: string;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * DataTypeIn
+         * @description A data type to be added to the catalogue.
+         */
         DataTypeIn: {
             description?: string;
-            minimise?: components["schemas"]["Minimise"];
+            /** @description What happens to it before a message is recorded or delivered. Default: nothing. */
+            minimise?: components["schemas"]["Minimise"] & unknown;
+            /** @description What people call it; the slug if absent. */
             name?: string;
+            /**
+             * @description Where it stands in messages: JSONPath (RFC 9535), such as `$.user.email` or `$..email`.
+             * @default []
+             */
             paths: string[];
+            /** @description Personal data (GDPR Art. 4(1)). Default true. */
             personal?: boolean;
+            /** @description 1 to 63 of `a-z`, `0-9` and single hyphens; messages are marked with it. */
             slug: string;
+            /** @description Special category (GDPR Art. 9(1)), such as `health` or `religion`. */
             special_category?: string;
         };
         DataTypePatch: {
@@ -4305,57 +2545,128 @@ export interface components {
             personal?: boolean;
             special_category?: string;
         };
+        /**
+         * DataTypePatchIn
+         * @description Changes to a data type. What is absent stays; `null` clears.
+         */
+        DataTypePatchIn: {
+            description?: string;
+            minimise?: components["schemas"]["Minimise"];
+            name?: string;
+            paths?: string[];
+            personal?: boolean;
+            special_category?: string;
+        };
+        /**
+         * @description Which way a message went.
+         * @enum {string}
+         */
+        Direction: "inbound" | "outbound";
+        /**
+         * @description How `data` stands for bytes that are no text.
+         * @enum {string}
+         */
+        Encoding: "base64";
+        /**
+         * Endpoint
+         * @description A WebSocket that a tenant registered.
+         */
         Endpoint: {
-            allowed_origins: string[];
+            allowed_origins: unknown;
+            /** @description The Pusher application id. */
             app_id: string;
+            /** @description Where end-users connect, with `?token=`. */
             connect_url: string;
             /** Format: date-time */
             created_at: string;
             enabled: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
             id: string;
-            jwks?: {
-                [key: string]: unknown;
-            };
+            jwks?: unknown;
             jwks_url?: string;
+            /** @description The Pusher application key; public. */
             key: string;
-            /** @enum {string} */
-            kind: "channel" | "relay";
+            kind: components["schemas"]["EndpointKind"];
+            /** Format: int32 */
             max_message_bytes: number;
             name: string;
-            /** @enum {string} */
-            on_withdrawal: "close" | "silence";
+            on_withdrawal: components["schemas"]["OnWithdrawal"];
+            /** Format: int32 */
             pool_max: number;
+            /** Format: int32 */
             pool_min: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             purpose_id?: string;
-            /** @enum {string} */
-            record: "before" | "after" | "never";
-            secret?: string;
+            record: components["schemas"]["RecordMode"];
             slug: string;
             subprotocol?: string;
             /** Format: date-time */
             updated_at: string;
             upstream_url?: string;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * EndpointIn
+         * @description An endpoint to be registered.
+         */
         EndpointIn: {
+            /** @description Origins that browsers may connect from; any if absent or empty. */
             allowed_origins?: string[];
-            enabled?: boolean;
+            /** @description Those keys themselves. */
+            jwks?: unknown;
+            /** @description Where the keys of EdDSA, ES256 and RS256 connection tokens are (RFC 7517). */
             jwks_url?: string;
-            /** @enum {string} */
-            kind: "channel" | "relay";
+            /** @description `channel`: publish and subscribe. `relay`: connections to `upstream_url`, pooled. */
+            kind: components["schemas"]["EndpointKind"] & unknown;
+            /**
+             * Format: int32
+             * @description The largest message, in bytes. Default 65536.
+             */
             max_message_bytes?: number;
+            /** @description What people call it; the slug if absent. */
             name?: string;
-            /** @enum {string} */
-            on_withdrawal?: "close" | "silence";
+            /** @description What happens to open sockets of a person who withdraws consent. Default `close`. */
+            on_withdrawal?: components["schemas"]["OnWithdrawal"] & unknown;
+            /**
+             * Format: int32
+             * @description Most upstream sockets at a time. Default 100.
+             */
             pool_max?: number;
+            /**
+             * Format: int32
+             * @description Warm upstream sockets kept ready. Default 2.
+             */
             pool_min?: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             * @description What the messages are processed for.
+             */
             purpose_id?: string;
-            /** @enum {string} */
-            record?: "before" | "after" | "never";
+            /**
+             * @description When messages are recorded, relative to their delivery. Default `before`. Whether they are kept at all is said
+             *     by retention rules.
+             */
+            record?: components["schemas"]["RecordMode"] & unknown;
+            /** @description 2 to 64 of `a-z`, `0-9`, `-`, `_`; part of the connect address. */
             slug: string;
+            /** @description Offered to the upstream as `Sec-WebSocket-Protocol`. */
             subprotocol?: string;
+            /** @description The WebSocket of your back end (`ws://` or `wss://`), for a relay. */
             upstream_url?: string;
         };
+        /**
+         * @description Who the back end is.
+         * @enum {string}
+         */
+        EndpointKind: "channel" | "relay";
         EndpointPatch: {
             allowed_origins?: string[];
             enabled?: boolean;
@@ -4372,25 +2683,148 @@ export interface components {
             subprotocol?: string;
             upstream_url?: string;
         };
+        /**
+         * EndpointPatchIn
+         * @description Changes to an endpoint. What is absent stays; `null` clears.
+         */
+        EndpointPatchIn: {
+            allowed_origins?: string[];
+            /** @description Off: nobody connects, nothing is published. */
+            enabled?: boolean;
+            jwks?: unknown;
+            jwks_url?: string;
+            /** Format: int32 */
+            max_message_bytes?: number;
+            name?: string;
+            on_withdrawal?: components["schemas"]["OnWithdrawal"];
+            /** Format: int32 */
+            pool_max?: number;
+            /** Format: int32 */
+            pool_min?: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            record?: components["schemas"]["RecordMode"];
+            subprotocol?: string;
+            upstream_url?: string;
+        };
         EndpointToken: {
             connect_url: string;
             /** Format: date-time */
             expires_at: string;
             token: string;
         };
+        /**
+         * EndpointWithSecret
+         * @description An endpoint and its secret, which is shown this once.
+         */
+        EndpointWithSecret: {
+            allowed_origins: unknown;
+            /** @description The Pusher application id. */
+            app_id: string;
+            /** @description Where end-users connect, with `?token=`. */
+            connect_url: string;
+            /** Format: date-time */
+            created_at: string;
+            enabled: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            id: string;
+            jwks?: unknown;
+            jwks_url?: string;
+            /** @description The Pusher application key; public. */
+            key: string;
+            kind: components["schemas"]["EndpointKind"];
+            /** Format: int32 */
+            max_message_bytes: number;
+            name: string;
+            on_withdrawal: components["schemas"]["OnWithdrawal"];
+            /** Format: int32 */
+            pool_max: number;
+            /** Format: int32 */
+            pool_min: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            record: components["schemas"]["RecordMode"];
+            /** @description Signs connection tokens (HS256) and Pusher requests. Not shown again. */
+            secret: string;
+            slug: string;
+            subprotocol?: string;
+            /** Format: date-time */
+            updated_at: string;
+            upstream_url?: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * ExplainIn
+         * @description What is asked about: a recorded message, or one as it could come.
+         */
         ExplainIn: {
+            /** @description On this channel. Default `main`. */
             channel?: string;
+            /** @description With these in it. */
             data_type_ids?: string[];
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             * @description On this endpoint.
+             */
             endpoint_id?: string;
+            /** @description A recorded message. Leave out all else then. */
             message_id?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             * @description For this purpose. Default the endpoint's.
+             */
             purpose_id?: string;
         };
+        /**
+         * Explanation
+         * @description How long something is kept, and why.
+         */
         Explanation: {
-            duration?: string;
-            /** Format: date-time */
+            /** @description ISO 8601; `P0D`: never recorded. */
+            duration: string;
+            /**
+             * Format: date-time
+             * @description Of a recorded message: from then on it cannot be read.
+             */
             readable_until?: string;
+            /** @description In words. */
             reason: string;
-            rule?: components["schemas"]["Rule"];
+            /** @description The rule that decides; absent when none says that it is kept. */
+            rule?: components["schemas"]["Rule"] & unknown;
+        };
+        /**
+         * FieldProblem
+         * @description One thing wrong with an input.
+         */
+        FieldProblem: {
+            /** @description Stable and machine-readable. */
+            code: string;
+            /** @description How to mend it. */
+            detail: string;
+            /** @description A JSON pointer into the body (RFC 6901), `?name` for a query parameter, or a header's name. */
+            field: string;
+        };
+        /**
+         * Found
+         * @description A place where a data type was found.
+         */
+        Found: {
+            /** @description Its slug. */
+            data_type: string;
+            /** @description A normalised path (RFC 9535 §2.7), such as `$['user']['email']`. */
+            path: string;
         };
         Held: {
             data_types: string[];
@@ -4407,6 +2841,10 @@ export interface components {
             oldest_at?: string;
             purpose?: string;
         };
+        /**
+         * Invitation
+         * @description An invitation to become a member.
+         */
         Invitation: {
             /** Format: date-time */
             accepted_at?: string;
@@ -4415,10 +2853,24 @@ export interface components {
             email: string;
             /** Format: date-time */
             expires_at: string;
+            /**
+             * An open invitation to become a member.
+             * Format: uuid
+             */
             id: string;
-            invited_by?: string;
-            /** @enum {string} */
-            role: "owner" | "admin" | "dpo" | "developer" | "auditor";
+            /** @description The name of who invited. */
+            invited_by: string;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * InvitationIn
+         * @description Somebody to be invited.
+         */
+        InvitationIn: {
+            /** @description Where the link is mailed to. */
+            email: string;
+            /** @description What they shall be. */
+            role: components["schemas"]["Role"] & unknown;
         };
         Job: {
             attempts: number;
@@ -4429,60 +2881,169 @@ export interface components {
             run_at: string;
             state: string;
         };
+        /**
+         * @description GDPR Art. 6(1) a–f, in that order.
+         * @enum {string}
+         */
+        LawfulBasis: "consent" | "contract" | "legal_obligation" | "vital_interests" | "public_task" | "legitimate_interests";
+        /**
+         * LinkTokenIn
+         * @description The token of a mailed link.
+         */
+        LinkTokenIn: {
+            /** @description From the link. */
+            token: string;
+        };
+        /**
+         * Log
+         * @description A tenant's transparency log.
+         */
         Log: {
+            /** @description The newest checkpoint, a signed note (C2SP). */
             checkpoint: string;
+            /** @description Its name in checkpoints. */
             origin: string;
+            /** @description The root over all of them, base64. */
             root: string;
+            /**
+             * Format: int64
+             * @description How many leaves it has.
+             */
             size: number;
+            /** @description Where tiles and checkpoints are published. */
+            url: string;
+            /** @description What checkpoints and receipts are checked with: pin it. */
             verifier_key: string;
         };
+        /**
+         * Me
+         * @description Who is calling.
+         */
         Me: {
-            account: {
-                email: string;
-                /** Format: date-time */
-                email_verified_at?: string;
-                id: string;
-                name: string;
-            };
-            api_key?: components["schemas"]["ApiKey"];
-            member?: components["schemas"]["Member"];
+            /** @description The person, for a session. */
+            account?: components["schemas"]["Account"] & unknown;
+            /** @description The key, for a program. */
+            api_key?: components["schemas"]["ApiKey"] & unknown;
+            /** @description What they are for the tenant, for a session. */
+            member?: components["schemas"]["Member"] & unknown;
+            /** @description What the caller may do. */
             permissions: string[];
             tenant: components["schemas"]["Tenant"];
         };
+        /**
+         * Member
+         * @description A person who may act for the tenant.
+         */
         Member: {
+            /**
+             * A person who signs in, known by an e-mail address, member of one or more tenants.
+             * Format: uuid
+             * @description The person; the same at every tenant.
+             */
             account_id: string;
             /** Format: date-time */
             created_at: string;
             email: string;
+            /**
+             * An account's membership of one tenant.
+             * Format: uuid
+             */
             id: string;
             name: string;
-            /** @enum {string} */
-            role: "owner" | "admin" | "dpo" | "developer" | "auditor";
+            role: components["schemas"]["Role"];
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * MemberPatchIn
+         * @description Changes to a member. What is absent stays.
+         */
+        MemberPatchIn: {
+            role?: components["schemas"]["Role"];
+        };
+        /**
+         * MePatchIn
+         * @description Changes to the own account. What is absent stays.
+         */
+        MePatchIn: {
+            name?: string;
+            /** @description Ends all other sessions. */
+            password?: components["schemas"]["PasswordChange"] & unknown;
+        };
+        /**
+         * Message
+         * @description A recorded message.
+         */
         Message: {
             channel: string;
             /** Format: date-time */
             created_at: string;
+            /** @description What it says, once unsealed: a JSON object or list as such, anything else as text. */
             data?: unknown;
+            /** @description Slugs of what was found in it. */
             data_types: string[];
-            /** @enum {string} */
-            direction: "inbound" | "outbound";
+            direction: components["schemas"]["Direction"];
+            /** @description Set when `data` is no text. */
+            encoding?: components["schemas"]["Encoding"] & unknown;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
             endpoint_id: string;
-            /** Format: date-time */
-            expires_at?: string;
+            /**
+             * Format: date-time
+             * @description From then on it cannot be read.
+             */
+            expires_at: string;
             id: string;
+            /**
+             * Format: int64
+             * @description Its position in the channel, from 1 without gaps.
+             */
             offset: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             * @description What it is processed for.
+             */
             purpose_id?: string;
+            /** @description Whether `data` is left out. */
             sealed: boolean;
+            /**
+             * Format: int32
+             * @description Bytes.
+             */
             size: number;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Whom it is about.
+             */
             subject_id?: string;
-            unreadable?: string;
+            /** @description Why it could not be unsealed. */
+            unreadable?: components["schemas"]["Unreadable"] & unknown;
         };
+        /**
+         * MessageIn
+         * @description A message to be published.
+         */
+        MessageIn: {
+            /** @description The channel. Default `main`, the one that plain sockets are on. */
+            channel?: string;
+            /** @description What is sent: a string goes out as it is, anything else as JSON. */
+            data: unknown;
+            /** @description The person that the message is about, by your own id. Their key seals it. */
+            subject?: string;
+        };
+        /**
+         * Minimise
+         * @description What happens to what is found. Lists and objects are gone through for `mask`, `truncate` and `hash`.
+         */
         Minimise: {
+            /** @description For `mask` (default 0) and `truncate`. */
             keep?: number;
-            /** @enum {string} */
-            strategy: "none" | "remove" | "null" | "replace" | "mask" | "truncate" | "hash";
+            strategy: components["schemas"]["Strategy"];
+            /** @description For `replace`. */
             with?: string;
         };
         NewApiKey: {
@@ -4502,38 +3063,307 @@ export interface components {
             token: string;
             version: number;
         };
+        /**
+         * NewPasswordIn
+         * @description A new password, by a mailed link.
+         */
+        NewPasswordIn: {
+            /** @description 10 to 128 characters, not one of the commonest. */
+            password: string;
+            /** @description From the link. */
+            token: string;
+        };
+        /**
+         * Notice
+         * @description A text that consents refer to.
+         */
         Notice: {
             /** Format: date-time */
             created_at: string;
+            /**
+             * A text that consents refer to, in versions.
+             * Format: uuid
+             */
             id: string;
-            latest_version?: components["schemas"]["NoticeVersion"];
+            /** @description Its newest words, once there are any. */
+            latest_version?: components["schemas"]["NoticeVersion"] & unknown;
             name: string;
+            /** @description The purposes it explains. */
             purpose_ids: string[];
             slug: string;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * NoticeIn
+         * @description A notice to be made. Its words are published after that.
+         */
         NoticeIn: {
+            /** @description What people call it; the slug if absent. */
             name?: string;
-            purpose_ids?: string[];
+            /**
+             * @description The purposes it explains. Consents to other purposes cannot refer to it, unless none are named.
+             * @default []
+             */
+            purpose_ids: string[];
+            /** @description 1 to 63 of `a-z`, `0-9` and single hyphens. */
             slug: string;
         };
         NoticePatch: {
             name?: string;
             purpose_ids?: string[];
         };
+        /**
+         * NoticePatchIn
+         * @description Changes to a notice. What is absent stays.
+         */
+        NoticePatchIn: {
+            name?: string;
+            purpose_ids?: string[];
+        };
+        /**
+         * NoticeVersion
+         * @description Published words of a notice, in one language. They never change.
+         */
         NoticeVersion: {
+            /** @description SHA-256 of the text in UTF-8, in hex: consents quote it. */
             hash: string;
+            /**
+             * One published version of a notice in one language.
+             * Format: uuid
+             */
             id: string;
             language: string;
+            /**
+             * A text that consents refer to, in versions.
+             * Format: uuid
+             */
             notice_id: string;
+            /**
+             * Format: int32
+             * @description From 1, over all languages.
+             */
             number: number;
             /** Format: date-time */
             published_at: string;
             text: string;
         };
+        /**
+         * NoticeVersionIn
+         * @description Words to be published.
+         */
         NoticeVersionIn: {
+            /** @description BCP 47: `en`, `de-CH`. */
             language: string;
+            /** @description As the person reads it. */
             text: string;
+        };
+        /**
+         * @description What happens to a person's open sockets when they withdraw the consent that the endpoint rests on.
+         * @enum {string}
+         */
+        OnWithdrawal: "close" | "silence";
+        /**
+         * @description Open connections, or closed ones.
+         * @enum {string}
+         */
+        OpenOrClosed: "open" | "closed";
+        /**
+         * Page_ApiKey
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_ApiKey: {
+            /** @description The items. */
+            items: components["schemas"]["ApiKey"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_AuditEvent
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_AuditEvent: {
+            /** @description The items. */
+            items: components["schemas"]["AuditEvent"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Channel
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Channel: {
+            /** @description The items. */
+            items: components["schemas"]["Channel"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Connection
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Connection: {
+            /** @description The items. */
+            items: components["schemas"]["Connection"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_ConsentEvent
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_ConsentEvent: {
+            /** @description The items. */
+            items: components["schemas"]["ConsentEvent"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_CurrentConsent
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_CurrentConsent: {
+            /** @description The items. */
+            items: components["schemas"]["CurrentConsent"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_DataType
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_DataType: {
+            /** @description The items. */
+            items: components["schemas"]["DataType"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Endpoint
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Endpoint: {
+            /** @description The items. */
+            items: components["schemas"]["Endpoint"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Invitation
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Invitation: {
+            /** @description The items. */
+            items: components["schemas"]["Invitation"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Member
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Member: {
+            /** @description The items. */
+            items: components["schemas"]["Member"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Message
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Message: {
+            /** @description The items. */
+            items: components["schemas"]["Message"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Notice
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Notice: {
+            /** @description The items. */
+            items: components["schemas"]["Notice"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_NoticeVersion
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_NoticeVersion: {
+            /** @description The items. */
+            items: components["schemas"]["NoticeVersion"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Purpose
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Purpose: {
+            /** @description The items. */
+            items: components["schemas"]["Purpose"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Rule
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Rule: {
+            /** @description The items. */
+            items: components["schemas"]["Rule"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_RuleVersion
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_RuleVersion: {
+            /** @description The items. */
+            items: components["schemas"]["RuleVersion"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Session
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Session: {
+            /** @description The items. */
+            items: components["schemas"]["Session"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Subject
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Subject: {
+            /** @description The items. */
+            items: components["schemas"]["Subject"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * PasswordChange
+         * @description Another password.
+         */
+        PasswordChange: {
+            /** @description The one that stands. */
+            current: string;
+            /** @description 10 to 128 characters, not one of the commonest. */
+            new: string;
+        };
+        /**
+         * PasswordResetIn
+         * @description Who forgot their password.
+         */
+        PasswordResetIn: {
+            email: string;
         };
         Pool: {
             active: number;
@@ -4543,6 +3373,34 @@ export interface components {
             max: number;
             min: number;
             state: string;
+            waiting: number;
+        };
+        /**
+         * PoolOut
+         * @description The upstream sockets of a relay on this node.
+         */
+        PoolOut: {
+            /** @description Tied to an end-user. */
+            active: number;
+            /** @description Sockets opened since this node started. */
+            connects: number;
+            /** @description Attempts that failed. */
+            failures: number;
+            /** @description Ready. */
+            idle: number;
+            /**
+             * Format: int32
+             * @description The endpoint's `pool_max`.
+             */
+            max: number;
+            /**
+             * Format: int32
+             * @description The endpoint's `pool_min`.
+             */
+            min: number;
+            /** @description `unused` until somebody connects, then `open`. */
+            state: string;
+            /** @description End-users waiting for one. */
             waiting: number;
         };
         Portal: {
@@ -4581,56 +3439,109 @@ export interface components {
             name: string;
             slug?: string;
         };
+        /**
+         * Preview
+         * @description A sample after minimisation.
+         */
         Preview: {
+            /** @description What would be recorded and delivered. */
             data: unknown;
-            found: components["schemas"]["PreviewFound"][];
+            /** @description What was found, and where. */
+            found: components["schemas"]["Found"][];
         };
         PreviewFound: {
             data_type: string;
             path: string;
         };
+        /**
+         * PreviewIn
+         * @description A sample to try the catalogue on.
+         */
+        PreviewIn: {
+            /** @description Any JSON, like one of your messages. */
+            data: unknown;
+            /** @description Try these instead of the catalogue. They are not stored. */
+            data_types?: components["schemas"]["DataTypeIn"][];
+        };
+        /**
+         * Problem
+         * @description What went wrong, as `application/problem+json` (RFC 9457).
+         */
         Problem: {
+            /** @description Stable and machine-readable. */
             code: string;
+            /** @description What happened here and how to get out. */
             detail?: string;
-            errors?: {
-                code: string;
-                detail?: string;
-                field: string;
-            }[];
+            /** @description What is wrong with the input, field by field. */
+            errors: components["schemas"]["FieldProblem"][];
+            /** @description The path that was asked for. */
             instance?: string;
+            /** @description Names the request in the server's log. */
             request_id?: string;
+            /** @description The HTTP status. */
             status: number;
+            /** @description The same for every problem of this code. */
             title: string;
+            /** @description A link to what the code means. */
             type: string;
         };
+        /**
+         * Published
+         * @description A message that was published.
+         */
         Published: {
             channel: string;
+            /** @description Changes when offsets of before mean nothing any more. */
             epoch?: string;
+            /** @description Its id, when it was recorded. */
             id?: string;
+            /**
+             * Format: int64
+             * @description Its position in the channel, when it was recorded.
+             */
             offset?: number;
+            /** @description To how many sessions of this node it was handed. */
             recipients: number;
+            /** @description Whether it is stored: then it survives whatever happens to this server. */
             recorded: boolean;
         };
+        /**
+         * Purpose
+         * @description Why data is processed.
+         */
         Purpose: {
             /** Format: date-time */
             created_at: string;
             description?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             id: string;
-            /** @enum {string} */
-            lawful_basis: "consent" | "contract" | "legal_obligation" | "vital_interests" | "public_task" | "legitimate_interests";
+            lawful_basis: components["schemas"]["LawfulBasis"];
             name: string;
+            /** @description Whether nothing passes before the person consented. */
             requires_consent: boolean;
             slug: string;
             /** Format: date-time */
             updated_at: string;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * PurposeIn
+         * @description A purpose to be declared.
+         */
         PurposeIn: {
+            /** @description Shown to the people whose data it is. */
             description?: string;
-            /** @enum {string} */
-            lawful_basis: "consent" | "contract" | "legal_obligation" | "vital_interests" | "public_task" | "legitimate_interests";
+            /** @description What makes it lawful (GDPR Art. 6(1)). */
+            lawful_basis: components["schemas"]["LawfulBasis"] & unknown;
+            /** @description What people call it; the slug if absent. */
             name?: string;
+            /** @description Whether nothing passes before the person consented. Default: when the basis is consent. */
             requires_consent?: boolean;
+            /** @description 1 to 63 of `a-z`, `0-9` and single hyphens; consents name it. */
             slug: string;
         };
         PurposePatch: {
@@ -4640,6 +3551,21 @@ export interface components {
             name?: string;
             requires_consent?: boolean;
         };
+        /**
+         * PurposePatchIn
+         * @description Changes to a purpose. What is absent stays; `null` clears.
+         */
+        PurposePatchIn: {
+            description?: string;
+            lawful_basis?: components["schemas"]["LawfulBasis"];
+            name?: string;
+            requires_consent?: boolean;
+        };
+        /**
+         * @description When a message is recorded, relative to its delivery.
+         * @enum {string}
+         */
+        RecordMode: "before" | "after" | "never";
         Request: {
             /** Format: date-time */
             completed_at?: string;
@@ -4686,59 +3612,156 @@ export interface components {
             note?: string;
             to: string;
         };
+        /**
+         * Retention
+         * @description What is held.
+         */
         Retention: {
             classes: components["schemas"]["RetentionClass"][];
         };
+        /**
+         * @description What happens at the end of the duration.
+         * @enum {string}
+         */
+        RetentionAction: "delete";
+        /**
+         * RetentionClass
+         * @description What is held of one kind: same endpoint, purpose, data types and channel pattern.
+         */
         RetentionClass: {
+            /** @description The channels it is limited to. */
             channel_pattern?: string;
+            /** @description Slugs of what was found in it. */
             data_types: string[];
-            duration?: string;
+            /** @description ISO 8601; the longest, where rules for single channels decide. */
+            duration: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
             endpoint_id: string;
             id: string;
+            /**
+             * Format: int64
+             * @description Messages that can be read.
+             */
             messages: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the first of them expires.
+             */
             next_expiry_at?: string;
             /** Format: date-time */
             oldest_at?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             purpose_id?: string;
+            /**
+             * How long something is kept.
+             * Format: uuid
+             * @description The rule that decides. Absent when no rule says that it is kept, or when rules for single channels decide.
+             */
             rule_id?: string;
         };
+        /**
+         * @description What a rule is about.
+         * @enum {string}
+         */
+        RetentionTarget: "messages" | "connections" | "audit_events";
+        /**
+         * @description What a member may do; `domain::permissions` holds the table.
+         * @enum {string}
+         */
+        Role: "owner" | "admin" | "dpo" | "developer" | "auditor";
+        /**
+         * RotatedSecret
+         * @description A new secret, which is shown this once.
+         */
         RotatedSecret: {
-            /** Format: date-time */
-            previous_valid_until: string;
+            /**
+             * Format: date-time
+             * @description Until then the secret before it is accepted too.
+             */
+            previous_valid_until?: string;
+            /** @description Signs connection tokens (HS256) and Pusher requests. Not shown again. */
             secret: string;
         };
+        /**
+         * Rule
+         * @description How long something is kept.
+         */
         Rule: {
-            /** @enum {string} */
-            action: "delete";
+            action: components["schemas"]["RetentionAction"];
             channel_pattern?: string;
             /** Format: date-time */
             created_at: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             */
             data_type_id?: string;
+            /** @description ISO 8601. */
             duration: string;
             enabled: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
             endpoint_id?: string;
+            /**
+             * How long something is kept.
+             * Format: uuid
+             */
             id: string;
             name: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
             purpose_id?: string;
-            /** @enum {string} */
-            target: "messages" | "connections" | "audit_events";
+            target: components["schemas"]["RetentionTarget"];
             /** Format: date-time */
             updated_at: string;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * RuleIn
+         * @description A retention rule to be made.
+         */
         RuleIn: {
-            /** @enum {string} */
-            action?: "delete";
+            /** @description What happens then. Default `delete`. */
+            action?: components["schemas"]["RetentionAction"] & unknown;
+            /** @description Only on channels that fit: `*` stands for any run of characters (messages). */
             channel_pattern?: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             * @description Only messages in which it was found.
+             */
             data_type_id?: string;
+            /** @description ISO 8601 in whole units: `PT2S`, `P30D`, `P6M`; `P0D` for never recorded. */
             duration: string;
+            /** @description Default true. */
             enabled?: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             * @description Only on this endpoint (messages and connections).
+             */
             endpoint_id?: string;
+            /** @description What people call it. */
             name: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             * @description Only messages processed for it.
+             */
             purpose_id?: string;
-            /** @enum {string} */
-            target?: "messages" | "connections" | "audit_events";
+            /** @description What it is about. Default `messages`. */
+            target?: components["schemas"]["RetentionTarget"] & unknown;
         };
         RulePatch: {
             channel_pattern?: string;
@@ -4752,26 +3775,125 @@ export interface components {
             target?: "messages" | "connections" | "audit_events";
             why?: string;
         };
+        /**
+         * RulePatchIn
+         * @description Changes to a rule. What is absent stays; `null` clears.
+         */
+        RulePatchIn: {
+            channel_pattern?: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             */
+            data_type_id?: string;
+            duration?: string;
+            enabled?: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id?: string;
+            name?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            target?: components["schemas"]["RetentionTarget"];
+            /** @description Why, for whoever asks later. Kept with the version. */
+            why?: string;
+        };
+        /**
+         * RuleVersion
+         * @description A rule as it stood from a moment on.
+         */
         RuleVersion: {
             /** Format: date-time */
             changed_at: string;
-            changed_by?: string;
+            /** @description `member:<id>`, `api_key:<id>` or `system`. */
+            changed_by: string;
+            /** @description Whether the rule ended here. */
+            deleted: boolean;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
             number: number;
-            rule: components["schemas"]["Rule"];
+            /** @description The rule from then on. */
+            rule: components["schemas"]["Rule"] & unknown;
             why?: string;
         };
-        SessionToken: {
+        /**
+         * @description What a person can say (DPV `consent_status`).
+         * @enum {string}
+         */
+        Said: "given" | "renewed" | "refused" | "withdrawn";
+        /**
+         * Session
+         * @description A place where you are signed in.
+         */
+        Session: {
+            /** @description What the browser or program calls itself. */
+            client?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Whether it is the session of this request. */
+            current: boolean;
             /** Format: date-time */
             expires_at: string;
+            /**
+             * A signed-in browser or program of an account.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_seen_at: string;
+        };
+        /**
+         * SessionIn
+         * @description Who wants to sign in.
+         */
+        SessionIn: {
+            email: string;
+            password: string;
+            /** @description The slug of a tenant that you are a member of; the first that you joined if absent. */
+            tenant?: string;
+        };
+        /**
+         * SessionToken
+         * @description What proves a session.
+         */
+        SessionToken: {
+            /**
+             * Format: date-time
+             * @description When it ends if it is not used: every use puts that off, up to 90 days after signing in.
+             */
+            expires_at: string;
+            /** @description Proves who you are, as `Authorization: Bearer`. Not shown again. */
             token: string;
         };
+        /**
+         * SignedIn
+         * @description A session that just began.
+         */
         SignedIn: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends if it is not used: every use puts that off, up to 90 days after signing in.
+             */
             expires_at: string;
             member: components["schemas"]["Member"];
             tenant: components["schemas"]["Tenant"];
+            /** @description Proves who you are, as `Authorization: Bearer`. Not shown again. */
             token: string;
         };
+        /**
+         * SignedUp
+         * @description A tenant that was just founded.
+         */
         SignedUp: {
             member: components["schemas"]["Member"];
             session: components["schemas"]["SessionToken"];
@@ -4788,80 +3910,3630 @@ export interface components {
             /** Format: date-time */
             last_seen_at?: string;
         };
+        /**
+         * SignUpIn
+         * @description A new tenant and its owner.
+         */
         SignUpIn: {
+            /** @description Of pages and mails, BCP 47; `en` if absent. */
             language?: string;
-            owner: {
-                email: string;
-                name: string;
-                password: string;
-            };
-            tenant: {
-                name: string;
-                slug?: string;
-            };
+            owner: components["schemas"]["SignUpOwner"];
+            tenant: components["schemas"]["SignUpTenant"];
         };
+        /**
+         * SignUpOwner
+         * @description Its owner.
+         */
+        SignUpOwner: {
+            email: string;
+            name: string;
+            /** @description 10 to 128 characters, not one of the commonest. */
+            password: string;
+        };
+        /**
+         * SignUpTenant
+         * @description A new tenant.
+         */
+        SignUpTenant: {
+            name: string;
+            /** @description 3 to 40 of `a-z`, `0-9` and `-`, for addresses; made from the name if absent. Never changes. */
+            slug?: string;
+        };
+        /**
+         * @description How a value is made to say less.
+         * @enum {string}
+         */
+        Strategy: "none" | "remove" | "null" | "replace" | "mask" | "truncate" | "hash";
+        /**
+         * Subject
+         * @description A person that data is about.
+         */
         Subject: {
-            counts?: {
-                connections?: number;
-                consents?: number;
-                messages?: number;
-                requests?: number;
-            };
+            /** @description What there is of them; only when one person is read. */
+            counts?: components["schemas"]["SubjectCounts"] & unknown;
             /** Format: date-time */
             created_at: string;
             email?: string;
-            external_id: string;
+            /** @description Your own id for the person. Absent while they are being erased. */
+            external_id?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When they were last connected.
+             */
             last_seen_at?: string;
+            /** @description Whether processing is restricted (GDPR Art. 18). */
             restricted: boolean;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * SubjectCounts
+         * @description How much there is of a person.
+         */
+        SubjectCounts: {
+            /** @description Records of connections. */
+            connections: number;
+            /** @description Recorded consents. */
+            consents: number;
+            /**
+             * Format: int64
+             * @description Messages that can be read now.
+             */
+            messages: number;
+            /** @description Requests. */
+            requests: number;
+        };
+        /**
+         * SubjectIn
+         * @description A person to be added.
+         */
+        SubjectIn: {
+            /** @description Where the privacy page sends its codes. */
+            email?: string;
+            /** @description Your own id for the person: the `sub` of connection tokens. */
+            external_id: string;
+        };
+        /**
+         * SubjectPatchIn
+         * @description Changes to a person. What is absent stays; `null` clears.
+         */
+        SubjectPatchIn: {
+            email?: string;
+            /** @description Whether processing is restricted (GDPR Art. 18): nothing of theirs passes or is read while it is. */
+            restricted?: boolean;
+        };
+        /**
+         * Target
+         * @description What something happened to.
+         */
+        Target: {
+            id?: string;
+            kind: string;
+        };
+        /**
+         * Tenant
+         * @description A customer organisation: the unit of isolation.
+         */
         Tenant: {
+            /** @description Shown to data subjects as the address for questions. */
             contact_email?: string;
             /** Format: date-time */
             created_at: string;
+            /**
+             * A customer organisation: the unit of isolation.
+             * Format: uuid
+             */
             id: string;
+            /** @description Whose deadlines apply to requests: `gdpr` or `ccpa`. */
             jurisdiction: string;
+            /** @description Of pages and mails, BCP 47. */
             language: string;
             name: string;
+            /** @description Part of `/connect/{tenant}/…` and `/privacy/{tenant}`; never changes. */
             slug: string;
+            /** Format: int32 */
             version: number;
         };
-        Usage: {
-            days: components["schemas"]["UsageDay"][];
-            period: {
-                /** Format: date-time */
-                from: string;
-                /** Format: date-time */
-                to: string;
-            };
-            quotas: {
-                connections: number;
-                endpoints: number;
-                messages_per_day: number;
-                stored_bytes: number;
-            };
-            used: {
-                connections: number;
-                endpoints: number;
-                messages_today: number;
-                stored_bytes: number;
-                stored_messages: number;
-            };
+        /**
+         * TenantPatchIn
+         * @description Changes to the tenant. What is absent stays; `null` clears.
+         */
+        TenantPatchIn: {
+            /** @description Shown to data subjects as the address for questions. */
+            contact_email?: string;
+            /** @description Whose deadlines apply to requests: `gdpr` or `ccpa`. */
+            jurisdiction?: string;
+            /** @description Of pages and mails, BCP 47. */
+            language?: string;
+            name?: string;
         };
+        /**
+         * Token
+         * @description A connection token.
+         */
+        Token: {
+            /** @description Ready to connect to. */
+            connect_url: string;
+            /** Format: date-time */
+            expires_at: string;
+            token: string;
+        };
+        /**
+         * TokenIn
+         * @description A connection token to be made.
+         */
+        TokenIn: {
+            /** @description The person, by your own id. */
+            sub: string;
+            /**
+             * Format: int64
+             * @description Seconds that it is good for. Default 3600.
+             */
+            ttl_seconds?: number;
+        };
+        /**
+         * @description Why a message cannot be read.
+         * @enum {string}
+         */
+        Unreadable: "key_destroyed" | "restricted";
+        /**
+         * Usage
+         * @description What the tenant uses, beside what it may use.
+         */
+        Usage: {
+            /** @description The days of the period on which something passed, newest first. */
+            days: components["schemas"]["UsageDay"][];
+            period: components["schemas"]["UsagePeriod"];
+            quotas: components["schemas"]["UsageQuotas"];
+            used: components["schemas"]["UsageNow"];
+        };
+        /**
+         * UsageDay
+         * @description What was used on one day, UTC.
+         */
         UsageDay: {
+            /**
+             * Format: int64
+             * @description Payload bytes of them.
+             */
             bytes: number;
+            /**
+             * Format: int64
+             * @description Opened.
+             */
             connections: number;
+            /** Format: naive-date */
             day: string;
+            /**
+             * Format: int64
+             * @description Passed.
+             */
             messages: number;
         };
+        /**
+         * UsageNow
+         * @description What is used now.
+         */
+        UsageNow: {
+            /**
+             * Format: int64
+             * @description Open now.
+             */
+            connections: number;
+            /** Format: int64 */
+            endpoints: number;
+            /**
+             * Format: int64
+             * @description Passed since midnight UTC.
+             */
+            messages_today: number;
+            /**
+             * Format: int64
+             * @description Payload bytes in the journal; some seconds old.
+             */
+            stored_bytes: number;
+            /**
+             * Format: int64
+             * @description In the journal; some seconds old.
+             */
+            stored_messages: number;
+        };
+        /**
+         * UsagePeriod
+         * @description The days that are told, UTC.
+         */
+        UsagePeriod: {
+            /** Format: naive-date */
+            from: string;
+            /**
+             * Format: naive-date
+             * @description Today.
+             */
+            to: string;
+        };
+        /**
+         * UsageQuotas
+         * @description Ceilings.
+         */
+        UsageQuotas: {
+            /**
+             * Format: int64
+             * @description Open at a time.
+             */
+            connections: number;
+            /** Format: int64 */
+            endpoints: number;
+            /**
+             * Format: int64
+             * @description Per day, UTC.
+             */
+            messages_per_day: number;
+            /**
+             * Format: int64
+             * @description Payload bytes in the journal.
+             */
+            stored_bytes: number;
+        };
+        /**
+         * VerifiedEmail
+         * @description An address that is proven.
+         */
+        VerifiedEmail: {
+            email: string;
+        };
     };
-    responses: never;
+    responses: {
+        /** @description The request could not be read. */
+        Problem400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Nobody is signed in, or the credential is not valid. */
+        Problem401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller may not do this. */
+        Problem403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It does not exist, or not for this caller. */
+        Problem404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It clashes with what is there. */
+        Problem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It existed and is gone for good. */
+        Problem410: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It was changed since the caller last looked. */
+        Problem412: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is larger than allowed. */
+        Problem413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The input makes no sense. */
+        Problem422: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too often. */
+        Problem429: {
+            headers: {
+                /** @description Seconds until it is worth trying again. */
+                "RETRY-AFTER": number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Our fault; the request id finds it in the log. */
+        Problem500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A part we depend on does not answer. */
+        Problem503: {
+            headers: {
+                /** @description Seconds until it is worth trying again. */
+                "RETRY-AFTER": number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    list_api_keys: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ApiKey"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyWithToken"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_audit_events: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                from?: string;
+                /** @description A kind, or with a trailing dot the beginning of kinds: `endpoint.` */
+                kind?: string;
+                limit?: number;
+                subject_id?: string;
+                target_id?: string;
+                target_kind?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_audit_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                audit_event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_audit_event_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                audit_event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    connect: {
+        parameters: {
+            query?: {
+                /** @description The connection token. Or offer the subprotocol `weir.token.<jwt>`. */
+                token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The endpoint's slug. */
+                endpoint: string;
+                /** @description The tenant's slug. */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The socket is open. What is wrong with the caller is said with a close code. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not a WebSocket handshake. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The page is not on the endpoint's allowed_origins. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not an upgrade, or not version 13. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_connections: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                endpoint_id?: string;
+                /** @description Opened not before. */
+                from?: string;
+                limit?: number;
+                state?: components["schemas"]["OpenOrClosed"];
+                subject_id?: string;
+                /** @description Opened before. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Connection"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    close_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_consents: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                purpose_id?: string;
+                state?: components["schemas"]["ConsentState"];
+                subject_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    record_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_data_types: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                personal?: boolean;
+                /** @description Part of a slug or name. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DataType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_data_type: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DataTypeIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_data_type: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                data_type_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_data_type: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                data_type_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_data_type: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                data_type_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DataTypePatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    preview_data_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_email_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will be done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    confirm_email_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkTokenIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifiedEmail"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_endpoints: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                enabled?: boolean;
+                kind?: components["schemas"]["EndpointKind"];
+                limit?: number;
+                /** @description Part of a slug or name. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Endpoint"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointWithSecret"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_endpoint: {
+        parameters: {
+            query?: {
+                /** @description The endpoint's slug. */
+                confirm?: string;
+            };
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_endpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_channels: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Channel"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_channel_messages: {
+        parameters: {
+            query?: {
+                /** @description Go on after this offset. Default 0: from the beginning. */
+                after?: number;
+                cursor?: string;
+                limit?: number;
+                /** @description Open them: needs `messages:unseal`, and is recorded. */
+                unseal?: boolean;
+            };
+            header?: never;
+            path: {
+                channel: string;
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Message"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    publish_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Published"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_endpoint_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    rotate_endpoint_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedSecret"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_connection_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It does. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invitation"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptanceIn"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            201: {
+                headers: {
+                    /** @description The session as a cookie, for browsers. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Log"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_log_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tenant's slug. */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description No such log. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read_tile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which tile. */
+                path: string;
+                /** @description The tenant's slug. */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Hashes or entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description No such tile. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MePatchIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                role?: components["schemas"]["Role"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Member"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_messages: {
+        parameters: {
+            query?: {
+                /** @description Exactly this name. */
+                channel?: string;
+                cursor?: string;
+                /** @description In which this was found. */
+                data_type_id?: string;
+                direction?: components["schemas"]["Direction"];
+                endpoint_id?: string;
+                /** @description Recorded not before. */
+                from?: string;
+                limit?: number;
+                purpose_id?: string;
+                /** @description About this person. */
+                subject_id?: string;
+                /** @description Recorded before. */
+                to?: string;
+                /** @description Open them. */
+                unseal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Message"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_message: {
+        parameters: {
+            query?: {
+                /** @description Open it. */
+                unseal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Decimal digits. */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metrics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    read_notice_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                notice_version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_notices: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Part of a slug or name. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Notice"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_notice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_notice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_notice: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_notice: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticePatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_notice_versions: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_NoticeVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    publish_notice_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeVersionIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetIn"];
+            };
+        };
+        responses: {
+            /** @description It will be done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    confirm_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasswordIn"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_purposes: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                lawful_basis?: components["schemas"]["LawfulBasis"];
+                limit?: number;
+                /** @description Part of a slug or name. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Purpose"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_purpose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurposeIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purpose"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_purpose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                purpose_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purpose"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_purpose: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                purpose_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_purpose: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                purpose_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurposePatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purpose"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A part does not answer, or the process is going. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_retention_rules: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                enabled?: boolean;
+                /** @description Naming this endpoint. */
+                endpoint_id?: string;
+                limit?: number;
+                /** @description Part of a name. */
+                q?: string;
+                target?: components["schemas"]["RetentionTarget"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Rule"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_retention_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_retention_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_retention_rule: {
+        parameters: {
+            query?: {
+                /** @description Why, for whoever asks later. */
+                why?: string;
+            };
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_retention_rule: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulePatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_retention_rule_versions: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RuleVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    explain_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Session"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionIn"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            201: {
+                headers: {
+                    /** @description The session as a cookie, for browsers. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_current_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description You are signed out. */
+            204: {
+                headers: {
+                    /** @description Removes the session's cookie. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignUpIn"];
+            };
+        };
+        responses: {
+            /** @description The tenant is there and you are signed in. */
+            201: {
+                headers: {
+                    /** @description The session as a cookie, for browsers. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedUp"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_subjects: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                /** @description This address, in upper or lower case. */
+                email?: string;
+                /** @description Exactly this id of yours. */
+                external_id?: string;
+                limit?: number;
+                restricted?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Subject"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_subject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubjectIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subject"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_subject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subject"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_subject: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                subject_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubjectPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subject"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_current_consents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CurrentConsent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_tenant: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_tenant_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+}

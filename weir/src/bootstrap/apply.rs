@@ -71,23 +71,35 @@ impl Apply<'_> {
         let (tenant, scope) = self.tenant(&plan).await?;
         for purpose in plan.purposes {
             let slug = purpose.slug.clone();
-            self.purpose(&scope, purpose).await.map_err(told).with_context(|| format!("the purpose {slug}"))?;
+            self.purpose(&scope, purpose)
+                .await
+                .map_err(told)
+                .with_context(|| format!("the purpose {slug}"))?;
         }
         for data_type in plan.data_types {
             let slug = data_type.slug.clone();
-            self.data_type(&scope, data_type).await.map_err(told).with_context(|| format!("the data type {slug}"))?;
+            self.data_type(&scope, data_type)
+                .await
+                .map_err(told)
+                .with_context(|| format!("the data type {slug}"))?;
         }
         let mut made = Vec::new();
         let mut rules = plan.rules;
         for endpoint in plan.endpoints {
             let slug = endpoint.slug.clone();
-            let row = self.endpoint(&scope, &endpoint).await.with_context(|| format!("the endpoint {slug}"))?;
+            let row = self
+                .endpoint(&scope, &endpoint)
+                .await
+                .with_context(|| format!("the endpoint {slug}"))?;
             rules.extend(endpoint.rule(row.record));
             made.push(self.describe(row).await?);
         }
         for rule in rules {
             let name = rule.name.clone();
-            self.rule(&scope, rule).await.map_err(told).with_context(|| format!("the rule {name}"))?;
+            self.rule(&scope, rule)
+                .await
+                .map_err(told)
+                .with_context(|| format!("the rule {name}"))?;
         }
         Ok(Made {
             api_key: self.api_key(&scope).await?.into_inner(),
@@ -97,7 +109,9 @@ impl Apply<'_> {
     }
 
     fn check_upstream(&self, plan: &EndpointPlan) -> Result<(), Trouble> {
-        let Some(upstream) = &plan.upstream else { return Ok(()) };
+        let Some(upstream) = &plan.upstream else {
+            return Ok(());
+        };
         let refused = |cause: String| {
             Trouble::new(
                 format!("the endpoint {} may not have this upstream", plan.slug),
@@ -106,7 +120,9 @@ impl Apply<'_> {
             .because(cause)
         };
         let url = upstream.parse().map_err(|error| refused(format!("{error}")))?;
-        self.egress.check_url(&url).map_err(|fault| refused(fault.to_string()))
+        self.egress
+            .check_url(&url)
+            .map_err(|fault| refused(fault.to_string()))
     }
 
     async fn tenant(&self, plan: &Plan) -> anyhow::Result<(MadeTenant, TenantScope)> {
@@ -116,9 +132,15 @@ impl Apply<'_> {
             owner_email: plan.tenant.owner.clone(),
             owner_password: None,
         };
-        let (tenant, scope, founded) = tenants::find_or_create(self.ctx, wanted).await.map_err(told).context("the tenant")?;
+        let (tenant, scope, founded) = tenants::find_or_create(self.ctx, wanted)
+            .await
+            .map_err(told)
+            .context("the tenant")?;
         if founded {
-            print::note(format!("tenant {} founded; its owner sets a password by \"forgot password\" in the console", tenant.slug));
+            print::note(format!(
+                "tenant {} founded; its owner sets a password by \"forgot password\" in the console",
+                tenant.slug
+            ));
         }
         let tenant = MadeTenant {
             id: tenant.id,
@@ -156,11 +178,13 @@ impl Apply<'_> {
             personal: plan.personal,
             special_category: plan.special_category,
             paths: plan.paths,
-            minimise: plan.minimise.map_or_else(MinimiseParts::none, |minimise| MinimiseParts {
-                strategy: minimise.strategy,
-                keep: minimise.keep,
-                with: minimise.with,
-            }),
+            minimise: plan
+                .minimise
+                .map_or_else(MinimiseParts::none, |minimise| MinimiseParts {
+                    strategy: minimise.strategy,
+                    keep: minimise.keep,
+                    with: minimise.with,
+                }),
         };
         data_types::create(&tx, self.ctx, new).await?;
         tx.save().await?;
@@ -204,8 +228,12 @@ impl Apply<'_> {
             )
             .into());
         }
-        let Some(patch) = difference(plan, &current, purpose_id) else { return Ok(current) };
-        let row = endpoints::update(&tx, self.ctx, current.id, None, patch).await.map_err(told)?;
+        let Some(patch) = difference(plan, &current, purpose_id) else {
+            return Ok(current);
+        };
+        let row = endpoints::update(&tx, self.ctx, current.id, None, patch)
+            .await
+            .map_err(told)?;
         tx.save().await?;
         Ok(row)
     }
@@ -240,11 +268,21 @@ impl Apply<'_> {
                 },
                 channel_pattern: plan.channel_pattern,
                 data_type_id: match &plan.data_type {
-                    Some(slug) => Some(find_data_type(&tx, slug).await?.ok_or(Error::NotFound { what: "data type" })?.id),
+                    Some(slug) => Some(
+                        find_data_type(&tx, slug)
+                            .await?
+                            .ok_or(Error::NotFound { what: "data type" })?
+                            .id,
+                    ),
                     None => None,
                 },
                 purpose_id: match &plan.purpose {
-                    Some(slug) => Some(purposes::by_slug(&tx, slug).await?.ok_or(Error::NotFound { what: "purpose" })?.id),
+                    Some(slug) => Some(
+                        purposes::by_slug(&tx, slug)
+                            .await?
+                            .ok_or(Error::NotFound { what: "purpose" })?
+                            .id,
+                    ),
                     None => None,
                 },
                 duration: plan.duration,
@@ -262,7 +300,15 @@ impl Apply<'_> {
             duration: Some(plan.duration),
             ..Default::default()
         };
-        retention_rules::update(&tx, self.ctx, current.id, None, patch, Some("weir bootstrap".to_owned())).await?;
+        retention_rules::update(
+            &tx,
+            self.ctx,
+            current.id,
+            None,
+            patch,
+            Some("weir bootstrap".to_owned()),
+        )
+        .await?;
         tx.save().await?;
         Ok(())
     }
@@ -270,7 +316,10 @@ impl Apply<'_> {
     /// The same key as last time, while it works. Only its hash is among the API keys; the key itself is kept sealed.
     async fn api_key(&self, scope: &TenantScope) -> anyhow::Result<Redacted<String>> {
         let tenant = scope.tenant();
-        if let Some(token) = installation::recall(self.ctx, tenant, KEY_KEPT).await.map_err(told)? {
+        if let Some(token) = installation::recall(self.ctx, tenant, KEY_KEPT)
+            .await
+            .map_err(told)?
+        {
             match authentication::authenticate(self.ctx, token.expose()).await {
                 Ok(_) => return Ok(token),
                 // Revoked, or of a backup.
@@ -278,14 +327,20 @@ impl Apply<'_> {
                 Err(error) => return Err(told(error)),
             }
         }
-        api_keys::revoke_named(self.ctx, scope, KEY_NAME).await.map_err(told)?;
+        api_keys::revoke_named(self.ctx, scope, KEY_NAME)
+            .await
+            .map_err(told)?;
         let new = api_keys::NewApiKey {
             name: KEY_NAME.to_owned(),
             scopes: Permission::ALL.to_vec(),
             expires_at: None,
         };
-        let created = api_keys::create_for_system(self.ctx, scope, new).await.map_err(told)?;
-        installation::keep(self.ctx, tenant, KEY_KEPT, &created.token).await.map_err(told)?;
+        let created = api_keys::create_for_system(self.ctx, scope, new)
+            .await
+            .map_err(told)?;
+        installation::keep(self.ctx, tenant, KEY_KEPT, &created.token)
+            .await
+            .map_err(told)?;
         Ok(created.token)
     }
 }
@@ -299,21 +354,32 @@ fn difference(
     fn other<T: Clone + PartialEq>(wanted: Option<&T>, current: &T) -> Option<T> {
         wanted.filter(|wanted| *wanted != current).cloned()
     }
-    fn other_some<T: Clone + PartialEq>(wanted: Option<&T>, current: Option<&T>) -> Option<Option<T>> {
-        wanted.filter(|wanted| Some(*wanted) != current).cloned().map(Some)
-    }
     let origins: Vec<String> = serde_json::from_value(current.allowed_origins.clone()).unwrap_or_default();
+    // A field that takes nothing as a value is cleared by an inner none; a plan has no word for that.
     let patch = EndpointPatch {
         name: other(plan.name.as_ref(), &current.name),
-        upstream_url: plan.upstream.clone().filter(|url| Some(url) != current.upstream_url.as_ref()),
-        subprotocol: other_some(plan.subprotocol.as_ref(), current.subprotocol.as_ref()),
+        upstream_url: plan
+            .upstream
+            .clone()
+            .filter(|url| Some(url) != current.upstream_url.as_ref()),
+        subprotocol: plan
+            .subprotocol
+            .clone()
+            .filter(|wanted| Some(wanted) != current.subprotocol.as_ref())
+            .map(Some),
         pool_min: other(plan.pool_min.as_ref(), &current.pool_min),
         pool_max: other(plan.pool_max.as_ref(), &current.pool_max),
         record: other(plan.record.as_ref(), &current.record),
-        purpose_id: other_some(purpose.as_ref(), current.purpose_id.as_ref()),
+        purpose_id: purpose
+            .filter(|wanted| Some(*wanted) != current.purpose_id)
+            .map(Some),
         on_withdrawal: other(plan.on_withdrawal.as_ref(), &current.on_withdrawal),
         allowed_origins: other(plan.allowed_origins.as_ref(), &origins),
-        jwks_url: other_some(plan.jwks_url.as_ref(), current.jwks_url.as_ref()),
+        jwks_url: plan
+            .jwks_url
+            .clone()
+            .filter(|wanted| Some(wanted) != current.jwks_url.as_ref())
+            .map(Some),
         max_message_bytes: other(plan.max_message_bytes.as_ref(), &current.max_message_bytes),
         ..Default::default()
     };
@@ -344,11 +410,17 @@ async fn find_data_type(tx: &TenantTx, slug: &str) -> domain::Result<Option<data
 fn told(error: Error) -> anyhow::Error {
     match error {
         Error::Invalid(faults) => {
-            let faults: Vec<String> =
-                faults.iter().map(|fault| format!("{}: {}", fault.field.trim_start_matches('/'), fault.detail)).collect();
+            let faults: Vec<String> = faults
+                .iter()
+                .map(|fault| format!("{}: {}", fault.field.trim_start_matches('/'), fault.detail))
+                .collect();
             anyhow::anyhow!("{}", faults.join("; "))
         }
-        Error::Conflict { field: Some(field), detail, .. } => {
+        Error::Conflict {
+            field: Some(field),
+            detail,
+            ..
+        } => {
             anyhow::anyhow!("{}: {detail}", field.trim_start_matches('/'))
         }
         other => other.into(),

@@ -147,7 +147,8 @@ impl EndpointPlan {
 
     /// Who the back end is, if anything was said about that.
     pub(super) fn kind(&self) -> Option<EndpointKind> {
-        self.kind.or_else(|| self.upstream.as_ref().map(|_| EndpointKind::Relay))
+        self.kind
+            .or_else(|| self.upstream.as_ref().map(|_| EndpointKind::Relay))
     }
 
     /// The rule that keeps its messages, unless nothing is recorded.
@@ -173,10 +174,15 @@ impl Plan {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Trouble> {
         let name = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| Trouble::new(format!("{name} cannot be read"), "check the name in --file").because(error))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            Trouble::new(format!("{name} cannot be read"), "check the name in --file").because(error)
+        })?;
         toml::from_str(&text).map_err(|error: toml::de::Error| {
-            Trouble::new(format!("{name} does not describe a tenant"), "see the example in docs/operations.md").because(error)
+            Trouble::new(
+                format!("{name} does not describe a tenant"),
+                "see the example in docs/operations.md",
+            )
+            .because(error)
         })
     }
 }

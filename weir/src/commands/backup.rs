@@ -37,17 +37,30 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start_logs(&settings)?;
     let folder = DataFolder::existing(&settings.data_dir)?;
     let (data, _) = places(&settings, &folder);
-    let Some(from) = data.file.clone() else { return Err(refuse_server().into()) };
+    let Some(from) = data.file.clone() else {
+        return Err(refuse_server().into());
+    };
     if !from.exists() {
-        return Err(Trouble::new(format!("there are no data in {}", data.shown), "name the data folder with --data-dir").into());
+        return Err(Trouble::new(
+            format!("there are no data in {}", data.shown),
+            "name the data folder with --data-dir",
+        )
+        .into());
     }
     if args.to.exists() {
-        return Err(Trouble::new(format!("{} is there already", args.to.display()), "choose another name, or move it away").into());
+        return Err(Trouble::new(
+            format!("{} is there already", args.to.display()),
+            "choose another name, or move it away",
+        )
+        .into());
     }
     let store = data.open(Which::Data, &settings).await?;
     if let Version::Newer(names) = version_of(&store, Which::Data).await? {
         return Err(Trouble::new(
-            format!("the store was written by a newer version of weir (it has {})", names.join(", ")),
+            format!(
+                "the store was written by a newer version of weir (it has {})",
+                names.join(", ")
+            ),
             "make the backup with that version",
         )
         .into());
@@ -55,8 +68,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let size = copy(&store, &from, &args.to).await?;
     store.close().await?;
     print::note(format!("{} bytes are in {}", size, args.to.display()));
-    print::note("The keys are not in it. Keep copies of vault.db and root.key elsewhere, and briefly: what was erased");
-    print::note("stays readable to whoever has an older copy of the vault and a backup. See docs/operations.md.");
+    print::note(
+        "The keys are not in it. Keep copies of vault.db and root.key elsewhere, and briefly: what was erased",
+    );
+    print::note(
+        "stays readable to whoever has an older copy of the vault and a backup. See docs/operations.md.",
+    );
     Ok(())
 }
 
@@ -85,7 +102,10 @@ async fn copy(store: &Store, from: &Path, to: &Path) -> anyhow::Result<u64> {
     }
     File::open(&partial)?.sync_all()?;
     fs::rename(&partial, to).with_context(|| format!("{} cannot be written", to.display()))?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = to
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()?;
     Ok(to.metadata()?.len())
 }

@@ -7,8 +7,7 @@ use entity::endpoint::{EndpointKind, RecordMode};
 use crate::{
     bootstrap::{Apply, EndpointPlan, Plan},
     data_folder::DataFolder,
-    house,
-    print,
+    house, print,
     settings::{Flags, Layers},
     stores::{Stores, Upgrade},
     telemetry,
@@ -95,7 +94,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let folder = DataFolder::prepare(&settings.data_dir)?;
     // A server that runs has the folder, and has brought the stores up to date.
     let lock = folder.lock().ok();
-    let upgrade = if lock.is_some() { Upgrade::Do } else { Upgrade::Refuse };
+    let upgrade = if lock.is_some() {
+        Upgrade::Do
+    } else {
+        Upgrade::Refuse
+    };
     let stores = Stores::open(&settings, &folder, upgrade).await?;
     let ctx = house::context(&settings, stores, settings.public_url(settings.listen())?);
     let apply = Apply {

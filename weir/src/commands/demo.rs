@@ -28,5 +28,11 @@ pub(crate) struct Args {
 
 /// Plays it.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    demo::run(Options { url: args.url, owner: args.owner, subject: args.subject, data_dir: args.data_dir }).await
+    demo::run(Options {
+        url: args.url,
+        owner: args.owner,
+        subject: args.subject,
+        data_dir: args.data_dir,
+    })
+    .await
 }

@@ -69,7 +69,9 @@ impl Finding {
     }
 
     fn fail(about: &'static str, trouble: &Trouble) -> Self {
-        let cause = trouble.cause().map_or_else(String::new, |cause| format!(" ({cause})"));
+        let cause = trouble
+            .cause()
+            .map_or_else(String::new, |cause| format!(" ({cause})"));
         Self {
             verdict: Verdict::Fail,
             about,
@@ -110,17 +112,36 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     findings.push(checks::egress(&settings));
     findings.push(checks::open_files());
     print::line("checks")?;
-    for Finding { verdict, about, text, remedy } in &findings {
+    for Finding {
+        verdict,
+        about,
+        text,
+        remedy,
+    } in &findings
+    {
         print::line(format!("  {verdict:<5} {about:<12} {text}"))?;
         if let Some(remedy) = remedy {
             print::line(format!("  {:<5} {:<12} → {remedy}", "", ""))?;
         }
     }
-    let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
-    let warned = findings.iter().filter(|finding| finding.verdict == Verdict::Warn).count();
-    print::line(format!("{} ok, {warned} to look at, {failed} to mend", findings.len() - warned - failed))?;
+    let failed = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Fail)
+        .count();
+    let warned = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Warn)
+        .count();
+    print::line(format!(
+        "{} ok, {warned} to look at, {failed} to mend",
+        findings.len() - warned - failed
+    ))?;
     if failed > 0 {
-        return Err(Trouble::new(format!("{failed} of the checks failed"), "see the lines with FAIL above").into());
+        return Err(Trouble::new(
+            format!("{failed} of the checks failed"),
+            "see the lines with FAIL above",
+        )
+        .into());
     }
     Ok(())
 }

@@ -38,7 +38,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let folder = DataFolder::prepare(&settings.data_dir)?;
     let _lock = folder.lock()?;
     let (data, vault) = places(&settings, &folder);
-    let Some(target) = data.file else { return Err(super::backup::refuse_server().into()) };
+    let Some(target) = data.file else {
+        return Err(super::backup::refuse_server().into());
+    };
     if target.exists() && !args.force {
         return Err(Trouble::new(
             format!("there are data already, in {}", target.display()),
@@ -52,8 +54,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     print::note(format!("copying {}", args.from.display()));
     let copied = fs::copy(&args.from, &copy);
     copied.map_err(|error| {
-        Trouble::new(format!("{} cannot be copied", args.from.display()), "check the name, and the space in the data folder")
-            .because(error)
+        Trouble::new(
+            format!("{} cannot be copied", args.from.display()),
+            "check the name, and the space in the data folder",
+        )
+        .because(error)
     })?;
     print::note("checking it");
     let outcome = check(&copy, &args.from, &vault, &settings, &folder).await;
@@ -77,24 +82,38 @@ async fn check(
     folder: &DataFolder,
 ) -> anyhow::Result<()> {
     let shown = from.display();
-    let no_backup = |reason: &str| Trouble::new(format!("{shown} {reason}"), "name a file that `weir backup` made");
-    let store = Place::file(copy).open(Which::Data, settings).await.map_err(|_| no_backup("is not a backup"))?;
+    let no_backup =
+        |reason: &str| Trouble::new(format!("{shown} {reason}"), "name a file that `weir backup` made");
+    let store = Place::file(copy)
+        .open(Which::Data, settings)
+        .await
+        .map_err(|_| no_backup("is not a backup"))?;
     if let Some(damage) = damage(&store).await? {
         return Err(no_backup("is damaged").because(damage).into());
     }
     match version_of(&store, Which::Data).await? {
         Version::Newer(names) => {
             return Err(Trouble::new(
-                format!("{shown} was made by a newer version of weir (it has {})", names.join(", ")),
+                format!(
+                    "{shown} was made by a newer version of weir (it has {})",
+                    names.join(", ")
+                ),
                 "restore it with that version",
             )
             .into());
         }
-        Version::Older(names) => print::note(format!("it is of an older version; the next start applies {}", names.join(", "))),
+        Version::Older(names) => print::note(format!(
+            "it is of an older version; the next start applies {}",
+            names.join(", ")
+        )),
         Version::Current => {}
     }
     // A version without marks cannot be: they are in the first migration.
-    let mark = installation::mark_of_data(&store).await.ok().flatten().ok_or_else(|| no_backup("is not a backup of weir"))?;
+    let mark = installation::mark_of_data(&store)
+        .await
+        .ok()
+        .flatten()
+        .ok_or_else(|| no_backup("is not a backup of weir"))?;
     store.close().await?;
     if let Some(root) = given_root_key(settings, folder)?
         && !mark.is_of(&root)
@@ -106,7 +125,10 @@ async fn check(
         .into());
     }
     if vault.file.as_ref().is_some_and(|file| !file.exists()) {
-        print::note(format!("note: there is no {}. Put it back before you start: nothing sealed opens without it.", vault.shown));
+        print::note(format!(
+            "note: there is no {}. Put it back before you start: nothing sealed opens without it.",
+            vault.shown
+        ));
         return Ok(());
     }
     let keys = vault.open(Which::Vault, settings).await?;
@@ -114,7 +136,10 @@ async fn check(
     keys.close().await?;
     if of_keys.is_some_and(|of_keys| of_keys.installation != mark.installation) {
         return Err(Trouble::new(
-            format!("{shown} is of another installation than the vault in {}", vault.shown),
+            format!(
+                "{shown} is of another installation than the vault in {}",
+                vault.shown
+            ),
             "put back the vault that belongs to it first",
         )
         .into());

@@ -1,7 +1,10 @@
 //! `weir verify`: checks a receipt or a whole log, offline, with nothing but the log's verifier key. Settings and
 //! stores are not touched: whoever checks need not run Weir.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::ArgGroup;
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn check_receipt(args: &Args, file: &PathBuf, key: &Verifier) -> anyhow::Result<()> {
+fn check_receipt(args: &Args, file: &Path, key: &Verifier) -> anyhow::Result<()> {
     let receipt = Receipt::parse(&read_text(file)?).map_err(not_proven)?;
     let beside = args.entry.as_ref().map(|path| read(path)).transpose()?;
     let verified = receipt.verify(key, beside.as_deref()).map_err(not_proven)?;
@@ -63,7 +66,10 @@ fn check_receipt(args: &Args, file: &PathBuf, key: &Verifier) -> anyhow::Result<
         let name = path.display();
         if earlier.size != signed.size {
             return Err(Trouble::new(
-                format!("{name} is of {} entries and the receipt's checkpoint of {}", earlier.size, signed.size),
+                format!(
+                    "{name} is of {} entries and the receipt's checkpoint of {}",
+                    earlier.size, signed.size
+                ),
                 "one receipt cannot show that a log continues another: download the log and use --log",
             )
             .into());
@@ -86,13 +92,16 @@ fn check_receipt(args: &Args, file: &PathBuf, key: &Verifier) -> anyhow::Result<
 }
 
 /// Reads every entry, computes the root that they give, and compares it with what was signed.
-fn check_log(args: &Args, folder: &std::path::Path, key: &Verifier) -> anyhow::Result<()> {
+fn check_log(args: &Args, folder: &Path, key: &Verifier) -> anyhow::Result<()> {
     let signed = Checkpoint::open(&read_text(&folder.join("checkpoint"))?, key).map_err(not_proven)?;
     let mut earlier = Vec::new();
     for path in &args.checkpoint {
         let checkpoint = Checkpoint::open(&read_text(path)?, key).map_err(not_proven)?;
         if checkpoint.size > signed.size {
-            return Err(not_proven(LedgerError::Shrunk { old: checkpoint.size, new: signed.size }));
+            return Err(not_proven(LedgerError::Shrunk {
+                old: checkpoint.size,
+                new: signed.size,
+            }));
         }
         earlier.push((path.display().to_string(), checkpoint));
     }
@@ -104,7 +113,12 @@ fn check_log(args: &Args, folder: &std::path::Path, key: &Verifier) -> anyhow::R
         let entries = bundle::decode_bundle(&read(&path)?).map_err(not_proven)?;
         if entries.len() != usize::from(id.width) {
             return Err(Trouble::new(
-                format!("{} holds {} entries instead of {}", path.display(), entries.len(), id.width),
+                format!(
+                    "{} holds {} entries instead of {}",
+                    path.display(),
+                    entries.len(),
+                    id.width
+                ),
                 "download it again",
             )
             .into());
@@ -123,15 +137,19 @@ fn check_log(args: &Args, folder: &std::path::Path, key: &Verifier) -> anyhow::R
     print::line(format!("  size     {} entries", signed.size))?;
     print::line(format!("  root     {}", signed.root.to_hex()))?;
     for (name, checkpoint) in earlier {
-        print::line(format!("  continues the log of {} entries in {name}", checkpoint.size))?;
+        print::line(format!(
+            "  continues the log of {} entries in {name}",
+            checkpoint.size
+        ))?;
     }
     Ok(())
 }
 
 /// At the size of an earlier checkpoint the log must have had its root.
 fn compare(log: &Frontier, earlier: &[(String, Checkpoint)]) -> Result<(), Trouble> {
-    let contradicted =
-        earlier.iter().find(|(_, checkpoint)| checkpoint.size == log.size() && checkpoint.root != log.root());
+    let contradicted = earlier
+        .iter()
+        .find(|(_, checkpoint)| checkpoint.size == log.size() && checkpoint.root != log.root());
     match contradicted {
         Some((name, checkpoint)) => Err(two_logs(name, checkpoint.size)),
         None => Ok(()),
@@ -140,7 +158,9 @@ fn compare(log: &Frontier, earlier: &[(String, Checkpoint)]) -> Result<(), Troub
 
 fn two_logs(name: &str, size: u64) -> Trouble {
     Trouble::new(
-        format!("{name} is signed by the same key and contradicts: at {size} entries the log had another content"),
+        format!(
+            "{name} is signed by the same key and contradicts: at {size} entries the log had another content"
+        ),
         "keep both files: together they prove that the log was rewritten or shown differently to different people",
     )
 }
@@ -157,38 +177,50 @@ fn not_proven(error: LedgerError) -> anyhow::Error {
 /// JSON indented, other text as it is, anything else in hex.
 fn readable(entry: &[u8]) -> String {
     let json = serde_json::from_slice::<Value>(entry).ok();
-    match (json.and_then(|json| serde_json::to_string_pretty(&json).ok()), std::str::from_utf8(entry)) {
+    match (
+        json.and_then(|json| serde_json::to_string_pretty(&json).ok()),
+        std::str::from_utf8(entry),
+    ) {
         (Some(json), _) => json,
         (None, Ok(text)) => text.to_owned(),
-        (None, Err(_)) => entry.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+        (None, Err(_)) => entry
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
     }
 }
 
-fn read(path: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn read_text(path: &std::path::Path) -> anyhow::Result<String> {
+fn read_text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use ledger::{Signer, Tiles, proof};
 
     use super::*;
 
     /// Writes a log of `count` entries as it is published.
     fn publish(folder: &Path, signer: &Signer, count: u64, first: &str) {
-        let entries: Vec<String> =
-            (0..count).map(|n| if n == 0 { first.to_owned() } else { format!("{{\"n\":{n}}}") }).collect();
+        let entries: Vec<String> = (0..count)
+            .map(|n| {
+                if n == 0 {
+                    first.to_owned()
+                } else {
+                    format!("{{\"n\":{n}}}")
+                }
+            })
+            .collect();
         let mut log = Frontier::new();
         log.extend(entries.iter().map(|entry| leaf_hash(entry.as_bytes())));
-        let signed = Checkpoint::new(signer.name(), count, log.root()).sign(signer).unwrap();
+        let checkpoint = Checkpoint::new(signer.name(), count, log.root())
+            .sign(signer)
+            .unwrap();
         fs::create_dir_all(folder).unwrap();
-        fs::write(folder.join("checkpoint"), signed).unwrap();
+        fs::write(folder.join("checkpoint"), checkpoint).unwrap();
         for (place, some) in entries.chunks(256).enumerate() {
             let path = folder.join(tile::tile_at(0, place as u64, count).unwrap().entries_path());
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -211,7 +243,11 @@ mod tests {
     fn a_log_is_believed_until_it_is_rewritten() {
         let home = tempfile::tempdir().unwrap();
         let signer = Signer::new("log.example/x", [7; 32]).unwrap();
-        let (old, new, forged) = (home.path().join("old"), home.path().join("new"), home.path().join("forged"));
+        let (old, new, forged) = (
+            home.path().join("old"),
+            home.path().join("new"),
+            home.path().join("forged"),
+        );
         publish(&old, &signer, 3, "first");
         publish(&new, &signer, 300, "first");
         publish(&forged, &signer, 300, "rewritten");
@@ -219,7 +255,9 @@ mod tests {
         run(&args(&new, &signer, pinned())).unwrap();
         let error = run(&args(&forged, &signer, pinned())).unwrap_err().to_string();
         assert!(error.contains("contradicts"), "{error}");
-        let error = run(&args(&old, &signer, vec![new.join("checkpoint")])).unwrap_err().to_string();
+        let error = run(&args(&old, &signer, vec![new.join("checkpoint")]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("only grows"), "{error}");
         let path = new.join("tile/entries/001.p/44");
         let mut bundle = fs::read(&path).unwrap();
@@ -245,7 +283,10 @@ mod tests {
         (args.log, args.receipt) = (None, Some(file.clone()));
         fs::write(&file, receipt.render()).unwrap();
         run(&args).unwrap();
-        let forged = Receipt { extra: Some(b"{\"kind\":\"y\"}".to_vec()), ..receipt };
+        let forged = Receipt {
+            extra: Some(b"{\"kind\":\"y\"}".to_vec()),
+            ..receipt
+        };
         fs::write(&file, forged.render()).unwrap();
         run(&args).unwrap_err();
     }

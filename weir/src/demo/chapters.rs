@@ -76,15 +76,28 @@ pub(super) async fn play(story: &mut Story) -> Result<()> {
 impl Scene {
     /// Where a person connects, token included.
     async fn door(&self, endpoint: &Endpoint, person: &str) -> Result<String> {
-        let minted = self.owner.post(&format!("/endpoints/{}/tokens", endpoint.id), json!({ "sub": person })).await?;
+        let minted = self
+            .owner
+            .post(
+                &format!("/endpoints/{}/tokens", endpoint.id),
+                json!({ "sub": person }),
+            )
+            .await?;
         let minted = minted.expect(201)?;
         let (url, token) = (text(&minted, "/connect_url")?, text(&minted, "/token")?);
         // The address may carry the token already.
-        Ok(if url.contains("token=") { url } else { format!("{url}?token={token}") })
+        Ok(if url.contains("token=") {
+            url
+        } else {
+            format!("{url}?token={token}")
+        })
     }
 
     async fn publish(&self, endpoint: &Endpoint, body: serde_json::Value) -> Result<serde_json::Value> {
-        self.owner.post(&format!("/endpoints/{}/messages", endpoint.id), body).await?.expect(201)
+        self.owner
+            .post(&format!("/endpoints/{}/messages", endpoint.id), body)
+            .await?
+            .expect(201)
     }
 
     async fn consent(&self, person: &str, state: &str) -> Result<serde_json::Value> {

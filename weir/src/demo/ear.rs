@@ -41,7 +41,9 @@ impl Ear {
     /// Opens a socket.
     pub(super) async fn open(url: &str) -> Result<Self> {
         let connecting = tokio_tungstenite::connect_async_with_config(url, None, true);
-        let (stream, _) = timeout(PATIENCE, connecting).await.context("a WebSocket does not open in time")??;
+        let (stream, _) = timeout(PATIENCE, connecting)
+            .await
+            .context("a WebSocket does not open in time")??;
         let (sink, stream) = stream.split();
         let (told, state) = watch::channel(State::default());
         let reader = tokio::spawn(read(stream, told));
@@ -50,7 +52,10 @@ impl Ear {
 
     /// Sends a text.
     pub(super) async fn say(&mut self, text: impl Into<String>) -> Result<()> {
-        self.sink.send(Message::text(text.into())).await.context("a WebSocket takes no message")
+        self.sink
+            .send(Message::text(text.into()))
+            .await
+            .context("a WebSocket takes no message")
     }
 
     /// Everything so far.
@@ -60,18 +65,28 @@ impl Ear {
 
     /// Waits until this many messages came.
     pub(super) async fn hears(&mut self, count: usize) -> Result<State> {
-        let state = self.until(|state| state.heard.len() >= count || state.closed.is_some()).await;
+        let state = self
+            .until(|state| state.heard.len() >= count || state.closed.is_some())
+            .await;
         match state {
             Some(state) if state.heard.len() >= count => Ok(state),
-            Some(State { heard, closed: Some(code) }) => bail!("closed with {code} after {} messages", heard.len()),
-            _ => bail!("{} of {count} messages came within {PATIENCE:?}", self.state().heard.len()),
+            Some(State {
+                heard,
+                closed: Some(code),
+            }) => bail!("closed with {code} after {} messages", heard.len()),
+            _ => bail!(
+                "{} of {count} messages came within {PATIENCE:?}",
+                self.state().heard.len()
+            ),
         }
     }
 
     /// Waits for the end.
     pub(super) async fn ends(&mut self) -> Result<u16> {
         let state = self.until(|state| state.closed.is_some()).await;
-        state.and_then(|state| state.closed).with_context(|| format!("a socket is still open after {PATIENCE:?}"))
+        state
+            .and_then(|state| state.closed)
+            .with_context(|| format!("a socket is still open after {PATIENCE:?}"))
     }
 
     async fn until(&mut self, fits: impl FnMut(&State) -> bool) -> Option<State> {

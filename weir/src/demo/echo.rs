@@ -54,7 +54,9 @@ async fn converse(stream: TcpStream, heard: Arc<Mutex<Vec<String>>>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+        return;
+    };
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Text(text) = message {
             heard.lock().await.push(text.to_string());

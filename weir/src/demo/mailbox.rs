@@ -43,9 +43,16 @@ impl Mailbox {
                 return self.ask(to, what, find);
             }
             for name in links(&page.text()).into_iter().take(DEPTH) {
-                let raw = self.rest.outside(&format!("/mailbox/{name}")).await?.text().replace("\r\n", "\n");
+                let raw = self
+                    .rest
+                    .outside(&format!("/mailbox/{name}"))
+                    .await?
+                    .text()
+                    .replace("\r\n", "\n");
                 let is_theirs = raw.lines().take_while(|line| !line.is_empty()).any(|line| {
-                    line.split_once(':').is_some_and(|(header, value)| header.eq_ignore_ascii_case("to") && value.contains(to))
+                    line.split_once(':').is_some_and(|(header, value)| {
+                        header.eq_ignore_ascii_case("to") && value.contains(to)
+                    })
                 });
                 if is_theirs && let Some(found) = find(&plain(&raw)) {
                     return Ok(found);
@@ -66,9 +73,15 @@ impl Mailbox {
             );
         }
         loop {
-            print::note(format!("    A mail to {to} has {what}. Paste it here and press Enter:"));
+            print::note(format!(
+                "    A mail to {to} has {what}. Paste it here and press Enter:"
+            ));
             let mut line = String::new();
-            if io::stdin().read_line(&mut line).context("the keyboard cannot be read")? == 0 {
+            if io::stdin()
+                .read_line(&mut line)
+                .context("the keyboard cannot be read")?
+                == 0
+            {
                 bail!("nobody typed {what}");
             }
             if let Some(found) = find(line.trim()) {
@@ -81,19 +94,25 @@ impl Mailbox {
 /// The token of a link.
 pub(super) fn token(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("token=")?;
-    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.~".contains(c))).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || "_-.~".contains(c)))
+        .unwrap_or(rest.len());
     Some(rest[..end].to_owned())
 }
 
 /// A one-time code: six digits that stand alone.
 pub(super) fn code(text: &str) -> Option<String> {
-    text.split_whitespace().find(|word| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned)
+    text.split_whitespace()
+        .find(|word| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit()))
+        .map(str::to_owned)
 }
 
 /// The mails that the page links to, in its order, which is newest first.
 fn links(page: &str) -> Vec<String> {
     let parts = page.split("href=\"/mailbox/").skip(1);
-    parts.filter_map(|part| part.split_once('"').map(|(name, _)| name.to_owned())).collect()
+    parts
+        .filter_map(|part| part.split_once('"').map(|(name, _)| name.to_owned()))
+        .collect()
 }
 
 /// The plain text of a mail: all of it, or its first part that is text.
@@ -101,19 +120,35 @@ fn plain(raw: &str) -> String {
     let (head, body) = raw.split_once("\n\n").unwrap_or(("", raw));
     let head = head.replace("\n ", " ").replace("\n\t", " ");
     let header = |name: &str| {
-        head.lines().filter_map(|line| line.split_once(':')).find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        head.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     };
     let kind = header("content-type").unwrap_or("text/plain");
     if kind.starts_with("multipart/") {
-        let Some((_, rest)) = kind.split_once("boundary=") else { return String::new() };
-        let boundary = rest.trim_start_matches('"').split(['"', ';']).next().unwrap_or_default();
-        let parts = body.split(&format!("--{boundary}")).skip(1);
-        return parts.map(|part| plain(part.trim_start_matches('\n'))).find(|text| !text.is_empty()).unwrap_or_default();
+        let Some((_, rest)) = kind.split_once("boundary=") else {
+            return String::new();
+        };
+        let boundary = rest
+            .trim_start_matches('"')
+            .split(['"', ';'])
+            .next()
+            .unwrap_or_default();
+        let boundary = format!("--{boundary}");
+        let parts = body.split(&boundary).skip(1);
+        return parts
+            .map(|part| plain(part.trim_start_matches('\n')))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default();
     }
     if !kind.starts_with("text/plain") {
         return String::new();
     }
-    match header("content-transfer-encoding").map(str::to_ascii_lowercase).as_deref() {
+    match header("content-transfer-encoding")
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
         Some("base64") => {
             let packed: String = body.split_whitespace().collect();
             String::from_utf8_lossy(&STANDARD.decode(packed).unwrap_or_default()).into_owned()
@@ -127,7 +162,10 @@ fn unquote(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        let code = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok()).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let code = after
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok())
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
         rest = match (first, code) {
             (b'=', Some(byte)) => {
                 bytes.push(byte);
@@ -153,6 +191,9 @@ mod tests {
         let text = plain(raw);
         assert_eq!(code(&text).as_deref(), Some("482913"));
         assert_eq!(token(&text).as_deref(), Some("ab_c9"));
-        assert_eq!(links("<a href=\"/mailbox/2026-1\">x</a> <a href=\"/x\">"), ["2026-1"]);
+        assert_eq!(
+            links("<a href=\"/mailbox/2026-1\">x</a> <a href=\"/x\">"),
+            ["2026-1"]
+        );
     }
 }

@@ -29,12 +29,19 @@ const PATIENCE: u32 = 30;
 impl Rest {
     /// Somebody without a credential.
     pub(super) fn new(base: Url) -> Self {
-        Self { http: reqwest::Client::new(), base, token: None }
+        Self {
+            http: reqwest::Client::new(),
+            base,
+            token: None,
+        }
     }
 
     /// The same way, with a credential.
     pub(super) fn with_token(&self, token: impl Into<String>) -> Self {
-        Self { token: Some(token.into()), ..self.clone() }
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
     }
 
     /// The credential, empty where there is none.
@@ -67,7 +74,10 @@ impl Rest {
     async fn send(&self, method: Method, url: Url, body: Option<Value>) -> Result<Reply> {
         let asked = format!("{method} {}", url.path());
         for _ in 0..PATIENCE {
-            let mut request = self.http.request(method.clone(), url.clone()).timeout(Duration::from_secs(60));
+            let mut request = self
+                .http
+                .request(method.clone(), url.clone())
+                .timeout(Duration::from_secs(60));
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token);
             }
@@ -78,7 +88,10 @@ impl Rest {
             let response = request.send().await.with_context(unreachable)?;
             let status = response.status().as_u16();
             if status == 429 {
-                let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+                let wait = response
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|value| value.to_str().ok()?.parse().ok());
                 sleep(Duration::from_secs(wait.unwrap_or(1).clamp(1, 60))).await;
                 continue;
             }
@@ -94,7 +107,11 @@ impl Reply {
     pub(super) fn expect(self, status: u16) -> Result<Value> {
         if self.status != status {
             let said: String = self.text().chars().take(600).collect();
-            bail!("{} answered {} instead of {status}: {said}", self.asked, self.status);
+            bail!(
+                "{} answered {} instead of {status}: {said}",
+                self.asked,
+                self.status
+            );
         }
         if self.body.is_empty() {
             return Ok(Value::Null);
@@ -116,7 +133,9 @@ impl Reply {
 /// A text in an answer.
 pub(super) fn text(value: &Value, field: &str) -> Result<String> {
     let found = value.pointer(field).and_then(Value::as_str);
-    found.map(str::to_owned).ok_or_else(|| anyhow!("an answer has no text at {field}: {value}"))
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| anyhow!("an answer has no text at {field}: {value}"))
 }
 
 /// A number in an answer.
@@ -127,5 +146,8 @@ pub(super) fn number(value: &Value, field: &str) -> Result<u64> {
 
 /// The items of a list.
 pub(super) fn items(value: &Value) -> &[Value] {
-    value["items"].as_array().or(value.as_array()).map_or(&[], Vec::as_slice)
+    value["items"]
+        .as_array()
+        .or(value.as_array())
+        .map_or(&[], Vec::as_slice)
 }

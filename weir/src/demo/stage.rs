@@ -44,16 +44,32 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Stage {
     /// Finds the given server or starts one.
     pub(super) async fn open(teller: &Teller, url: Option<Url>, folder: Option<PathBuf>) -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("weir-demo-").tempdir().context("there is no room for temporary files")?;
+        let scratch = tempfile::Builder::new()
+            .prefix("weir-demo-")
+            .tempdir()
+            .context("there is no room for temporary files")?;
         if let Some(base) = url {
             ready(&base, None).await?;
             teller.aside(format!("plays on {base}, which runs already"))?;
-            return Ok(Self { base, folder, _own: None, scratch });
+            return Ok(Self {
+                base,
+                folder,
+                _own: None,
+                scratch,
+            });
         }
         let folder = scratch.path().join("weir-data");
         let own = Own::start(&folder).await?;
-        teller.aside(format!("plays on a server of its own at {}, in a folder that is thrown away", own.base))?;
-        Ok(Self { base: own.base.clone(), folder: Some(folder), _own: Some(own), scratch })
+        teller.aside(format!(
+            "plays on a server of its own at {}, in a folder that is thrown away",
+            own.base
+        ))?;
+        Ok(Self {
+            base: own.base.clone(),
+            folder: Some(folder),
+            _own: Some(own),
+            scratch,
+        })
     }
 }
 
@@ -78,14 +94,20 @@ impl Own {
         if let Err(error) = ready(&base, Some(&mut child)).await {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let tail: Vec<&str> = said.lines().rev().take(20).collect();
-            bail!("{error:#}\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            bail!(
+                "{error:#}\n{}",
+                tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+            );
         }
         Ok(Self { base, child })
     }
 
     /// Ends it.
     pub(super) async fn stop(mut self) -> Result<()> {
-        self.child.kill().await.context("the second weir cannot be stopped")
+        self.child
+            .kill()
+            .await
+            .context("the second weir cannot be stopped")
     }
 }
 
@@ -102,9 +124,19 @@ fn weir() -> Result<Command> {
 
 /// Runs another command of this program on a data folder, to its end.
 pub(super) async fn run(folder: &Path, arguments: &[&str]) -> Result<()> {
-    let output = weir()?.args(arguments).env("WEIR_DATA_DIR", folder).stdin(Stdio::null()).output().await?;
+    let output = weir()?
+        .args(arguments)
+        .env("WEIR_DATA_DIR", folder)
+        .stdin(Stdio::null())
+        .output()
+        .await?;
     if !output.status.success() {
-        bail!("`weir {}` ended with {}: {}", arguments.join(" "), output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "`weir {}` ended with {}: {}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }

@@ -32,10 +32,18 @@ impl Tally {
     /// The last lines.
     pub(super) fn tell(mut self, teller: &Teller) -> anyhow::Result<()> {
         self.delivery_lags.sort_unstable();
-        let lag = |part: usize| self.delivery_lags.get(self.delivery_lags.len() * part / 100).copied().unwrap_or_default();
+        let lag = |part: usize| {
+            self.delivery_lags
+                .get(self.delivery_lags.len() * part / 100)
+                .copied()
+                .unwrap_or_default()
+        };
         teller.chapter("Everything holds")?;
         let lines = [
-            format!("messages    {} sent, {} of them recorded", self.messages, self.recorded),
+            format!(
+                "messages    {} sent, {} of them recorded",
+                self.messages, self.recorded
+            ),
             format!("deliveries  {}, none after a withdrawal", self.deliveries),
             format!(
                 "lag         delivery {} (median), {} (99 %); unreadable {} after the deadline, rows gone {} after; withdrawal answered in {}",
@@ -45,7 +53,10 @@ impl Tally {
                 short(self.rows_gone_after),
                 short(self.withdrawal),
             ),
-            format!("receipts    {} verified, {} changed ones refused", self.receipts, self.forgeries),
+            format!(
+                "receipts    {} verified, {} changed ones refused",
+                self.receipts, self.forgeries
+            ),
         ];
         for line in lines {
             print::line(format!("  {line}"))?;

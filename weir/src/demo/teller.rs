@@ -22,11 +22,18 @@ impl Teller {
     pub(super) fn new() -> Self {
         // https://no-color.org
         let wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { colour: wanted && io::stdout().is_terminal(), chapter: Arc::default() }
+        Self {
+            colour: wanted && io::stdout().is_terminal(),
+            chapter: Arc::default(),
+        }
     }
 
     fn paint(&self, code: &str, text: impl fmt::Display) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
     }
 
     /// What it is all about.
@@ -37,7 +44,11 @@ impl Teller {
     /// A new chapter.
     pub(super) fn chapter(&self, text: &str) -> io::Result<()> {
         let number = self.chapter.fetch_add(1, Ordering::Relaxed) + 1;
-        print::line(format!("\n{} {}", self.paint("1;36", format!("{number}.")), self.paint("1", text)))
+        print::line(format!(
+            "\n{} {}",
+            self.paint("1;36", format!("{number}.")),
+            self.paint("1", text)
+        ))
     }
 
     /// Something that was checked and is so.
@@ -52,6 +63,9 @@ impl Teller {
 
     /// What is not so.
     pub(super) fn fails(&self, error: &anyhow::Error) -> io::Result<()> {
-        print::line(format!("  {} this does not hold: {error:#}", self.paint("31", "✗")))
+        print::line(format!(
+            "  {} this does not hold: {error:#}",
+            self.paint("31", "✗")
+        ))
     }
 }

@@ -47,7 +47,7 @@ impl Chores {
     /// Forgets who asked how often, once it does not matter any more.
     pub(super) fn sweep_limits(&self, state: &api::state::State) {
         let state = state.clone();
-        self.every(Duration::from_secs(60), move || {
+        self.every(Duration::from_mins(1), move || {
             state.limits.sweep();
             std::future::ready(Ok(()))
         });

@@ -48,12 +48,14 @@ impl Front {
         ctx: &Ctx,
         listener: TcpListener,
         tls: Option<Arc<ServerConfig>>,
-        chores: &mut Chores,
+        chores: &Chores,
     ) -> anyhow::Result<Self> {
-        let (journal, journal_task) =
-            Journal::start(ctx.clone(), settings.journal()).await.context("the journal did not start")?;
-        let (recorder, recorder_task) =
-            Recorder::start(ctx.clone(), settings.node_name()).await.context("connections cannot be recorded")?;
+        let (journal, journal_task) = Journal::start(ctx.clone(), settings.journal())
+            .await
+            .context("the journal did not start")?;
+        let (recorder, recorder_task) = Recorder::start(ctx.clone(), settings.node_name())
+            .await
+            .context("connections cannot be recorded")?;
         let broker = Broker::new(
             settings.sockets(),
             Arc::new(Gatekeeper(ctx.clone())),

@@ -5,6 +5,7 @@ use worker::Handle;
 
 use super::{chores::Chores, front::Front};
 use crate::{
+    data_folder::Lock,
     house,
     settings::Settings,
     signals::Signals,
@@ -17,6 +18,8 @@ pub(super) struct Open {
     pub(super) chores: Chores,
     pub(super) front: Option<Front>,
     pub(super) worker: Option<Handle>,
+    /// Given back last: nobody else may open the stores before they are closed.
+    pub(super) lock: Option<Lock>,
 }
 
 impl Open {
@@ -51,7 +54,13 @@ impl Open {
     }
 
     async fn close(self, settings: &Settings) {
-        let Self { ctx, chores, mut front, worker } = self;
+        let Self {
+            ctx,
+            chores,
+            mut front,
+            worker,
+            lock,
+        } = self;
         if let Some(front) = &mut front {
             front.close_doors(settings.shutdown.drain()).await;
         }
@@ -63,8 +72,12 @@ impl Open {
         }
         chores.stop().await;
         if let Err(error) = authentication::flush(&ctx).await {
-            tracing::warn!(error = chain(&error), "when credentials were last used is not written down");
+            tracing::warn!(
+                error = chain(&error),
+                "when credentials were last used is not written down"
+            );
         }
         house::close_stores(&ctx).await;
+        drop(lock);
     }
 }

@@ -60,7 +60,9 @@ impl Layers {
         let mut layers = Self::defaults()?;
         let file = flags.config.clone().or_else(|| {
             let named = environment.iter().find(|(name, _)| name == CONFIG);
-            named.map(|(_, path)| path.into()).filter(|path: &std::path::PathBuf| !path.as_os_str().is_empty())
+            named
+                .map(|(_, path)| path.into())
+                .filter(|path: &std::path::PathBuf| !path.as_os_str().is_empty())
         });
         if let Some(path) = file {
             layers.add_file(&path)?;
@@ -76,7 +78,11 @@ impl Layers {
 
     fn defaults() -> Result<Self, Trouble> {
         let table: Table = DEFAULTS.parse().map_err(|error| {
-            Trouble::new("the built-in defaults cannot be read", "this is a fault of this build: please report it").because(error)
+            Trouble::new(
+                "the built-in defaults cannot be read",
+                "this is a fault of this build: please report it",
+            )
+            .because(error)
         })?;
         let mut values = BTreeMap::new();
         flatten("", table, &mut |key, value| {
@@ -96,24 +102,39 @@ impl Layers {
         })?;
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             // Not the error's own rendering: that quotes the line, which may hold a password.
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            Trouble::new(format!("{name} is not TOML, at line {line}"), "mend that line; texts stand in quotes")
-                .because(error.message())
+            let line = error.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
+            Trouble::new(
+                format!("{name} is not TOML, at line {line}"),
+                "mend that line; texts stand in quotes",
+            )
+            .because(error.message())
         })?;
         let mut found = Vec::new();
         flatten("", table, &mut |key, value| found.push((key, value)));
         for (key, value) in found {
             let section = format!("{key}.");
             // A section whose keys are all commented out.
-            if matches!(&value, Value::Table(_)) && self.values.keys().any(|known| known.starts_with(&section)) {
+            if matches!(&value, Value::Table(_))
+                && self.values.keys().any(|known| known.starts_with(&section))
+            {
                 continue;
             }
             let Some((known, _)) = self.values.get(&key) else {
-                return Err(self.unknown(&key, &format!("{name} has the unknown setting {key}"), str::to_owned));
+                return Err(self.unknown(
+                    &key,
+                    &format!("{name} has the unknown setting {key}"),
+                    str::to_owned,
+                ));
             };
             if known.type_str() != value.type_str() {
                 return Err(Trouble::new(
-                    format!("{key} in {name} is {}, but must be {}", article(&value), article(known)),
+                    format!(
+                        "{key} in {name} is {}, but must be {}",
+                        article(&value),
+                        article(known)
+                    ),
                     format!("write it like the default: {key} = {known}"),
                 ));
             }
@@ -125,7 +146,11 @@ impl Layers {
     fn add_variable(&mut self, name: &str, text: &str) -> Result<(), Trouble> {
         let key = name[PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
         if !self.values.contains_key(&key) {
-            return Err(self.unknown(&key, &format!("the environment variable {name} is not a setting"), variable));
+            return Err(self.unknown(
+                &key,
+                &format!("the environment variable {name} is not a setting"),
+                variable,
+            ));
         }
         self.add_text(&key, text, Origin::Environment(name.to_owned()))
     }
@@ -142,7 +167,10 @@ impl Layers {
             Value::Float(_) | Value::Datetime(_) | Value::Table(_) => None,
         };
         let Some(value) = value else {
-            return Err(Trouble::new(format!("{origin} must be {}", article(known)), format!("the default is {known}")));
+            return Err(Trouble::new(
+                format!("{origin} must be {}", article(known)),
+                format!("the default is {known}"),
+            ));
         };
         self.values.insert(key.to_owned(), (value, origin));
         Ok(())
@@ -177,7 +205,11 @@ impl Layers {
             let key = error.path().to_string();
             let origin = self.origin(&key);
             let message = error.inner().message().trim().to_owned();
-            Trouble::new(format!("the setting {key} is not valid (from {origin})"), remedy(&key)).because(message)
+            Trouble::new(
+                format!("the setting {key} is not valid (from {origin})"),
+                remedy(&key),
+            )
+            .because(message)
         })?;
         settings.check()?;
         Ok(settings)
@@ -186,7 +218,9 @@ impl Layers {
     /// Where the value of a key came from; of a list's entry, where the list did.
     fn origin(&self, key: &str) -> String {
         let name = key.split('[').next().unwrap_or(key);
-        self.values.get(name).map_or_else(|| "default".to_owned(), |(_, origin)| origin.to_string())
+        self.values
+            .get(name)
+            .map_or_else(|| "default".to_owned(), |(_, origin)| origin.to_string())
     }
 }
 
@@ -207,7 +241,10 @@ fn ours(environment: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(
             continue;
         };
         let value = value.into_string().map_err(|_| {
-            Trouble::new(format!("the environment variable {name} is not UTF-8"), "set it to a text in UTF-8")
+            Trouble::new(
+                format!("the environment variable {name} is not UTF-8"),
+                "set it to a text in UTF-8",
+            )
         })?;
         found.push((name.to_owned(), value));
     }
@@ -220,13 +257,24 @@ fn list(text: &str) -> Vec<Value> {
     if let Ok(Value::Array(list)) = text.trim().parse() {
         return list;
     }
-    let entry = |text: &str| text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer);
-    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(entry).collect()
+    let entry = |text: &str| {
+        text.parse()
+            .map_or_else(|_| Value::String(text.to_owned()), Value::Integer)
+    };
+    text.split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(entry)
+        .collect()
 }
 
 fn flatten(prefix: &str, table: Table, found: &mut impl FnMut(String, Value)) {
     for (name, value) in table {
-        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+        let key = if prefix.is_empty() {
+            name
+        } else {
+            format!("{prefix}.{name}")
+        };
         match value {
             Value::Table(table) if !table.is_empty() => flatten(&key, table, found),
             value => found(key, value),

@@ -196,8 +196,16 @@ impl Settings {
         self.parse_public_url()?;
         self.parse_networks()?;
         for (key, url, schemes) in [
-            ("database_url", &self.database_url, &["postgres", "postgresql", "sqlite"][..]),
-            ("vault_url", &self.vault_url, &["postgres", "postgresql", "sqlite"]),
+            (
+                "database_url",
+                &self.database_url,
+                &["postgres", "postgresql", "sqlite"][..],
+            ),
+            (
+                "vault_url",
+                &self.vault_url,
+                &["postgres", "postgresql", "sqlite"],
+            ),
             ("redis_url", &self.redis_url, &["redis", "rediss"]),
             ("smtp_url", &self.smtp_url, &["smtp", "smtps"]),
         ] {
@@ -224,16 +232,30 @@ impl Settings {
             ));
         }
         if set(&self.tls_cert).is_some() != set(&self.tls_key).is_some() {
-            return Err(wrong("tls_cert", "tls_cert and tls_key belong together", "set both, or neither"));
+            return Err(wrong(
+                "tls_cert",
+                "tls_cert and tls_key belong together",
+                "set both, or neither",
+            ));
         }
         if self.node.number > 1023 {
-            return Err(wrong("node.number", "it is above 1023", "use 0 to 1023, another one for each process"));
+            return Err(wrong(
+                "node.number",
+                "it is above 1023",
+                "use 0 to 1023, another one for each process",
+            ));
         }
         let positive = [
             ("store.connections", u64::from(self.store.connections)),
             ("vault.connections", u64::from(self.vault.connections)),
-            ("http.requests_per_second", u64::from(self.http.requests_per_second)),
-            ("http.anonymous_requests_per_second", u64::from(self.http.anonymous_requests_per_second)),
+            (
+                "http.requests_per_second",
+                u64::from(self.http.requests_per_second),
+            ),
+            (
+                "http.anonymous_requests_per_second",
+                u64::from(self.http.anonymous_requests_per_second),
+            ),
             ("sockets.queue_messages", self.sockets.queue_messages as u64),
             ("sockets.queue_bytes", self.sockets.queue_bytes as u64),
             ("sockets.ping_every_seconds", self.sockets.ping_every_seconds),
@@ -257,7 +279,11 @@ impl Settings {
             return Err(wrong(key, "it is 0", "use 1 or more"));
         }
         if self.passwords.memory_kib < self.passwords.lanes.saturating_mul(8) {
-            return Err(wrong("passwords.memory_kib", "Argon2 needs 8 KiB for each lane", "use the default, 19456"));
+            return Err(wrong(
+                "passwords.memory_kib",
+                "Argon2 needs 8 KiB for each lane",
+                "use the default, 19456",
+            ));
         }
         Ok(())
     }
@@ -265,12 +291,18 @@ impl Settings {
     fn parse_listen(&self) -> Result<SocketAddr, Trouble> {
         self.listen.trim().parse().map_err(|_| {
             let reason = format!("{} is not an address and a port", self.listen);
-            wrong("listen", &reason, "use 127.0.0.1:8080, 0.0.0.0:8080 for every network, or [::1]:8080")
+            wrong(
+                "listen",
+                &reason,
+                "use 127.0.0.1:8080, 0.0.0.0:8080 for every network, or [::1]:8080",
+            )
         })
     }
 
     fn parse_public_url(&self) -> Result<Option<Url>, Trouble> {
-        let Some(text) = set(&self.public_url) else { return Ok(None) };
+        let Some(text) = set(&self.public_url) else {
+            return Ok(None);
+        };
         let usable = |url: &Url| {
             matches!(url.scheme(), "http" | "https")
                 && url.path() == "/"
@@ -280,7 +312,11 @@ impl Settings {
         };
         let url = text.parse::<Url>().ok().filter(usable).ok_or_else(|| {
             let reason = format!("{text} is not the address of a server");
-            wrong("public_url", &reason, "use https://weir.example.com, without a path")
+            wrong(
+                "public_url",
+                &reason,
+                "use https://weir.example.com, without a path",
+            )
         })?;
         Ok(Some(url))
     }
@@ -295,7 +331,11 @@ impl Settings {
         for text in &self.egress.allow {
             let network = text.trim().parse().map_err(|_| {
                 let reason = format!("{text} is not a network");
-                wrong("egress.allow", &reason, "write networks with their prefix length: 10.1.0.0/16, 10.1.2.3/32")
+                wrong(
+                    "egress.allow",
+                    &reason,
+                    "write networks with their prefix length: 10.1.0.0/16, 10.1.2.3/32",
+                )
             })?;
             settings.allow.push(network);
         }
@@ -304,7 +344,8 @@ impl Settings {
 
     /// Where to listen.
     pub(crate) fn listen(&self) -> SocketAddr {
-        self.parse_listen().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)))
+        self.parse_listen()
+            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)))
     }
 
     /// The address of this server when it listens on `bound`.
@@ -320,7 +361,8 @@ impl Settings {
         let scheme = if self.tls().is_some() { "https" } else { "http" };
         let bound = SocketAddr::new(ip, bound.port());
         let text = format!("{scheme}://{bound}");
-        text.parse().map_err(|error| wrong("public_url", &format!("{text}: {error}"), "set public_url"))
+        text.parse()
+            .map_err(|error| wrong("public_url", &format!("{text}: {error}"), "set public_url"))
     }
 
     /// The address of the data, unless it is in the data folder.
@@ -405,7 +447,9 @@ impl Settings {
         let mut settings = self.parse_networks()?;
         if self.is_loopback_open()? {
             for network in ["127.0.0.0/8", "::1/128"] {
-                let network = network.parse().map_err(|_| wrong("egress.loopback", network, "please report this"))?;
+                let network = network
+                    .parse()
+                    .map_err(|_| wrong("egress.loopback", network, "please report this"))?;
                 settings.allow.push(network);
             }
         }

@@ -18,12 +18,22 @@ use crate::{
 };
 
 /// Keys whose data are gone: a new store beside them would be a mistake in most cases.
-pub(super) async fn refuse_orphaned_keys(vault: &Store, vault_at: &Place, data_at: &Place) -> Result<(), Trouble> {
-    if !installation::has_keys(vault).await.map_err(unreadable)? {
+pub(super) async fn refuse_orphaned_keys(
+    vault: &Store,
+    vault_at: &Place,
+    data_at: &Place,
+) -> Result<(), Trouble> {
+    if !installation::has_keys(vault)
+        .await
+        .map_err(|error| unreadable(&error))?
+    {
         return Ok(());
     }
     Err(Trouble::new(
-        format!("the vault in {} has keys to data that are missing: there is no {}", vault_at.shown, data_at.shown),
+        format!(
+            "the vault in {} has keys to data that are missing: there is no {}",
+            vault_at.shown, data_at.shown
+        ),
         "put the data back with `weir restore --from FILE`; to begin anew, move the whole data folder away",
     ))
 }
@@ -35,8 +45,12 @@ pub(super) async fn root_key(
     data: &Store,
     vault: &Store,
 ) -> Result<RootKey, Trouble> {
-    let of_data = installation::mark_of_data(data).await.map_err(unreadable)?;
-    let of_keys = installation::mark_of_keys(vault).await.map_err(unreadable)?;
+    let of_data = installation::mark_of_data(data)
+        .await
+        .map_err(|error| unreadable(&error))?;
+    let of_keys = installation::mark_of_keys(vault)
+        .await
+        .map_err(|error| unreadable(&error))?;
     let given = given(settings, folder)?;
     let is_new = of_data.is_none() && of_keys.is_none();
     let root = match given {
@@ -44,7 +58,10 @@ pub(super) async fn root_key(
         None if is_new => folder.make_root_key()?,
         None => {
             return Err(Trouble::new(
-                format!("there are data, but the root key is missing: there is no {}", folder.root_key_file().display()),
+                format!(
+                    "there are data, but the root key is missing: there is no {}",
+                    folder.root_key_file().display()
+                ),
                 "put root.key back, or set WEIR_ROOT_KEY; without it nothing sealed can be opened",
             ));
         }
@@ -73,19 +90,28 @@ pub(super) async fn root_key(
         }
         (None, Some(mark)) => {
             // A first start that was interrupted, unless there are keys already.
-            if installation::has_keys(vault).await.map_err(unreadable)? {
+            if installation::has_keys(vault)
+                .await
+                .map_err(|error| unreadable(&error))?
+            {
                 return Err(Trouble::new(
                     "the vault has keys, but the store is empty: the data to them are missing",
                     "put the data back with `weir restore --from FILE --force`",
                 ));
             }
-            installation::mark_data(data, &mark).await.map_err(unwritten)?;
+            installation::mark_data(data, &mark)
+                .await
+                .map_err(|error| unwritten(&error))?;
         }
         (None, None) => {
             let id = uuid::Builder::from_random_bytes(chance::bytes(&SystemChance)).into_uuid();
             let mark = Mark::new(id, &root);
-            installation::mark_keys(vault, &mark).await.map_err(unwritten)?;
-            installation::mark_data(data, &mark).await.map_err(unwritten)?;
+            installation::mark_keys(vault, &mark)
+                .await
+                .map_err(|error| unwritten(&error))?;
+            installation::mark_data(data, &mark)
+                .await
+                .map_err(|error| unwritten(&error))?;
         }
     }
     Ok(root)
@@ -104,10 +130,18 @@ pub(crate) fn given(settings: &Settings, folder: &DataFolder) -> Result<Option<R
     }
 }
 
-fn unreadable(error: Error) -> Trouble {
-    Trouble::new("the stores open, but cannot be read", "`weir doctor` may say more").because(chain(&error))
+fn unreadable(error: &Error) -> Trouble {
+    Trouble::new(
+        "the stores open, but cannot be read",
+        "`weir doctor` may say more",
+    )
+    .because(chain(error))
 }
 
-fn unwritten(error: Error) -> Trouble {
-    Trouble::new("the stores open, but cannot be written to", "check space and rights").because(chain(&error))
+fn unwritten(error: &Error) -> Trouble {
+    Trouble::new(
+        "the stores open, but cannot be written to",
+        "check space and rights",
+    )
+    .because(chain(error))
 }

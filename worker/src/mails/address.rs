@@ -12,9 +12,8 @@ pub(super) fn sender(configured: Option<&str>, public_url: &Url) -> Result<Mailb
     }
     let host = match public_url.host() {
         Some(Host::Domain(host)) => host.to_owned(),
-        Some(Host::Ipv4(ip)) => format!("[{ip}]"),
-        Some(Host::Ipv6(ip)) => format!("[IPv6:{ip}]"),
-        None => "localhost".to_owned(),
+        // An address in numbers is a machine without a name yet; lettre cannot read back the `[127.0.0.1]` of RFC 5321 §4.1.3.
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => "localhost".to_owned(),
     };
     let address = Address::new("no-reply", host).map_err(|_| MailerError::From)?;
     Ok(Mailbox::new(Some("Weir".to_owned()), address))
@@ -28,7 +27,7 @@ mod tests {
     fn the_sender_is_at_the_public_host_unless_the_settings_say_otherwise() {
         for (url, expected) in [
             ("https://weir.example.org/x", "Weir <no-reply@weir.example.org>"),
-            ("http://127.0.0.1:8080", "Weir <no-reply@[127.0.0.1]>"),
+            ("http://127.0.0.1:8080", "Weir <no-reply@localhost>"),
             ("http://localhost:8080", "Weir <no-reply@localhost>"),
         ] {
             let url = url.parse().unwrap();

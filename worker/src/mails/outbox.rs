@@ -61,9 +61,9 @@ impl Outbox {
     async fn hand_over(&self, letter: Letter) -> Result<(), Refused> {
         // Ids begin with the time, so that a mailbox sorts by it.
         let name = letter.id.clone();
-        let message = letter.into_message().map_err(|_| Refused {
+        let message = letter.into_message().map_err(|error| Refused {
             permanent: true,
-            reason: "the mail could not be put together".to_owned(),
+            reason: format!("the mail could not be put together: {error}"),
         })?;
         self.mailer.send(&name, message).await
     }

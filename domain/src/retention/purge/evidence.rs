@@ -44,14 +44,14 @@ pub(super) struct Removed {
 }
 
 impl Removed {
-    fn merge(self, newer: Self) -> Self {
+    fn merge(&self, newer: &Self) -> Self {
         Self {
             rule: if self.rule == newer.rule { newer.rule } else { None },
             count: self.count + newer.count,
             first: self.first.min(newer.first),
             last: self.last.max(newer.last),
             since: self.since,
-            ..newer
+            ..newer.clone()
         }
     }
 
@@ -117,7 +117,7 @@ impl Evidence {
             .or(self.written.get(&newer.class).copied());
         let counted = before.is_some();
         let removed = match before {
-            Some(before) => before.merge(newer),
+            Some(before) => before.merge(&newer),
             None => newer,
         };
         if last.is_none_or(|at| now - at >= EVERY || now < at) {

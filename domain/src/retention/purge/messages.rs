@@ -90,7 +90,9 @@ impl Run<'_> {
             return Ok(());
         }
         let keys = &self.ctx.keys;
-        report.keys += keys.destroy_buckets(self.picture.tenant, self.id, self.line()).await?;
+        report.keys += keys
+            .destroy_buckets(self.picture.tenant, self.id, self.line())
+            .await?;
         let left = keys.earliest_bucket_end(self.picture.tenant, self.id).await?;
         self.class.progress.lock().keys = left.map_or(KeysLeft::None, KeysLeft::EndsAt);
         Ok(())
@@ -99,7 +101,13 @@ impl Run<'_> {
     /// Removes rows that have expired on every channel: one range.
     async fn rows(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<()> {
         let lowest = self.cut.lowest();
-        if self.class.progress.lock().oldest.is_some_and(|oldest| oldest >= lowest) {
+        if self
+            .class
+            .progress
+            .lock()
+            .oldest
+            .is_some_and(|oldest| oldest >= lowest)
+        {
             return Ok(());
         }
         let Some(mut first) = self.oldest().await? else {
@@ -137,7 +145,8 @@ impl Run<'_> {
             let progress = self.class.progress.lock();
             let scanned = progress.scanned.filter(|(under, _)| *under == since);
             let from = scanned.map_or(0, |(_, id)| id);
-            from.max(self.cut.lowest()).max(progress.oldest.unwrap_or_default())
+            from.max(self.cut.lowest())
+                .max(progress.oldest.unwrap_or_default())
         };
         let expired = self.cut.expired(self.ctx.store.engine());
         while start < end {
@@ -212,13 +221,7 @@ impl Run<'_> {
     }
 
     /// Removes what of the class is older than `stop` and fulfils the condition, and notes that.
-    async fn remove(
-        &self,
-        which: Condition,
-        first: i64,
-        stop: i64,
-        evidence: &mut Evidence,
-    ) -> Result<u64> {
+    async fn remove(&self, which: Condition, first: i64, stop: i64, evidence: &mut Evidence) -> Result<u64> {
         let tx = self.ctx.store.begin(&self.scope).await?;
         let count = tx
             .delete_many::<message::Entity>()
@@ -240,7 +243,10 @@ impl Run<'_> {
             tenant: self.picture.tenant,
             class: self.id,
             endpoint: self.class.key.endpoint,
-            rule: winner.first().filter(|_| self.cut.is_uniform()).map(|rule| rule.id),
+            rule: winner
+                .first()
+                .filter(|_| self.cut.is_uniform())
+                .map(|rule| rule.id),
             count,
             first,
             last: stop - 1,

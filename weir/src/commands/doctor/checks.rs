@@ -1,6 +1,6 @@
 //! The checks, one a function.
 
-use std::net::TcpListener;
+use std::{io::ErrorKind, net::TcpListener};
 
 use domain::{
     clock::{Clock, SystemClock},
@@ -29,7 +29,11 @@ const BEHIND: i64 = 60;
 pub(super) fn folder(folder: &DataFolder) -> Vec<Finding> {
     let mut findings = Vec::new();
     let path = folder.path().display();
-    let user = if folder.is_locked() { "in use by a running weir" } else { "not in use" };
+    let user = if folder.is_locked() {
+        "in use by a running weir"
+    } else {
+        "not in use"
+    };
     findings.push(Finding::ok("data folder", format!("{path}, {user}")));
     for open in folder.readable_by_others() {
         let open = open.display();
@@ -44,7 +48,11 @@ pub(super) fn folder(folder: &DataFolder) -> Vec<Finding> {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let text = format!("{} MiB free", free >> 20);
             findings.push(if free < LITTLE_SPACE {
-                Finding::warn("disk space", text, "free some: when it is full, nothing is acknowledged any more")
+                Finding::warn(
+                    "disk space",
+                    text,
+                    "free some: when it is full, nothing is acknowledged any more",
+                )
             } else {
                 Finding::ok("disk space", text)
             });
@@ -75,11 +83,20 @@ pub(super) async fn stores(settings: &Settings, folder: &DataFolder) -> Vec<Find
     findings
 }
 
-async fn store(findings: &mut Vec<Finding>, which: Which, place: &Place, settings: &Settings) -> Option<Store> {
+async fn store(
+    findings: &mut Vec<Finding>,
+    which: Which,
+    place: &Place,
+    settings: &Settings,
+) -> Option<Store> {
     let about = which.name();
     if place.file.as_ref().is_some_and(|file| !file.exists()) {
         let remedy = "the first `weir serve` makes it; if there were data, put the file back";
-        findings.push(Finding::warn(about, format!("there is no {} yet", place.shown), remedy));
+        findings.push(Finding::warn(
+            about,
+            format!("there is no {} yet", place.shown),
+            remedy,
+        ));
         return None;
     }
     let store = match place.open(which, settings).await {
@@ -90,37 +107,62 @@ async fn store(findings: &mut Vec<Finding>, which: Which, place: &Place, setting
         }
     };
     let damaged = |cause: String| {
-        Trouble::new(format!("{} is damaged", place.shown), "put back a good copy; see docs/operations.md").because(cause)
+        Trouble::new(
+            format!("{} is damaged", place.shown),
+            "put back a good copy; see docs/operations.md",
+        )
+        .because(cause)
     };
-    match damage(&store).await {
-        Ok(None) => {}
-        Ok(Some(cause)) => findings.push(Finding::fail(about, &damaged(cause))),
-        Err(error) => findings.push(Finding::fail(about, &damaged(chain(&error)))),
+    let damage = match damage(&store).await {
+        Ok(damage) => damage,
+        Err(error) => Some(chain(&error)),
+    };
+    if let Some(cause) = damage {
+        findings.push(Finding::fail(about, &damaged(cause)));
+        // What it says of anything else is not to be believed.
+        let _ = store.close().await;
+        return None;
     }
     findings.push(match version_of(&store, which).await {
         Ok(Version::Current) => Finding::ok(about, format!("{}, whole and up to date", place.shown)),
         Ok(Version::Older(names)) => Finding::warn(
             about,
-            format!("{} is of an older version (it lacks {})", place.shown, names.join(", ")),
+            format!(
+                "{} is of an older version (it lacks {})",
+                place.shown,
+                names.join(", ")
+            ),
             "`weir serve` and `weir migrate` bring it up to date",
         ),
         Ok(Version::Newer(names)) => Finding::fail(
             about,
             &Trouble::new(
-                format!("{} was written by a newer version (it has {})", place.shown, names.join(", ")),
+                format!(
+                    "{} was written by a newer version (it has {})",
+                    place.shown,
+                    names.join(", ")
+                ),
                 "run that version",
             ),
         ),
         Err(error) => Finding::fail(
             about,
-            &Trouble::new(format!("the version of {} cannot be read", place.shown), "put back a good copy")
-                .because(chain(&error)),
+            &Trouble::new(
+                format!("the version of {} cannot be read", place.shown),
+                "put back a good copy",
+            )
+            .because(chain(&error)),
         ),
     });
     Some(store)
 }
 
-async fn root_key(settings: &Settings, folder: &DataFolder, data: Option<&Store>, vault: Option<&Store>) -> Finding {
+async fn root_key(
+    settings: &Settings,
+    folder: &DataFolder,
+    data: Option<&Store>,
+    vault: Option<&Store>,
+) -> Finding {
     const ABOUT: &str = "root key";
     let root = match given_root_key(settings, folder) {
         Ok(Some(root)) => root,
@@ -129,7 +171,10 @@ async fn root_key(settings: &Settings, folder: &DataFolder, data: Option<&Store>
         }
         Ok(None) => {
             let remedy = "put root.key back, or set WEIR_ROOT_KEY; without it nothing sealed can be opened";
-            return Finding::fail(ABOUT, &Trouble::new("there is none, although there are data", remedy));
+            return Finding::fail(
+                ABOUT,
+                &Trouble::new("there is none, although there are data", remedy),
+            );
         }
         Err(trouble) => return Finding::fail(ABOUT, &trouble),
     };
@@ -144,12 +189,18 @@ async fn root_key(settings: &Settings, folder: &DataFolder, data: Option<&Store>
     };
     if of_data.iter().chain(&of_keys).any(|mark| !mark.is_of(&root)) {
         let remedy = "put back the root.key of this installation";
-        return Finding::fail(ABOUT, &Trouble::new("it is not the one that the stores were made with", remedy));
+        return Finding::fail(
+            ABOUT,
+            &Trouble::new("it is not the one that the stores were made with", remedy),
+        );
     }
     match (of_data, of_keys) {
         (Some(data), Some(keys)) if data.installation != keys.installation => Finding::fail(
             ABOUT,
-            &Trouble::new("store and vault are of two installations", "put back the vault that belongs to these data"),
+            &Trouble::new(
+                "store and vault are of two installations",
+                "put back the vault that belongs to these data",
+            ),
         ),
         (Some(_), Some(_)) => Finding::ok(ABOUT, "it fits, and store and vault belong together"),
         _ => Finding::ok(ABOUT, "nothing to compare it with yet"),
@@ -165,23 +216,37 @@ async fn clock(data: &Store) -> Finding {
             if behind > BEHIND {
                 Finding::warn(
                     ABOUT,
-                    format!("it says {now:.0}, and the newest event was recorded {behind} seconds after that"),
+                    format!(
+                        "it says {now:.0}, and the newest event was recorded {behind} seconds after that"
+                    ),
                     "set the clock, best by NTP: deadlines and expiry go by it",
                 )
             } else {
-                Finding::ok(ABOUT, format!("{}, after everything that is stored", now.format("%FT%TZ")))
+                Finding::ok(
+                    ABOUT,
+                    format!("{}, after everything that is stored", now.format("%FT%TZ")),
+                )
             }
         }
         Ok(None) => Finding::ok(ABOUT, "nothing stored to compare it with yet"),
-        Err(_) => Finding::warn(ABOUT, "cannot be compared with what is stored", "see the store above"),
+        Err(_) => Finding::warn(
+            ABOUT,
+            "cannot be compared with what is stored",
+            "see the store above",
+        ),
     }
 }
 
 /// Whether the address can be listened on.
 pub(super) fn listen(settings: &Settings) -> Finding {
     let address = settings.listen();
+    let serving = DataFolder::existing(&settings.data_dir).is_ok_and(|folder| folder.is_locked());
     match TcpListener::bind(address) {
         Ok(_) => Finding::ok("listen", format!("{address} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && serving => Finding::ok(
+            "listen",
+            format!("{address} is taken, probably by the weir that uses the data folder"),
+        ),
         Err(error) => Finding::warn(
             "listen",
             format!("{address} cannot be listened on: {error}"),
@@ -225,7 +290,11 @@ pub(super) async fn mail(settings: &Settings) -> Finding {
     let folder = DataFolder::existing(&settings.data_dir);
     let public_url = settings.public_url(settings.listen());
     let (Ok(folder), Ok(public_url)) = (folder, public_url) else {
-        return Finding::warn("mail", "not asked: there is no data folder yet", "start weir once");
+        return Finding::warn(
+            "mail",
+            "not asked: there is no data folder yet",
+            "start weir once",
+        );
     };
     match crate::mail::open(settings, &folder, &public_url).await {
         Ok(_) => Finding::ok("mail", format!("{} answers", redact_url(url))),
@@ -257,7 +326,10 @@ pub(super) fn open_files() -> Finding {
         Some(files) if files < FEW_FILES => Finding::warn(
             "open files",
             format!("at most {files}, and each socket takes one"),
-            format!("raise the limit for many sockets: LimitNOFILE={} in systemd, or ulimit -n", FEW_FILES * 16),
+            format!(
+                "raise the limit for many sockets: LimitNOFILE={} in systemd, or ulimit -n",
+                FEW_FILES * 16
+            ),
         ),
         Some(files) => Finding::ok("open files", format!("at most {files}")),
         None => Finding::ok("open files", "no limit"),

@@ -29,21 +29,31 @@ pub(super) struct Copy {
 
 /// Takes a backup while the server goes on.
 pub(super) async fn take(story: &Story) -> Result<Option<Copy>> {
-    let Some(folder) = &story.stage.folder else { return Ok(None) };
+    let Some(folder) = &story.stage.folder else {
+        return Ok(None);
+    };
     let file = story.stage.scratch.path().join("before.backup");
     stage::run(folder, &["backup", "--to", path(&file)?]).await?;
-    Ok(Some(Copy { file, folder: folder.clone() }))
+    Ok(Some(Copy {
+        file,
+        folder: folder.clone(),
+    }))
 }
 
 /// Opens it with today's keys.
 pub(super) async fn open(story: &mut Story, scene: &Scene, copy: Option<Copy>) -> Result<()> {
     story.teller.chapter("A backup from before is opened")?;
     let Some(Copy { file, folder }) = copy else {
-        story.teller.aside("left out: it takes the server's data folder, give --data-dir to have it")?;
+        story
+            .teller
+            .aside("left out: it takes the server's data folder, give --data-dir to have it")?;
         return Ok(());
     };
     let size = file.metadata()?.len();
-    story.teller.aside(format!("`weir backup` made it while the server went on: {} KiB, no keys in it", size / 1024))?;
+    story.teller.aside(format!(
+        "`weir backup` made it while the server went on: {} KiB, no keys in it",
+        size / 1024
+    ))?;
     let other = story.stage.scratch.path().join("restored");
     fs::create_dir(&other)?;
     copy_keys(&folder, &other).await?;
@@ -61,17 +71,33 @@ async fn check(story: &Story, server: &Own, scene: &Scene) -> Result<()> {
     let found = owner.get(&path).await?.expect(200)?;
     for message in items(&found) {
         if message["subject_id"] == scene.ada.as_str() {
-            ensure!(message["unreadable"] == "key_destroyed", "a message about her opens: {message}");
-            ensure!(message.get("data").is_none(), "a message about her opens: {message}");
+            ensure!(
+                message["unreadable"] == "key_destroyed",
+                "a message about her opens: {message}"
+            );
+            ensure!(
+                message.get("data").is_none(),
+                "a message about her opens: {message}"
+            );
             hers += 1;
         } else {
-            ensure!(message.get("data").is_some(), "a message about somebody else does not open: {message}");
+            ensure!(
+                message.get("data").is_some(),
+                "a message about somebody else does not open: {message}"
+            );
             others += 1;
         }
     }
-    ensure!(hers > 0, "the backup should have the rows of messages about her, and has {found}");
-    story.teller.holds(format!("restored beside today's keys: {hers} of her messages are there, and none opens (key_destroyed)"))?;
-    story.teller.holds(format!("{others} messages that are not about her open as before"))?;
+    ensure!(
+        hers > 0,
+        "the backup should have the rows of messages about her, and has {found}"
+    );
+    story.teller.holds(format!(
+        "restored beside today's keys: {hers} of her messages are there, and none opens (key_destroyed)"
+    ))?;
+    story
+        .teller
+        .holds(format!("{others} messages that are not about her open as before"))?;
     Ok(())
 }
 
@@ -79,13 +105,20 @@ async fn check(story: &Story, server: &Own, scene: &Scene) -> Result<()> {
 async fn copy_keys(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from.join("root.key"), to.join("root.key")).context("the root key cannot be copied")?;
     let settings = Layers::load(&Flags::default())?.settings()?;
-    let vault = Place::file(&from.join("vault.db")).open(Which::Vault, &settings).await?;
+    let vault = Place::file(&from.join("vault.db"))
+        .open(Which::Vault, &settings)
+        .await?;
     let target = to.join("vault.db");
     let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path(&target)?.into()]);
-    vault.connection_for_maintenance().execute_raw(copy).await.context("the vault cannot be copied")?;
+    vault
+        .connection_for_maintenance()
+        .execute_raw(copy)
+        .await
+        .context("the vault cannot be copied")?;
     vault.close().await.context("the vault cannot be closed")
 }
 
 fn path(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+    path.to_str()
+        .with_context(|| format!("{} is not UTF-8", path.display()))
 }

@@ -17,8 +17,14 @@ pub(super) async fn play(story: &mut Story, scene: &Scene) -> Result<People> {
         scene.consent(person, "given").await?;
     }
     teller.holds("Ada and Bob consented, Eve did not")?;
-    let code = Ear::open(&scene.door(&scene.updates, "eve").await?).await?.ends().await?;
-    ensure!(code == CONSENT_MISSING, "Eve's socket was closed with {code} instead of {CONSENT_MISSING}");
+    let code = Ear::open(&scene.door(&scene.updates, "eve").await?)
+        .await?
+        .ends()
+        .await?;
+    ensure!(
+        code == CONSENT_MISSING,
+        "Eve's socket was closed with {code} instead of {CONSENT_MISSING}"
+    );
     teller.holds(format!("Eve's socket is closed with {code}, consent missing"))?;
     let ada = Ear::open(&scene.door(&scene.updates, "ada").await?).await?;
     let bob = Ear::open(&scene.door(&scene.updates, "bob").await?).await?;
@@ -33,8 +39,20 @@ pub(super) async fn play(story: &mut Story, scene: &Scene) -> Result<People> {
     };
     for ear in [&ada, &bob, &ada_ticker] {
         let closed = ear.state().closed;
-        ensure!(closed.is_none(), "a socket was closed with {closed:?} although nothing is missing");
+        ensure!(
+            closed.is_none(),
+            "a socket was closed with {closed:?} although nothing is missing"
+        );
     }
-    teller.holds(format!("Ada is on {}, Bob on {}", open.join(", "), scene.updates.slug))?;
-    Ok(People { ada, bob, ada_ticker, ada_support })
+    teller.holds(format!(
+        "Ada is on {}, Bob on {}",
+        open.join(", "),
+        scene.updates.slug
+    ))?;
+    Ok(People {
+        ada,
+        bob,
+        ada_ticker,
+        ada_support,
+    })
 }

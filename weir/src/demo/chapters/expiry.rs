@@ -25,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) -> Result<()> {
     story.teller.chapter("A message of two seconds")?;
     let before = stored(scene).await?;
-    let made = scene.publish(&scene.ticker, json!({ "data": "soon gone", "subject": "ada" })).await?;
+    let made = scene
+        .publish(&scene.ticker, json!({ "data": "soon gone", "subject": "ada" }))
+        .await?;
     // Its time counts from the commit, which was before this moment: from here on it must be over.
     let deadline = Instant::now() + KEPT;
     people.ada_ticker.hears(1).await?;
@@ -35,8 +37,14 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
     let id = text(&made, "/id")?;
     let open = readable(scene, &id).await?;
     let ways = WAYS.len();
-    ensure!(open.len() == ways, "it should be readable in {ways} ways, and is in {open:?}");
-    story.teller.holds(format!("it is delivered, and readable in {ways} ways: {}", WAYS.map(|way| way.0).join(", ")))?;
+    ensure!(
+        open.len() == ways,
+        "it should be readable in {ways} ways, and is in {open:?}"
+    );
+    story.teller.holds(format!(
+        "it is delivered, and readable in {ways} ways: {}",
+        WAYS.map(|way| way.0).join(", ")
+    ))?;
 
     sleep_until((deadline - Duration::from_millis(50)).into()).await;
     let mut unreadable = None;
@@ -45,23 +53,37 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
         let begun = Instant::now();
         let open = readable(scene, &id).await?;
         if begun >= deadline {
-            ensure!(open.is_empty(), "{:?} after its deadline it can still be read by {open:?}", begun - deadline);
+            ensure!(
+                open.is_empty(),
+                "{:?} after its deadline it can still be read by {open:?}",
+                begun - deadline
+            );
             tries += ways;
         }
         if open.is_empty() {
             unreadable.get_or_insert(begun);
         }
     }
-    let Some(unreadable) = unreadable else { bail!("it never became unreadable") };
+    let Some(unreadable) = unreadable else {
+        bail!("it never became unreadable")
+    };
     story.tally.unreadable_after = unreadable.saturating_duration_since(deadline);
-    story.teller.holds(format!("from its deadline on, {tries} reads in all of these ways find nothing"))?;
+    story.teller.holds(format!(
+        "from its deadline on, {tries} reads in all of these ways find nothing"
+    ))?;
 
     while stored(scene).await? > before {
-        ensure!(deadline.elapsed() < PATIENCE, "its row is still there {PATIENCE:?} after the deadline");
+        ensure!(
+            deadline.elapsed() < PATIENCE,
+            "its row is still there {PATIENCE:?} after the deadline"
+        );
         sleep(Duration::from_millis(50)).await;
     }
     story.tally.rows_gone_after = deadline.elapsed();
-    story.teller.holds(format!("its row is gone {} after the deadline", short(story.tally.rows_gone_after)))?;
+    story.teller.holds(format!(
+        "its row is gone {} after the deadline",
+        short(story.tally.rows_gone_after)
+    ))?;
     Ok(())
 }
 
@@ -78,7 +100,10 @@ const WAYS: [(&str, &str); 5] = [
 async fn readable(scene: &Scene, id: &str) -> Result<Vec<&'static str>> {
     let mut open = Vec::new();
     for (name, path) in WAYS {
-        let path = path.replace("{id}", id).replace("{endpoint}", &scene.ticker.id).replace("{ada}", &scene.ada);
+        let path = path
+            .replace("{id}", id)
+            .replace("{endpoint}", &scene.ticker.id)
+            .replace("{ada}", &scene.ada);
         let answer = scene.owner.get(&path).await?;
         if answer.status == 404 {
             continue;

@@ -27,11 +27,16 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
     for number in 0..PUBLISHED {
         let data = json!({ "number": number, "text": SECRET, "email": "somebody@example.com" });
         let begun = Instant::now();
-        let made = scene.publish(&scene.updates, json!({ "data": data, "subject": "ada" })).await?;
+        let made = scene
+            .publish(&scene.updates, json!({ "data": data, "subject": "ada" }))
+            .await?;
         about_ada.push(text(&made, "/id").context("a message of this endpoint is recorded")?);
         for ear in [&mut people.ada, &mut people.bob] {
             let state = ear.hears(number + 1).await?;
-            story.tally.delivery_lags.push(state.heard[number].1.saturating_duration_since(begun));
+            story
+                .tally
+                .delivery_lags
+                .push(state.heard[number].1.saturating_duration_since(begun));
         }
     }
     for number in 0..SAID {
@@ -39,12 +44,22 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
     }
     let heard = people.bob.hears(PUBLISHED + SAID).await?.heard;
     let ada = people.ada.state().heard.len();
-    ensure!(ada == PUBLISHED, "Ada hears what she says herself: {ada} messages instead of {PUBLISHED}");
-    story.teller.holds(format!("{PUBLISHED} by REST reach Ada and Bob, {SAID} by Ada's socket reach Bob, in order"))?;
+    ensure!(
+        ada == PUBLISHED,
+        "Ada hears what she says herself: {ada} messages instead of {PUBLISHED}"
+    );
+    story.teller.holds(format!(
+        "{PUBLISHED} by REST reach Ada and Bob, {SAID} by Ada's socket reach Bob, in order"
+    ))?;
     let first: Value = serde_json::from_str(&heard[0].0)?;
     let email = text(&first, "/email")?;
-    ensure!(!email.contains("somebody"), "the e-mail address passed as {email:?}");
-    story.teller.holds(format!("the e-mail address in them arrives as {email:?}"))?;
+    ensure!(
+        !email.contains("somebody"),
+        "the e-mail address passed as {email:?}"
+    );
+    story
+        .teller
+        .holds(format!("the e-mail address in them arrives as {email:?}"))?;
     story.tally.messages += PUBLISHED + SAID;
     story.tally.recorded += PUBLISHED + SAID;
     story.tally.deliveries += 2 * PUBLISHED + SAID;
@@ -56,8 +71,13 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
         }
         let answers = ear.hears(SAID).await?.heard;
         let there = scene.back_end.heard().await.len();
-        ensure!(there == SAID && answers.len() == SAID, "the back end heard {there} of {SAID} messages");
-        story.teller.holds(format!("{SAID} messages go through the relay to the back end, and its {SAID} answers come back"))?;
+        ensure!(
+            there == SAID && answers.len() == SAID,
+            "the back end heard {there} of {SAID} messages"
+        );
+        story.teller.holds(format!(
+            "{SAID} messages go through the relay to the back end, and its {SAID} answers come back"
+        ))?;
         story.tally.messages += 2 * SAID;
         story.tally.recorded += 2 * SAID;
         story.tally.deliveries += 2 * SAID;
@@ -68,19 +88,42 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
 async fn sealed(story: &Story, scene: &Scene, message: &str) -> Result<()> {
     let path = format!("/messages/{message}");
     let envelope = scene.owner.get(&path).await?.expect(200)?;
-    ensure!(envelope["sealed"] == true && envelope.get("data").is_none(), "the message is shown unasked: {envelope}");
-    let open = scene.owner.get(&format!("{path}?unseal=true")).await?.expect(200)?;
-    ensure!(open["data"].to_string().contains(SECRET), "the message does not open: {open}");
-    story.teller.holds("the journal shows the envelope, and what is in it only to who unseals it")?;
-    let events = scene.owner.get("/audit-events?kind=messages.unsealed").await?.expect(200)?;
-    ensure!(items(&events).len() == 1, "the unsealing is not in the audit log: {events}");
+    ensure!(
+        envelope["sealed"] == true && envelope.get("data").is_none(),
+        "the message is shown unasked: {envelope}"
+    );
+    let open = scene
+        .owner
+        .get(&format!("{path}?unseal=true"))
+        .await?
+        .expect(200)?;
+    ensure!(
+        open["data"].to_string().contains(SECRET),
+        "the message does not open: {open}"
+    );
+    story
+        .teller
+        .holds("the journal shows the envelope, and what is in it only to who unseals it")?;
+    let events = scene
+        .owner
+        .get("/audit-events?kind=messages.unsealed")
+        .await?
+        .expect(200)?;
+    ensure!(
+        items(&events).len() == 1,
+        "the unsealing is not in the audit log: {events}"
+    );
     story.teller.holds("the unsealing stands in the audit log")?;
     match &story.stage.folder {
         Some(folder) => {
             let (files, bytes) = search(folder)?;
-            story.teller.holds(format!("in {files} files of {bytes} bytes, none of the words stands in the clear"))?;
+            story.teller.holds(format!(
+                "in {files} files of {bytes} bytes, none of the words stands in the clear"
+            ))?;
         }
-        None => story.teller.aside("the search of the server's files is left out: give --data-dir to have it")?,
+        None => story
+            .teller
+            .aside("the search of the server's files is left out: give --data-dir to have it")?,
     }
     Ok(())
 }
@@ -90,11 +133,17 @@ fn search(folder: &Path) -> Result<(usize, usize)> {
     let (mut files, mut total) = (0, 0);
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if !path.is_file() || path.file_name().is_some_and(|name| name == "root.key" || name == "weir.lock") {
+        if !path.is_file()
+            || path
+                .file_name()
+                .is_some_and(|name| name == "root.key" || name == "weir.lock")
+        {
             continue;
         }
         let bytes = std::fs::read(&path)?;
-        let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+        let found = bytes
+            .windows(SECRET.len())
+            .any(|window| window == SECRET.as_bytes());
         ensure!(!found, "{} holds a message in the clear", path.display());
         files += 1;
         total += bytes.len();

@@ -18,9 +18,22 @@ pub(super) async fn play(story: &mut Story) -> Result<Rest> {
         "owner": { "name": "Olive Owner", "email": cast.owner, "password": password },
     });
     let made = story.nobody.post("/sign-up", body).await?.expect(201)?;
-    teller.holds(format!("tenant {} is there, its owner is signed in", text(&made, "/tenant/slug")?))?;
-    let token = story.mailbox.find(&cast.owner, "a link to confirm the address", mailbox::token).await?;
-    let confirmed = story.nobody.post("/email-verifications/confirm", json!({ "token": token })).await?.expect(200)?;
-    teller.holds(format!("the link that was mailed to {} confirms the address", text(&confirmed, "/email")?))?;
+    teller.holds(format!(
+        "tenant {} is there, its owner is signed in",
+        text(&made, "/tenant/slug")?
+    ))?;
+    let token = story
+        .mailbox
+        .find(&cast.owner, "a link to confirm the address", mailbox::token)
+        .await?;
+    let confirmed = story
+        .nobody
+        .post("/email-verifications/confirm", json!({ "token": token }))
+        .await?
+        .expect(200)?;
+    teller.holds(format!(
+        "the link that was mailed to {} confirms the address",
+        text(&confirmed, "/email")?
+    ))?;
     Ok(story.nobody.with_token(text(&made, "/session/token")?))
 }

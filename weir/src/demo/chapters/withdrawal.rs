@@ -34,7 +34,10 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
         tokio::spawn(async move {
             while !stop.load(Ordering::SeqCst) {
                 let number = begun.fetch_add(1, Ordering::SeqCst);
-                owner.post(&path, json!({ "data": { "flood": number } })).await?.expect(201)?;
+                owner
+                    .post(&path, json!({ "data": { "flood": number } }))
+                    .await?
+                    .expect(201)?;
                 sleep(PACE).await;
             }
             anyhow::Ok(())
@@ -45,14 +48,28 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
     flood.await.context("the flood broke off")??;
     outcome?;
     let sent = begun.load(Ordering::SeqCst);
-    people.bob.hears(bob_before + sent).await.context("Bob, who withdrew nothing, missed something")?;
+    people
+        .bob
+        .hears(bob_before + sent)
+        .await
+        .context("Bob, who withdrew nothing, missed something")?;
     story.tally.messages += sent;
     story.tally.recorded += sent;
     story.tally.deliveries += sent + (people.ada.state().heard.len() - ada_before);
-    story.teller.holds(format!("Bob, who withdrew nothing, hears all {sent}"))?;
-    let code = Ear::open(&scene.door(&scene.updates, "ada").await?).await?.ends().await?;
-    ensure!(code == CONSENT_MISSING, "Ada's next attempt ends with {code} instead of {CONSENT_MISSING}");
-    story.teller.holds(format!("when she tries again, the door closes with {code}"))?;
+    story
+        .teller
+        .holds(format!("Bob, who withdrew nothing, hears all {sent}"))?;
+    let code = Ear::open(&scene.door(&scene.updates, "ada").await?)
+        .await?
+        .ends()
+        .await?;
+    ensure!(
+        code == CONSENT_MISSING,
+        "Ada's next attempt ends with {code} instead of {CONSENT_MISSING}"
+    );
+    story
+        .teller
+        .holds(format!("when she tries again, the door closes with {code}"))?;
     Ok(())
 }
 
@@ -69,18 +86,31 @@ async fn withdraw(
     story.tally.withdrawal = asked.elapsed();
     let first_after = begun.load(Ordering::SeqCst);
     let code = people.ada.ends().await?;
-    ensure!(code == CONSENT_WITHDRAWN, "her socket was closed with {code} instead of {CONSENT_WITHDRAWN}");
-    story.teller.holds(format!("in the middle of a flood her socket closes with {code}; the answer took {}", short(story.tally.withdrawal)))?;
+    ensure!(
+        code == CONSENT_WITHDRAWN,
+        "her socket was closed with {code} instead of {CONSENT_WITHDRAWN}"
+    );
+    story.teller.holds(format!(
+        "in the middle of a flood her socket closes with {code}; the answer took {}",
+        short(story.tally.withdrawal)
+    ))?;
     // Let some more be published before it is counted.
     sleep(Duration::from_millis(300)).await;
     let heard = people.ada.state().heard;
-    let numbers = heard[ada_before..].iter().filter_map(|(text, _)| {
-        serde_json::from_str::<serde_json::Value>(text).ok()?["flood"].as_u64()
-    });
+    let numbers = heard[ada_before..]
+        .iter()
+        .filter_map(|(text, _)| serde_json::from_str::<serde_json::Value>(text).ok()?["flood"].as_u64());
     let late = numbers.filter(|number| *number >= first_after as u64).count();
-    ensure!(late == 0, "{late} messages reached her that were published after the answer");
+    ensure!(
+        late == 0,
+        "{late} messages reached her that were published after the answer"
+    );
     let counted = number(&event, "/cutoffs/0/messages_out")?;
-    ensure!(counted == heard.len() as u64, "the server counts {counted} messages to her, and she has {}", heard.len());
+    ensure!(
+        counted == heard.len() as u64,
+        "the server counts {counted} messages to her, and she has {}",
+        heard.len()
+    );
     story.teller.holds(format!(
         "{} more were published since, none reached her: {counted} went out before the cut, and she has {counted}",
         begun.load(Ordering::SeqCst).saturating_sub(first_after),

@@ -1,0 +1,104 @@
+//! Channels of an endpoint and what they hold, over REST.
+
+use chrono::{DateTime, Utc};
+use domain::{channels, endpoints, error::Error, messages, page::PageIn, permissions::Permission, pictures};
+use entity::id::EndpointId;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+
+use crate::{
+    caller::Caller,
+    messages::{Message, answer},
+    problem::ApiError,
+    publish::MAIN_CHANNEL,
+    responses::Page,
+    state::State,
+    tags::Tag,
+};
+
+/// A channel on which something was recorded.
+#[derive(Clone, Debug, Object)]
+pub struct Channel {
+    name: String,
+    /// Changes when offsets of before mean nothing any more.
+    epoch: String,
+    /// The newest offset that was given out.
+    last_offset: i64,
+    /// Sessions on it, on this node.
+    subscribers: u64,
+    created_at: DateTime<Utc>,
+}
+
+/// Channels.
+pub struct ChannelsApi(pub State);
+
+#[OpenApi]
+impl ChannelsApi {
+    /// List channels.
+    ///
+    /// Those on which something was recorded.
+    #[oai(path = "/endpoints/:endpoint_id/channels", method = "get", operation_id = "list_channels", tag = "Tag::Endpoints")]
+    async fn list(
+        &self,
+        caller: Caller,
+        endpoint_id: Path<EndpointId>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<Channel>>, ApiError> {
+        let scope = caller.may(Permission::EndpointsRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let found = channels::list(&tx, endpoint_id.0, &page).await?;
+        // Every session is on the endpoint's one channel.
+        let sessions = self.0.broker.count_endpoint(endpoint_id.0.0) as u64;
+        Ok(Page::from(found, |row| Channel {
+            subscribers: if row.name == MAIN_CHANNEL { sessions } else { 0 },
+            name: row.name,
+            epoch: row.epoch,
+            last_offset: row.last_offset,
+            created_at: row.created_at,
+        }))
+    }
+
+    /// Read a channel's history.
+    ///
+    /// Oldest first. What has expired is left out, so offsets may have gaps here.
+    #[oai(
+        path = "/endpoints/:endpoint_id/channels/:channel/messages",
+        method = "get",
+        operation_id = "list_channel_messages",
+        tag = "Tag::Messages"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "one per parameter")]
+    async fn history(
+        &self,
+        caller: Caller,
+        endpoint_id: Path<EndpointId>,
+        channel: Path<String>,
+        /// Go on after this offset. Default 0: from the beginning.
+        after: Query<Option<i64>>,
+        /// Open them: needs `messages:unseal`, and is recorded.
+        unseal: Query<Option<bool>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<Message>>, ApiError> {
+        let scope = caller.may(Permission::MessagesRead)?;
+        let unseal = unseal.0.unwrap_or_default();
+        if unseal {
+            caller.may(Permission::MessagesUnseal)?;
+        }
+        let page = PageIn::new(limit.0, cursor.0)?;
+        pictures::load(&self.0.ctx, scope).await?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        endpoints::read(&tx, endpoint_id.0).await?;
+        let history = messages::history(&tx, &self.0.ctx, endpoint_id.0, &channel.0, after.0.unwrap_or_default(), &page).await?;
+        let history = history.ok_or(Error::NotFound { what: "channel" })?;
+        drop(tx);
+        let why = unseal.then(|| (None, serde_json::json!({ "history": endpoint_id.0 })));
+        let items = answer(&self.0, scope, history.messages, why).await?;
+        Ok(Json(Page { items, next_cursor: history.next_cursor }))
+    }
+}

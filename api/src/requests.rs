@@ -1,0 +1,429 @@
+//! Requests of data subjects over REST, for the tenant.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Ctx, exports,
+    error::{Error, Faults, Result as DomainResult},
+    page::PageIn,
+    permissions::Permission,
+    requests::{self, NewForSubject, Outcome},
+    subjects,
+    tenancy::TenantTx,
+};
+use entity::{
+    id::{RequestId, SubjectId},
+    request::{self, RequestKind, RequestOrigin, RequestState},
+    request_event,
+};
+use futures_util::stream;
+use poem::Body as Stream;
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Header, Path, Query},
+    payload::{Binary, Json, PlainText},
+};
+use serde::Deserialize;
+
+use crate::{
+    body::Body,
+    caller::Caller,
+    problem::ApiError,
+    responses::{Created, Page, Versioned},
+    state::State,
+    tags::Tag,
+    versions::expected,
+};
+
+/// A request that you make on a person's behalf. Name the person in one of the two ways.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestIn {
+    kind: RequestKind,
+    /// Your own id for the person.
+    subject: Option<String>,
+    subject_id: Option<SubjectId>,
+    /// How it came in, for the record.
+    note: Option<String>,
+    /// Whether the person gets mails about it, when their address is known. Default true.
+    notify: Option<bool>,
+}
+
+/// Why a request is refused.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusalIn {
+    /// One of `manifestly_unfounded`, `manifestly_excessive`, `identity_not_verified`, `information_required`; against
+    /// access `rights_of_others`; against erasure `freedom_of_expression`, `legal_obligation`, `public_interest`,
+    /// `official_authority`, `public_health`, `archiving`, `legal_claims`.
+    code: String,
+    /// In your words, for the person: it is mailed to them.
+    text: String,
+}
+
+/// A data subject's request and where it stands.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Request {
+    id: RequestId,
+    kind: RequestKind,
+    state: RequestState,
+    origin: RequestOrigin,
+    /// Whose it is, until they are erased.
+    subject_id: Option<SubjectId>,
+    /// Where it is answered to, until that is done.
+    email: Option<String>,
+    received_at: DateTime<Utc>,
+    /// When it must be answered by law.
+    due_at: DateTime<Utc>,
+    verified_at: Option<DateTime<Utc>>,
+    completed_at: Option<DateTime<Utc>>,
+    refusal: Option<Refusal>,
+    /// What was done, counted.
+    result: Option<RequestResult>,
+    /// The package, while it can be downloaded.
+    export: Option<ExportOut>,
+    /// Where the receipt is that proves offline how it ended.
+    receipt_url: Option<String>,
+    /// Its steps, oldest first.
+    events: Vec<RequestEvent>,
+    pub(crate) version: i32,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Refusal {
+    code: String,
+    /// The words the person got, until they are erased.
+    text: Option<String>,
+}
+
+/// What was done, counted.
+#[derive(Clone, Debug, Object)]
+pub struct RequestResult {
+    messages: u64,
+    connections: u64,
+    consents: u64,
+    keys: u64,
+}
+
+/// A package made for an access request.
+#[derive(Clone, Debug, Object)]
+pub struct ExportOut {
+    /// Bytes.
+    size: i64,
+    /// SHA-256, in hex.
+    sha256: String,
+    expires_at: DateTime<Utc>,
+    downloads: i32,
+}
+
+/// A step of a request.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RequestEvent {
+    at: DateTime<Utc>,
+    from: Option<RequestState>,
+    to: RequestState,
+    /// `subject`, `member:<id>`, `api_key:<id>` or `system`.
+    actor: String,
+    note: Option<String>,
+}
+
+/// Who is told about a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Told<'a> {
+    /// The tenant.
+    Tenant,
+    /// The person, on the privacy page of this tenant: without what was written for the tenant's own use.
+    Person(&'a str),
+}
+
+impl RequestEvent {
+    fn new(row: request_event::Model, told: Told<'_>) -> Self {
+        let inside = matches!(told, Told::Person(_));
+        let first = row.from_state.is_none();
+        Self {
+            at: row.at,
+            from: row.from_state,
+            to: row.to_state,
+            actor: match row.actor.split_once(':') {
+                Some((kind, _)) if inside => kind.to_owned(),
+                _ => row.actor,
+            },
+            note: row.note.filter(|_| !(inside && first)),
+        }
+    }
+}
+
+/// Requests with what belongs to them.
+pub(crate) async fn shown(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    rows: Vec<request::Model>,
+    told: Told<'_>,
+) -> DomainResult<Vec<Request>> {
+    let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
+    let mut events: HashMap<RequestId, Vec<RequestEvent>> = HashMap::new();
+    for event in requests::events(tx, &ids).await? {
+        events.entry(event.request_id).or_default().push(RequestEvent::new(event, told));
+    }
+    let mut out = Vec::with_capacity(rows.len());
+    for row in rows {
+        let export = exports::find(tx, ctx, &row).await?;
+        let result = Outcome::of(&row)?.filter(|_| row.state == RequestState::Completed);
+        out.push(Request {
+            email: requests::email(tx, ctx, &row).await?,
+            receipt_url: row.audit_index.map(|_| match told {
+                Told::Tenant => format!("/api/v1/requests/{}/receipt", row.id),
+                Told::Person(slug) => format!("/api/v1/portal/{slug}/requests/{}/receipt", row.id),
+            }),
+            events: events.remove(&row.id).unwrap_or_default(),
+            refusal: row.refusal_code.map(|code| Refusal { code, text: row.refusal_text }),
+            result: result.map(|done| RequestResult {
+                messages: done.messages,
+                connections: done.connections,
+                consents: done.consents,
+                keys: done.keys,
+            }),
+            export: export.map(|export| ExportOut {
+                size: export.size,
+                sha256: hex::encode(export.sha256),
+                expires_at: export.expires_at,
+                downloads: export.downloads,
+            }),
+            id: row.id,
+            kind: row.kind,
+            state: row.state,
+            origin: row.origin,
+            subject_id: row.subject_id,
+            received_at: row.received_at,
+            due_at: row.due_at,
+            verified_at: row.verified_at,
+            completed_at: row.completed_at,
+            version: row.version,
+        });
+    }
+    Ok(out)
+}
+
+/// One request with what belongs to it.
+pub(crate) async fn one(tx: &TenantTx, ctx: &Ctx, row: request::Model, told: Told<'_>) -> DomainResult<Request> {
+    shown(tx, ctx, vec![row], told).await?.pop().ok_or(Error::NotFound { what: "request" })
+}
+
+/// A package being downloaded.
+#[derive(ApiResponse)]
+pub enum Package {
+    /// A ZIP: begin with `README.html` in it.
+    #[oai(status = 200, content_type = "application/zip")]
+    Ok(
+        Binary<Stream>,
+        #[oai(header = "Content-Disposition")] String,
+        #[oai(header = "Content-Length")] i64,
+        #[oai(header = "Cache-Control")] String,
+    ),
+}
+
+impl Package {
+    /// Hands the export of a request out, part by part.
+    pub(crate) async fn of(ctx: &Ctx, scope: &domain::tenancy::TenantScope, row: &request::Model) -> DomainResult<Self> {
+        let download = exports::download(ctx, scope, row).await?;
+        let size = download.export.size;
+        let name = format!("attachment; filename=\"data-{}.zip\"", row.received_at.format("%Y-%m-%d"));
+        let parts = stream::try_unfold(download, |mut download| async move {
+            match download.next_part().await {
+                Ok(Some(part)) => Ok(Some((part, download))),
+                Ok(None) => Ok(None),
+                Err(error) => {
+                    tracing::error!(error = ?error, "an export broke off");
+                    Err(std::io::Error::other("the export broke off"))
+                }
+            }
+        });
+        Ok(Self::Ok(Binary(Stream::from_bytes_stream(parts)), name, size, "no-store".to_owned()))
+    }
+}
+
+/// Requests.
+pub struct RequestsApi(pub State);
+
+impl RequestsApi {
+    async fn subject(&self, tx: &TenantTx, input: &RequestIn) -> DomainResult<SubjectId> {
+        let mut faults = Faults::default();
+        let found = match (&input.subject, input.subject_id) {
+            (Some(external), None) => {
+                let row = subjects::by_external_id(tx, &self.0.ctx, external).await?;
+                faults.check(row.is_some(), "/subject", "unknown", "there is no such person");
+                row.map(|row| row.id)
+            }
+            (None, Some(id)) => match subjects::read(tx, id).await {
+                Err(Error::NotFound { .. }) => {
+                    faults.add("/subject_id", "unknown", "there is no such person");
+                    None
+                }
+                row => Some(row?.id),
+            },
+            (None, None) => {
+                faults.add("/subject", "missing", "name the person in subject or subject_id");
+                None
+            }
+            (Some(_), Some(_)) => {
+                faults.add("/subject_id", "unexpected", "name the person once, in subject or subject_id");
+                None
+            }
+        };
+        faults.finish()?;
+        found.ok_or(Error::NotFound { what: "subject" })
+    }
+}
+
+#[OpenApi(tag = "Tag::Requests")]
+impl RequestsApi {
+    /// List requests.
+    #[oai(path = "/requests", method = "get", operation_id = "list_requests")]
+    async fn list(
+        &self,
+        caller: Caller,
+        kind: Query<Option<RequestKind>>,
+        state: Query<Option<RequestState>>,
+        /// Only those that should have been answered by now; or with `false` all others.
+        overdue: Query<Option<bool>>,
+        subject_id: Query<Option<SubjectId>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<Request>>, ApiError> {
+        let scope = caller.may(Permission::RequestsRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let filter = requests::Filter {
+            kind: kind.0,
+            state: state.0,
+            overdue: overdue.0,
+            subject: subject_id.0,
+            email_index: None,
+        };
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.read(scope).await?;
+        let rows = requests::list(&tx, ctx, &filter, &page).await?;
+        let items = shown(&tx, ctx, rows.items, Told::Tenant).await?;
+        Ok(Json(Page { items, next_cursor: rows.next_cursor }))
+    }
+
+    /// Make a request for a person.
+    ///
+    /// That the person wants it is your assertion. It is carried out at once; `409 already_open` when one of its kind
+    /// is not answered yet.
+    #[oai(path = "/requests", method = "post", operation_id = "create_request")]
+    async fn create(&self, caller: Caller, body: Body<RequestIn>) -> Result<Created<Request>, ApiError> {
+        let scope = caller.may(Permission::RequestsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let subject = self.subject(&tx, &body.0).await?;
+        let new = NewForSubject {
+            kind: body.0.kind,
+            subject,
+            note: body.0.note,
+            notify: body.0.notify.unwrap_or(true),
+        };
+        let row = requests::create_for_subject(&tx, ctx, new).await?;
+        let out = one(&tx, ctx, row, Told::Tenant).await?;
+        tx.save().await?;
+        self.0.nudge.notify_one();
+        Ok(Created::versioned(out.version, out))
+    }
+
+    /// Read a request.
+    #[oai(path = "/requests/:request_id", method = "get", operation_id = "read_request")]
+    async fn read(&self, caller: Caller, request_id: Path<RequestId>) -> Result<Versioned<Request>, ApiError> {
+        let scope = caller.may(Permission::RequestsRead)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.read(scope).await?;
+        let row = requests::read(&tx, request_id.0).await?;
+        let out = one(&tx, ctx, row, Told::Tenant).await?;
+        Ok(Versioned::new(out.version, out))
+    }
+
+    /// Refuse a request.
+    ///
+    /// With a coded reason and your words; the person is told by mail, with the ways to complain.
+    #[oai(path = "/requests/:request_id/refuse", method = "post", operation_id = "refuse_request")]
+    async fn refuse(
+        &self,
+        caller: Caller,
+        request_id: Path<RequestId>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+        body: Body<RefusalIn>,
+    ) -> Result<Versioned<Request>, ApiError> {
+        let scope = caller.may(Permission::RequestsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let expected = expected(&if_match.0)?;
+        let row = requests::refuse(&tx, ctx, request_id.0, expected, &body.0.code, &body.0.text).await?;
+        let out = one(&tx, ctx, row, Told::Tenant).await?;
+        tx.save().await?;
+        self.0.nudge.notify_one();
+        Ok(Versioned::new(out.version, out))
+    }
+
+    /// Take a request back.
+    #[oai(path = "/requests/:request_id/withdraw", method = "post", operation_id = "withdraw_request")]
+    async fn withdraw(
+        &self,
+        caller: Caller,
+        request_id: Path<RequestId>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+    ) -> Result<Versioned<Request>, ApiError> {
+        let scope = caller.may(Permission::RequestsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let row = requests::withdraw(&tx, ctx, request_id.0, expected(&if_match.0)?).await?;
+        let out = one(&tx, ctx, row, Told::Tenant).await?;
+        tx.save().await?;
+        Ok(Versioned::new(out.version, out))
+    }
+
+    /// Let a request go on that waits for a decision.
+    #[oai(path = "/requests/:request_id/approve", method = "post", operation_id = "approve_request")]
+    async fn approve(
+        &self,
+        caller: Caller,
+        request_id: Path<RequestId>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+    ) -> Result<Versioned<Request>, ApiError> {
+        let scope = caller.may(Permission::RequestsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.begin(scope).await?;
+        let row = requests::approve(&tx, ctx, request_id.0, expected(&if_match.0)?).await?;
+        let out = one(&tx, ctx, row, Told::Tenant).await?;
+        tx.save().await?;
+        self.0.nudge.notify_one();
+        Ok(Versioned::new(out.version, out))
+    }
+
+    /// Download the export of an access request.
+    ///
+    /// Each download is counted and recorded in the audit log.
+    #[oai(path = "/requests/:request_id/export", method = "get", operation_id = "download_request_export")]
+    async fn export(&self, caller: Caller, request_id: Path<RequestId>) -> Result<Package, ApiError> {
+        let scope = caller.may(Permission::RequestsWrite)?;
+        let ctx = &self.0.ctx;
+        let tx = ctx.store.read(scope).await?;
+        let row = requests::read(&tx, request_id.0).await?;
+        drop(tx);
+        Ok(Package::of(ctx, scope, &row).await?)
+    }
+
+    /// Take the receipt of an answered request.
+    ///
+    /// A C2SP tlog-proof: `weir verify` checks it offline.
+    #[oai(path = "/requests/:request_id/receipt", method = "get", operation_id = "read_request_receipt")]
+    async fn receipt(&self, caller: Caller, request_id: Path<RequestId>) -> Result<PlainText<String>, ApiError> {
+        let scope = caller.may(Permission::RequestsRead)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let row = requests::read(&tx, request_id.0).await?;
+        drop(tx);
+        Ok(PlainText(requests::receipt(&self.0.ctx, scope, &row).await?))
+    }
+}

@@ -1,0 +1,149 @@
+//! What the retention rules mean, over REST: which one decides and why, and what is held.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    error::{Error, Faults},
+    permissions::Permission,
+    pictures, retention,
+    retention::{Asked, ClassSummary},
+};
+use entity::id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId};
+use poem_openapi::{Object, OpenApi, payload::Json};
+use serde::Deserialize;
+
+use crate::{
+    body::Body, caller::Caller, messages::parse_id, problem::ApiError, retention_rules::Rule, state::State, tags::Tag,
+};
+
+/// What is asked about: a recorded message, or one as it could come.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainIn {
+    /// A recorded message. Leave out all else then.
+    message_id: Option<String>,
+    /// On this endpoint.
+    endpoint_id: Option<EndpointId>,
+    /// On this channel. Default `main`.
+    channel: Option<String>,
+    /// For this purpose. Default the endpoint's.
+    purpose_id: Option<PurposeId>,
+    /// With these in it.
+    data_type_ids: Option<Vec<DataTypeId>>,
+}
+
+impl ExplainIn {
+    fn asked(self) -> Result<Asked, Error> {
+        let mut faults = Faults::default();
+        let case = self.endpoint_id.is_some();
+        match (self.message_id, self.endpoint_id) {
+            (Some(id), None) => {
+                let more = self.channel.is_some() || self.purpose_id.is_some() || self.data_type_ids.is_some();
+                faults.check(!more, "/message_id", "not_alone", "a recorded message says all else itself");
+                faults.finish()?;
+                let unknown = |_| Error::invalid("/message_id", "unknown", "there is no such message");
+                Ok(Asked::Message(parse_id(&id).map_err(unknown)?))
+            }
+            (None, Some(endpoint)) => Ok(Asked::Case {
+                endpoint,
+                channel: self.channel,
+                purpose: self.purpose_id,
+                data_types: self.data_type_ids.unwrap_or_default(),
+            }),
+            _ => {
+                let (code, detail) = if case {
+                    ("not_alone", "ask about a message or about an endpoint, not both")
+                } else {
+                    ("missing", "say which endpoint, or which message with /message_id")
+                };
+                Err(Error::invalid("/endpoint_id", code, detail))
+            }
+        }
+    }
+}
+
+/// How long something is kept, and why.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Explanation {
+    /// The rule that decides; absent when none says that it is kept.
+    rule: Option<Rule>,
+    /// ISO 8601; `P0D`: never recorded.
+    duration: String,
+    /// In words.
+    reason: String,
+    /// Of a recorded message: from then on it cannot be read.
+    readable_until: Option<DateTime<Utc>>,
+}
+
+/// What is held of one kind: same endpoint, purpose, data types and channel pattern.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RetentionClass {
+    id: String,
+    endpoint_id: EndpointId,
+    purpose_id: Option<PurposeId>,
+    /// Slugs of what was found in it.
+    data_types: Vec<String>,
+    /// The channels it is limited to.
+    channel_pattern: Option<String>,
+    /// The rule that decides. Absent when no rule says that it is kept, or when rules for single channels decide.
+    rule_id: Option<RetentionRuleId>,
+    /// ISO 8601; the longest, where rules for single channels decide.
+    duration: String,
+    /// Messages that can be read.
+    messages: i64,
+    oldest_at: Option<DateTime<Utc>>,
+    /// When the first of them expires.
+    next_expiry_at: Option<DateTime<Utc>>,
+}
+
+/// What is held.
+#[derive(Clone, Debug, Object)]
+pub struct Retention {
+    classes: Vec<RetentionClass>,
+}
+
+/// What the rules mean.
+pub struct RetentionApi(pub State);
+
+#[OpenApi(tag = "Tag::Retention")]
+impl RetentionApi {
+    /// Ask how long something is kept, and why.
+    #[oai(path = "/retention-rules/explain", method = "post", operation_id = "explain_retention")]
+    async fn explain(&self, caller: Caller, body: Body<ExplainIn>) -> Result<Json<Explanation>, ApiError> {
+        let scope = caller.may(Permission::RulesRead)?;
+        let asked = body.0.asked()?;
+        pictures::load(&self.0.ctx, scope).await?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let explained = retention::explain(&tx, &self.0.ctx, asked).await?;
+        Ok(Json(Explanation {
+            rule: explained.rule.map(Rule::from),
+            duration: explained.duration,
+            reason: explained.reason,
+            readable_until: explained.readable_until,
+        }))
+    }
+
+    /// See what is held, and until when.
+    #[oai(path = "/retention", method = "get", operation_id = "read_retention")]
+    async fn read(&self, caller: Caller) -> Result<Json<Retention>, ApiError> {
+        let scope = caller.may(Permission::RulesRead)?;
+        let picture = pictures::load(&self.0.ctx, scope).await?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        let classes = retention::classes(&tx, &self.0.ctx).await?;
+        let slug = |id: &DataTypeId| picture.data_type_slug(*id).map(str::to_owned);
+        let out = |class: ClassSummary| RetentionClass {
+            id: class.id.to_string(),
+            endpoint_id: class.endpoint,
+            purpose_id: class.purpose,
+            data_types: class.data_types.iter().filter_map(slug).collect(),
+            channel_pattern: class.channel_pattern,
+            rule_id: class.rule,
+            duration: class.duration,
+            messages: class.messages,
+            oldest_at: class.oldest_at,
+            next_expiry_at: class.next_expiry_at,
+        };
+        Ok(Json(Retention { classes: classes.into_iter().map(out).collect() }))
+    }
+}
