@@ -1,13 +1,7 @@
 //! The audit log over REST: what happened, and receipts that prove it.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    audit,
-    error::Error,
-    log,
-    page::PageIn,
-    permissions::Permission,
-};
+use domain::{audit, error::Error, log, page::PageIn, permissions::Permission};
 use entity::{
     audit_event,
     id::{AuditEventId, SubjectId},
@@ -73,7 +67,10 @@ impl From<audit_event::Model> for AuditEvent {
             at: row.at,
             kind: row.kind,
             actor: Actor { kind, id },
-            target: row.target_kind.map(|kind| Target { kind, id: row.target_id }),
+            target: row.target_kind.map(|kind| Target {
+                kind,
+                id: row.target_id,
+            }),
             subject_id: row.subject_id,
             facts: row.facts,
         }
@@ -128,12 +125,23 @@ impl AuditApi {
             subject: subject_id.0,
         };
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Page::from(audit::list(&tx, &filter, &page).await?, AuditEvent::from))
+        Ok(Page::from(
+            audit::list(&tx, &filter, &page).await?,
+            AuditEvent::from,
+        ))
     }
 
     /// Read an audit event.
-    #[oai(path = "/audit-events/:audit_event_id", method = "get", operation_id = "read_audit_event")]
-    async fn read(&self, caller: Caller, audit_event_id: Path<AuditEventId>) -> Result<Json<AuditEvent>, ApiError> {
+    #[oai(
+        path = "/audit-events/:audit_event_id",
+        method = "get",
+        operation_id = "read_audit_event"
+    )]
+    async fn read(
+        &self,
+        caller: Caller,
+        audit_event_id: Path<AuditEventId>,
+    ) -> Result<Json<AuditEvent>, ApiError> {
         let scope = caller.may(Permission::AuditRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         Ok(Json(audit::read(&tx, audit_event_id.0).await?.into()))
@@ -142,8 +150,16 @@ impl AuditApi {
     /// Take a receipt for an audit event.
     ///
     /// A `c2sp.org/tlog-proof@v1`: proves offline, with nothing but the log's verifier key, that the log holds the event.
-    #[oai(path = "/audit-events/:audit_event_id/receipt", method = "get", operation_id = "read_audit_event_receipt")]
-    async fn receipt(&self, caller: Caller, audit_event_id: Path<AuditEventId>) -> Result<PlainText<String>, ApiError> {
+    #[oai(
+        path = "/audit-events/:audit_event_id/receipt",
+        method = "get",
+        operation_id = "read_audit_event_receipt"
+    )]
+    async fn receipt(
+        &self,
+        caller: Caller,
+        audit_event_id: Path<AuditEventId>,
+    ) -> Result<PlainText<String>, ApiError> {
         let scope = caller.may(Permission::AuditRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let event = audit::read(&tx, audit_event_id.0).await?;
@@ -154,7 +170,11 @@ impl AuditApi {
     /// Take a receipt for an entry of the log.
     ///
     /// By its index: also for events whose details are already past their retention.
-    #[oai(path = "/log/:index/receipt", method = "get", operation_id = "read_log_receipt")]
+    #[oai(
+        path = "/log/:index/receipt",
+        method = "get",
+        operation_id = "read_log_receipt"
+    )]
     async fn log_receipt(&self, caller: Caller, index: Path<i64>) -> Result<PlainText<String>, ApiError> {
         let scope = caller.may(Permission::AuditRead)?;
         Ok(PlainText(log::receipt(&self.0.ctx, scope, index.0).await?))
@@ -167,7 +187,13 @@ impl AuditApi {
         let head = log::head(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
         let slug = domain::tenants::slug(&tx).await?;
-        let url = self.0.ctx.settings.public_url.join(&format!("/log/{slug}/")).map_err(Error::internal)?;
+        let url = self
+            .0
+            .ctx
+            .settings
+            .public_url
+            .join(&format!("/log/{slug}/"))
+            .map_err(Error::internal)?;
         Ok(Json(Log {
             origin: head.origin,
             verifier_key: head.verifier_key,

@@ -28,15 +28,29 @@ impl<'a, T: Type + DeserializeOwned + Send> ApiExtractor<'a> for Body<T> {
 
     fn request_meta() -> Option<MetaRequest> {
         let schema: MetaSchemaRef = T::schema_ref();
-        let content = vec![MetaMediaType { content_type: <Json<T> as Payload>::CONTENT_TYPE, schema }];
-        Some(MetaRequest { description: None, content, required: true })
+        let content = vec![MetaMediaType {
+            content_type: <Json<T> as Payload>::CONTENT_TYPE,
+            schema,
+        }];
+        Some(MetaRequest {
+            description: None,
+            content,
+            required: true,
+        })
     }
 
-    async fn from_request(req: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+    async fn from_request(
+        req: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         match req.content_type() {
             Some(content_type) if <Json<T> as Payload>::check_content_type(content_type) => {}
             Some(content_type) => {
-                return Err(ContentTypeError::NotSupported { content_type: content_type.to_owned() }.into());
+                return Err(ContentTypeError::NotSupported {
+                    content_type: content_type.to_owned(),
+                }
+                .into());
             }
             None => return Err(ContentTypeError::ExpectContentType.into()),
         }
@@ -67,16 +81,39 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         };
         // serde names a missing field in words only; the pointer should name it too.
         let text = cause.to_string();
-        if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        if let Some(field) = text
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.split('`').next())
+        {
             let detail = "this field is needed".to_owned();
-            return Malformed(Fault { field: format!("{pointer}/{field}"), code: "missing", detail });
+            return Malformed(Fault {
+                field: format!("{pointer}/{field}"),
+                code: "missing",
+                detail,
+            });
         }
-        if let Some(field) = text.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-            let pointer = if pointer.ends_with(&format!("/{field}")) { pointer } else { format!("{pointer}/{field}") };
-            return Malformed(Fault { field: pointer, code: "unknown_field", detail: text });
+        if let Some(field) = text
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split('`').next())
+        {
+            let pointer = if pointer.ends_with(&format!("/{field}")) {
+                pointer
+            } else {
+                format!("{pointer}/{field}")
+            };
+            return Malformed(Fault {
+                field: pointer,
+                code: "unknown_field",
+                detail: text,
+            });
         }
-        Malformed(Fault { field: pointer, code, detail: text })
+        Malformed(Fault {
+            field: pointer,
+            code,
+            detail: text,
+        })
     })?;
-    json.end().map_err(|error| Malformed(Fault::new("", "not_json", error.to_string())))?;
+    json.end()
+        .map_err(|error| Malformed(Fault::new("", "not_json", error.to_string())))?;
     Ok(value)
 }

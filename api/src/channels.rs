@@ -40,7 +40,12 @@ impl ChannelsApi {
     /// List channels.
     ///
     /// Those on which something was recorded.
-    #[oai(path = "/endpoints/:endpoint_id/channels", method = "get", operation_id = "list_channels", tag = "Tag::Endpoints")]
+    #[oai(
+        path = "/endpoints/:endpoint_id/channels",
+        method = "get",
+        operation_id = "list_channels",
+        tag = "Tag::Endpoints"
+    )]
     async fn list(
         &self,
         caller: Caller,
@@ -94,11 +99,22 @@ impl ChannelsApi {
         pictures::load(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
         endpoints::read(&tx, endpoint_id.0).await?;
-        let history = messages::history(&tx, &self.0.ctx, endpoint_id.0, &channel.0, after.0.unwrap_or_default(), &page).await?;
+        let history = messages::history(
+            &tx,
+            &self.0.ctx,
+            endpoint_id.0,
+            &channel.0,
+            after.0.unwrap_or_default(),
+            &page,
+        )
+        .await?;
         let history = history.ok_or(Error::NotFound { what: "channel" })?;
         drop(tx);
         let why = unseal.then(|| (None, serde_json::json!({ "history": endpoint_id.0 })));
         let items = answer(&self.0, scope, history.messages, why).await?;
-        Ok(Json(Page { items, next_cursor: history.next_cursor }))
+        Ok(Json(Page {
+            items,
+            next_cursor: history.next_cursor,
+        }))
     }
 }

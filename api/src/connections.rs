@@ -145,8 +145,16 @@ impl ConnectionsApi {
     }
 
     /// Read a connection.
-    #[oai(path = "/connections/:connection_id", method = "get", operation_id = "read_connection")]
-    async fn read(&self, caller: Caller, connection_id: Path<ConnectionId>) -> Result<Json<Connection>, ApiError> {
+    #[oai(
+        path = "/connections/:connection_id",
+        method = "get",
+        operation_id = "read_connection"
+    )]
+    async fn read(
+        &self,
+        caller: Caller,
+        connection_id: Path<ConnectionId>,
+    ) -> Result<Json<Connection>, ApiError> {
         let scope = caller.may(Permission::ConnectionsRead)?;
         pictures::load(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
@@ -157,15 +165,25 @@ impl ConnectionsApi {
     /// Disconnect.
     ///
     /// The socket is closed with 4034. Does nothing to a connection that is closed already.
-    #[oai(path = "/connections/:connection_id", method = "delete", operation_id = "close_connection")]
+    #[oai(
+        path = "/connections/:connection_id",
+        method = "delete",
+        operation_id = "close_connection"
+    )]
     async fn close(&self, caller: Caller, connection_id: Path<ConnectionId>) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::ConnectionsWrite)?;
         pictures::load(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = connections::read(&tx, &self.0.ctx, connection_id.0).await?;
         drop(tx);
-        let selector = Selector { tenant: scope.tenant().0, scope: Scope::Session(row.id.0) };
-        self.0.broker.disconnect(selector, Close::DISCONNECTED_BY_TENANT).await;
+        let selector = Selector {
+            tenant: scope.tenant().0,
+            scope: Scope::Session(row.id.0),
+        };
+        self.0
+            .broker
+            .disconnect(selector, Close::DISCONNECTED_BY_TENANT)
+            .await;
         Ok(NoContent::Done)
     }
 }

@@ -94,7 +94,11 @@ impl TryFrom<ConsentIn> for NewConsent {
                 None
             }
             (Some(_), Some(_)) => {
-                faults.add("/subject_id", "unexpected", "name the person once, in subject or subject_id");
+                faults.add(
+                    "/subject_id",
+                    "unexpected",
+                    "name the person once, in subject or subject_id",
+                );
                 None
             }
         };
@@ -106,13 +110,19 @@ impl TryFrom<ConsentIn> for NewConsent {
                 None
             }
             (Some(_), Some(_)) => {
-                faults.add("/purpose_id", "unexpected", "name the purpose once, in purpose or purpose_id");
+                faults.add(
+                    "/purpose_id",
+                    "unexpected",
+                    "name the purpose once, in purpose or purpose_id",
+                );
                 None
             }
         };
         let (Some(subject), Some(purpose)) = (subject, purpose) else {
             faults.finish()?;
-            return Err(Error::internal(anyhow::anyhow!("a consent of nobody or to nothing, and no fault")));
+            return Err(Error::internal(anyhow::anyhow!(
+                "a consent of nobody or to nothing, and no fault"
+            )));
         };
         Ok(Self {
             subject,
@@ -190,11 +200,18 @@ impl ConsentsApi {
     ) -> Result<Json<Page<ConsentEvent>>, ApiError> {
         let scope = caller.may(Permission::ConsentsRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter = consents::Filter { subject: subject_id.0, purpose: purpose_id.0, state: state.0 };
+        let filter = consents::Filter {
+            subject: subject_id.0,
+            purpose: purpose_id.0,
+            state: state.0,
+        };
         let tx = self.0.ctx.store.read(scope).await?;
         let rows = consents::list(&tx, &filter, &page).await?;
         let details = consents::details(&tx, &self.0.ctx, rows.items).await?;
-        Ok(Json(Page { items: details.into_iter().map(Into::into).collect(), next_cursor: rows.next_cursor }))
+        Ok(Json(Page {
+            items: details.into_iter().map(Into::into).collect(),
+            next_cursor: rows.next_cursor,
+        }))
     }
 
     /// Record a consent, a refusal or a withdrawal.
@@ -209,7 +226,11 @@ impl ConsentsApi {
         let recorded = consents::record(&tx, ctx, new).await?;
         let details = consents::details(&tx, ctx, vec![recorded.event.clone()]).await?;
         tx.save().await?;
-        let mut out = details.into_iter().map(ConsentEvent::from).next().ok_or(Error::NotFound { what: "consent" })?;
+        let mut out = details
+            .into_iter()
+            .map(ConsentEvent::from)
+            .next()
+            .ok_or(Error::NotFound { what: "consent" })?;
         let event = recorded.event;
         if recorded.in_force && !standings::is_valid(event.state) {
             out.cutoffs = Some(withdrawal::apply(&self.0, scope, event.subject_id, event.purpose_id).await?);
@@ -219,24 +240,42 @@ impl ConsentsApi {
 
     /// Read a recorded consent.
     #[oai(path = "/consents/:consent_id", method = "get", operation_id = "read_consent")]
-    async fn read(&self, caller: Caller, consent_id: Path<ConsentEventId>) -> Result<Json<ConsentEvent>, ApiError> {
+    async fn read(
+        &self,
+        caller: Caller,
+        consent_id: Path<ConsentEventId>,
+    ) -> Result<Json<ConsentEvent>, ApiError> {
         let scope = caller.may(Permission::ConsentsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let event = consents::read(&tx, consent_id.0).await?;
         let details = consents::details(&tx, &self.0.ctx, vec![event]).await?;
-        let out = details.into_iter().map(ConsentEvent::from).next().ok_or(Error::NotFound { what: "consent" })?;
+        let out = details
+            .into_iter()
+            .map(ConsentEvent::from)
+            .next()
+            .ok_or(Error::NotFound { what: "consent" })?;
         Ok(Json(out))
     }
 
     /// Take the receipt of a recorded consent.
     ///
     /// A C2SP tlog-proof: `weir verify` checks it offline.
-    #[oai(path = "/consents/:consent_id/receipt", method = "get", operation_id = "read_consent_receipt")]
-    async fn receipt(&self, caller: Caller, consent_id: Path<ConsentEventId>) -> Result<PlainText<String>, ApiError> {
+    #[oai(
+        path = "/consents/:consent_id/receipt",
+        method = "get",
+        operation_id = "read_consent_receipt"
+    )]
+    async fn receipt(
+        &self,
+        caller: Caller,
+        consent_id: Path<ConsentEventId>,
+    ) -> Result<PlainText<String>, ApiError> {
         let scope = caller.may(Permission::ConsentsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let event = consents::read(&tx, consent_id.0).await?;
         drop(tx);
-        Ok(PlainText(log::receipt(&self.0.ctx, scope, event.audit_index).await?))
+        Ok(PlainText(
+            log::receipt(&self.0.ctx, scope, event.audit_index).await?,
+        ))
     }
 }

@@ -72,7 +72,11 @@ impl From<Minimise> for MinimiseParts {
             Strategy::Truncate => "truncate",
             Strategy::Hash => "hash",
         };
-        Self { strategy: strategy.to_owned(), keep: input.keep, with: input.with }
+        Self {
+            strategy: strategy.to_owned(),
+            keep: input.keep,
+            with: input.with,
+        }
     }
 }
 
@@ -221,11 +225,21 @@ impl DataTypesApi {
     ) -> Result<Json<Page<DataType>>, ApiError> {
         let scope = caller.may(Permission::CatalogueRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter = data_types::Filter { personal: personal.0, q: q.0 };
+        let filter = data_types::Filter {
+            personal: personal.0,
+            q: q.0,
+        };
         let tx = self.0.ctx.store.read(scope).await?;
         let rows = data_types::list(&tx, &filter, &page).await?;
-        let items = rows.items.into_iter().map(DataType::try_from).collect::<Result<_, _>>()?;
-        Ok(Json(Page { items, next_cursor: rows.next_cursor }))
+        let items = rows
+            .items
+            .into_iter()
+            .map(DataType::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Json(Page {
+            items,
+            next_cursor: rows.next_cursor,
+        }))
     }
 
     /// Add a data type to the catalogue.
@@ -242,19 +256,40 @@ impl DataTypesApi {
     /// Try the catalogue on a sample.
     ///
     /// Nothing is stored.
-    #[oai(path = "/data-types/preview", method = "post", operation_id = "preview_data_types")]
+    #[oai(
+        path = "/data-types/preview",
+        method = "post",
+        operation_id = "preview_data_types"
+    )]
     async fn preview(&self, caller: Caller, body: Body<PreviewIn>) -> Result<Json<Preview>, ApiError> {
         let scope = caller.may(Permission::CatalogueRead)?;
-        let drafts = body.0.data_types.map(|drafts| drafts.into_iter().map(Into::into).collect());
+        let drafts = body
+            .0
+            .data_types
+            .map(|drafts| drafts.into_iter().map(Into::into).collect());
         let tx = self.0.ctx.store.read(scope).await?;
         let preview = data_types::preview(&tx, &self.0.ctx, body.0.data, drafts).await?;
-        let found = preview.found.into_iter().map(|(data_type, path)| Found { data_type, path });
-        Ok(Json(Preview { data: preview.data, found: found.collect() }))
+        let found = preview
+            .found
+            .into_iter()
+            .map(|(data_type, path)| Found { data_type, path });
+        Ok(Json(Preview {
+            data: preview.data,
+            found: found.collect(),
+        }))
     }
 
     /// Read a data type.
-    #[oai(path = "/data-types/:data_type_id", method = "get", operation_id = "read_data_type")]
-    async fn read(&self, caller: Caller, data_type_id: Path<DataTypeId>) -> Result<Versioned<DataType>, ApiError> {
+    #[oai(
+        path = "/data-types/:data_type_id",
+        method = "get",
+        operation_id = "read_data_type"
+    )]
+    async fn read(
+        &self,
+        caller: Caller,
+        data_type_id: Path<DataTypeId>,
+    ) -> Result<Versioned<DataType>, ApiError> {
         let scope = caller.may(Permission::CatalogueRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = data_types::read(&tx, data_type_id.0).await?;
@@ -264,7 +299,11 @@ impl DataTypesApi {
     /// Change a data type.
     ///
     /// Acts on messages from now on; stored ones stay as they are.
-    #[oai(path = "/data-types/:data_type_id", method = "patch", operation_id = "update_data_type")]
+    #[oai(
+        path = "/data-types/:data_type_id",
+        method = "patch",
+        operation_id = "update_data_type"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -284,7 +323,11 @@ impl DataTypesApi {
     /// Take a data type out of the catalogue.
     ///
     /// Not while a retention rule or a stored message refers to it.
-    #[oai(path = "/data-types/:data_type_id", method = "delete", operation_id = "delete_data_type")]
+    #[oai(
+        path = "/data-types/:data_type_id",
+        method = "delete",
+        operation_id = "delete_data_type"
+    )]
     async fn delete(
         &self,
         caller: Caller,

@@ -3,13 +3,18 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use poem::{
-    Response, endpoint::BoxEndpoint, handler,
+    Response,
+    endpoint::BoxEndpoint,
+    handler,
     http::{Method, header},
 };
-use poem_openapi::{OpenApi, OpenApiService, registry::{MetaApi, Registry}};
+use poem_openapi::{
+    OpenApi, OpenApiService,
+    registry::{MetaApi, Registry},
+};
 use serde_json::Value;
 
-use crate::{Operations, pages};
+use crate::{operations::Operations, pages};
 
 /// The operations without the state they need to run: enough to be described.
 struct Described;
@@ -50,7 +55,9 @@ pub fn openapi_json() -> Response {
 /// The description as a page.
 #[handler]
 pub fn reference() -> Response {
-    let mut response = Response::builder().content_type("text/html; charset=utf-8").body(REFERENCE.as_str());
+    let mut response = Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .body(REFERENCE.as_str());
     pages::secure(&mut response);
     response
 }
@@ -58,5 +65,8 @@ pub fn reference() -> Response {
 /// The page's style.
 #[handler]
 pub fn reference_style() -> Response {
-    Response::builder().content_type("text/css").header(header::CACHE_CONTROL, "no-cache").body(openapi::REFERENCE_STYLE)
+    Response::builder()
+        .content_type("text/css")
+        .header(header::CACHE_CONTROL, "no-cache")
+        .body(openapi::REFERENCE_STYLE)
 }

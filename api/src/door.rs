@@ -35,24 +35,40 @@ pub async fn connect(
         Err(fault) => return Ok(not_a_handshake(fault)),
     };
     let address = client_address(req, state.settings.trust_forwarded);
-    let offered = handshake.protocols.iter().find_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL));
+    let offered = handshake
+        .protocols
+        .iter()
+        .find_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL));
     let token = offered.map(str::to_owned).or_else(|| token_in_query(req));
     let entrance = entrance::admit(state, &tenant, &endpoint, token.as_deref()).await;
     if let Ok(entrance) = &entrance
         && !broker::origin::may_open(&entrance.origins(), handshake.origin.as_deref())
     {
-        let fault = domain::Fault::new("Origin", "not_allowed", "this page is not on the endpoint's allowed_origins");
+        let fault = domain::Fault::new(
+            "Origin",
+            "not_allowed",
+            "this page is not on the endpoint's allowed_origins",
+        );
         tracing::debug!("a foreign page tried to connect");
         let problem = crate::problem::ApiError::from(domain::Error::Invalid(vec![fault]));
         return Ok(problem.with_status(StatusCode::FORBIDDEN).into_response());
     }
     let upgraded = req.take_upgrade()?;
-    let spoken = entrance.as_ref().ok().and_then(|entrance| entrance.endpoint.row.subprotocol.as_deref());
+    let spoken = entrance
+        .as_ref()
+        .ok()
+        .and_then(|entrance| entrance.endpoint.row.subprotocol.as_deref());
     let chosen = spoken
         .and_then(|spoken| handshake.choose(&[spoken]))
         .map(str::to_owned)
         // A client that offered only the token needs it back, or it fails the connection itself (RFC 6455 §4.1).
-        .or_else(|| handshake.protocols.iter().find(|protocol| protocol.starts_with(TOKEN_PROTOCOL)).cloned());
+        .or_else(|| {
+            handshake
+                .protocols
+                .iter()
+                .find(|protocol| protocol.starts_with(TOKEN_PROTOCOL))
+                .cloned()
+        });
     let serving = state.clone();
     state.sockets.spawn(async move {
         if let Ok(io) = upgraded.await {
@@ -66,7 +82,9 @@ pub async fn connect(
         .header(header::SEC_WEBSOCKET_ACCEPT, handshake.accept)
         .body(Body::empty());
     if let Some(protocol) = chosen.and_then(|protocol| HeaderValue::from_str(&protocol).ok()) {
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     Ok(response)
 }
@@ -99,17 +117,42 @@ async fn serve(state: State, entrance: Result<Entrance, Close>, address: Option<
         subject: Some(entrance.subject.0),
     });
     let max_message = usize::try_from(endpoint.max_message_bytes).unwrap_or(65_536);
-    let left = (entrance.expires_at - state.ctx.now()).to_std().unwrap_or_default();
+    let left = (entrance.expires_at - state.ctx.now())
+        .to_std()
+        .unwrap_or_default();
     // A far future that the timer cannot hold is as good as none.
     let expires_at = Instant::now().checked_add(left);
     let channel: Arc<str> = MAIN_CHANNEL.into();
     match endpoint.kind {
         EndpointKind::Channel => {
-            state.broker.serve_channel(io, who, ChannelOptions { channel, max_message, expires_at }).await;
+            state
+                .broker
+                .serve_channel(
+                    io,
+                    who,
+                    ChannelOptions {
+                        channel,
+                        max_message,
+                        expires_at,
+                    },
+                )
+                .await;
         }
         EndpointKind::Relay => match state.relays.pool(&state.broker, endpoint) {
             Some(pool) => {
-                state.broker.serve_relay(io, who, RelayOptions { channel, max_message, expires_at }, pool).await;
+                state
+                    .broker
+                    .serve_relay(
+                        io,
+                        who,
+                        RelayOptions {
+                            channel,
+                            max_message,
+                            expires_at,
+                        },
+                        pool,
+                    )
+                    .await;
             }
             None => {
                 state.broker.refuse(io, Close::UPSTREAM_UNAVAILABLE).await;
@@ -127,15 +170,21 @@ async fn serve(state: State, entrance: Result<Entrance, Close>, address: Option<
 
 fn token_in_query(req: &Request) -> Option<String> {
     let query = req.uri().query()?;
-    url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token").map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "token")
+        .map(|(_, value)| value.into_owned())
 }
 
 fn not_a_handshake(fault: broker::handshake::HandshakeFault) -> Response {
     let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = crate::problem::plain(status, Some(fault.to_string()));
-    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
+        .headers_mut()
+        .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     if status == StatusCode::UPGRADE_REQUIRED {
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        response
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
     response
 }

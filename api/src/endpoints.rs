@@ -257,7 +257,11 @@ impl EndpointsApi {
     ) -> Result<Json<Page<Endpoint>>, ApiError> {
         let scope = caller.may(Permission::EndpointsRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter = endpoints::Filter { kind: kind.0, enabled: enabled.0, q: q.0 };
+        let filter = endpoints::Filter {
+            kind: kind.0,
+            enabled: enabled.0,
+            q: q.0,
+        };
         let tx = self.0.ctx.store.read(scope).await?;
         let rows = endpoints::list(&tx, &filter, &page).await?;
         let tenant = domain::tenants::slug(&tx).await?;
@@ -268,22 +272,47 @@ impl EndpointsApi {
     ///
     /// The secret is in the answer and is not shown again.
     #[oai(path = "/endpoints", method = "post", operation_id = "create_endpoint")]
-    async fn create(&self, caller: Caller, body: Body<EndpointIn>) -> Result<Created<EndpointWithSecret>, ApiError> {
+    async fn create(
+        &self,
+        caller: Caller,
+        body: Body<EndpointIn>,
+    ) -> Result<Created<EndpointWithSecret>, ApiError> {
         let scope = caller.may(Permission::EndpointsWrite)?;
         let new = NewEndpoint::from(body.0);
-        self.0.relays.check_address(new.upstream_url.as_deref(), "/upstream_url").await?;
-        self.0.relays.check_address(new.jwks_url.as_deref(), "/jwks_url").await?;
+        self.0
+            .relays
+            .check_address(new.upstream_url.as_deref(), "/upstream_url")
+            .await?;
+        self.0
+            .relays
+            .check_address(new.jwks_url.as_deref(), "/jwks_url")
+            .await?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let (row, secret) = endpoints::create(&tx, &self.0.ctx, new).await?;
         let tenant = domain::tenants::slug(&tx).await?;
         tx.save().await?;
+        self.0.endpoint_changed(scope, &row).await?;
         let version = row.version;
-        Ok(Created::versioned(version, EndpointWithSecret { endpoint: self.out(&tenant, row), secret }))
+        Ok(Created::versioned(
+            version,
+            EndpointWithSecret {
+                endpoint: self.out(&tenant, row),
+                secret,
+            },
+        ))
     }
 
     /// Read an endpoint.
-    #[oai(path = "/endpoints/:endpoint_id", method = "get", operation_id = "read_endpoint")]
-    async fn read(&self, caller: Caller, endpoint_id: Path<EndpointId>) -> Result<Versioned<Endpoint>, ApiError> {
+    #[oai(
+        path = "/endpoints/:endpoint_id",
+        method = "get",
+        operation_id = "read_endpoint"
+    )]
+    async fn read(
+        &self,
+        caller: Caller,
+        endpoint_id: Path<EndpointId>,
+    ) -> Result<Versioned<Endpoint>, ApiError> {
         let scope = caller.may(Permission::EndpointsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = endpoints::read(&tx, endpoint_id.0).await?;
@@ -294,7 +323,11 @@ impl EndpointsApi {
     /// Change an endpoint.
     ///
     /// Open sockets keep running; what they may do follows the new settings at once.
-    #[oai(path = "/endpoints/:endpoint_id", method = "patch", operation_id = "update_endpoint")]
+    #[oai(
+        path = "/endpoints/:endpoint_id",
+        method = "patch",
+        operation_id = "update_endpoint"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -304,7 +337,10 @@ impl EndpointsApi {
     ) -> Result<Versioned<Endpoint>, ApiError> {
         let scope = caller.may(Permission::EndpointsWrite)?;
         let patch = EndpointPatch::from(body.0);
-        self.0.relays.check_address(patch.upstream_url.as_deref(), "/upstream_url").await?;
+        self.0
+            .relays
+            .check_address(patch.upstream_url.as_deref(), "/upstream_url")
+            .await?;
         let jwks_url = patch.jwks_url.as_ref().and_then(Option::as_deref);
         self.0.relays.check_address(jwks_url, "/jwks_url").await?;
         let tx = self.0.ctx.store.begin(scope).await?;
@@ -318,7 +354,11 @@ impl EndpointsApi {
     /// Delete an endpoint.
     ///
     /// Its sockets are closed; what it recorded is unreadable at once and removed. Needs its slug as `confirm`.
-    #[oai(path = "/endpoints/:endpoint_id", method = "delete", operation_id = "delete_endpoint")]
+    #[oai(
+        path = "/endpoints/:endpoint_id",
+        method = "delete",
+        operation_id = "delete_endpoint"
+    )]
     async fn delete(
         &self,
         caller: Caller,
@@ -339,20 +379,35 @@ impl EndpointsApi {
     /// Give an endpoint a new secret.
     ///
     /// The secret before it is accepted for another 24 hours.
-    #[oai(path = "/endpoints/:endpoint_id/rotate-secret", method = "post", operation_id = "rotate_endpoint_secret")]
-    async fn rotate_secret(&self, caller: Caller, endpoint_id: Path<EndpointId>) -> Result<Json<RotatedSecret>, ApiError> {
+    #[oai(
+        path = "/endpoints/:endpoint_id/rotate-secret",
+        method = "post",
+        operation_id = "rotate_endpoint_secret"
+    )]
+    async fn rotate_secret(
+        &self,
+        caller: Caller,
+        endpoint_id: Path<EndpointId>,
+    ) -> Result<Json<RotatedSecret>, ApiError> {
         let scope = caller.may(Permission::EndpointsWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let (row, secret) = endpoints::rotate_secret(&tx, &self.0.ctx, endpoint_id.0).await?;
         tx.save().await?;
         self.0.endpoint_changed(scope, &row).await?;
-        Ok(Json(RotatedSecret { secret, previous_valid_until: row.previous_secret_until }))
+        Ok(Json(RotatedSecret {
+            secret,
+            previous_valid_until: row.previous_secret_until,
+        }))
     }
 
     /// Make a connection token for a person.
     ///
     /// For development and for back ends that render pages; usually your back end signs its own with the secret.
-    #[oai(path = "/endpoints/:endpoint_id/tokens", method = "post", operation_id = "create_connection_token")]
+    #[oai(
+        path = "/endpoints/:endpoint_id/tokens",
+        method = "post",
+        operation_id = "create_connection_token"
+    )]
     async fn create_token(
         &self,
         caller: Caller,
@@ -364,9 +419,14 @@ impl EndpointsApi {
         let row = endpoints::read(&tx, endpoint_id.0).await?;
         let tenant = domain::tenants::slug(&tx).await?;
         drop(tx);
-        let ttl = chrono::TimeDelta::try_seconds(body.0.ttl_seconds.unwrap_or(3600)).unwrap_or(chrono::TimeDelta::MAX);
+        let ttl = chrono::TimeDelta::try_seconds(body.0.ttl_seconds.unwrap_or(3600))
+            .unwrap_or(chrono::TimeDelta::MAX);
         let (token, expires_at) = connect_tokens::mint(&self.0.ctx, &row, &body.0.sub, ttl).await?;
         let connect_url = format!("{}?token={token}", self.connect_url(&tenant, &row.slug));
-        Ok(Created::fixed(Token { token, expires_at, connect_url }))
+        Ok(Created::fixed(Token {
+            token,
+            expires_at,
+            connect_url,
+        }))
     }
 }

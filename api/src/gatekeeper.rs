@@ -5,8 +5,8 @@ use std::sync::Arc;
 use broker::{
     Close,
     host::{
-        Admission, Direction, Draft, Identity, Journal, JournalFault, OnCommit, Opcode, Passage, Payload, Position, Record, Refusal,
-        Registry, Source, Traffic,
+        Admission, Direction, Draft, Identity, Journal, JournalFault, OnCommit, Opcode, Passage, Payload,
+        Position, Record, Refusal, Registry, Source, Traffic,
     },
 };
 use domain::{
@@ -26,7 +26,13 @@ use uuid::Uuid;
 pub struct Gatekeeper(pub Ctx);
 
 impl Admission for Gatekeeper {
-    fn admit(&self, source: &Source, channel: &str, _: Direction, payload: Payload) -> Result<Passage, Refusal> {
+    fn admit(
+        &self,
+        source: &Source,
+        channel: &str,
+        _: Direction,
+        payload: Payload,
+    ) -> Result<Passage, Refusal> {
         let passing = admission::Passing {
             endpoint: EndpointId(source.endpoint()),
             sender: match source {
@@ -41,7 +47,10 @@ impl Admission for Gatekeeper {
         };
         let admitted = admission::admit(&self.0, passing).map_err(refusal)?;
         Ok(Passage {
-            payload: Payload { opcode: payload.opcode, bytes: admitted.payload },
+            payload: Payload {
+                opcode: payload.opcode,
+                bytes: admitted.payload,
+            },
             record: match admitted.record {
                 RecordMode::Before => Record::Before,
                 RecordMode::After => Record::After,
@@ -107,7 +116,11 @@ impl Journal for JournalKeeper {
 }
 
 fn position(stored: &journal::Stored) -> Position {
-    Position { id: stored.id.0, offset: stored.position, epoch: Arc::clone(&stored.epoch) }
+    Position {
+        id: stored.id.0,
+        offset: stored.position,
+        epoch: Arc::clone(&stored.epoch),
+    }
 }
 
 /// Writes life cycles down.
@@ -115,12 +128,19 @@ pub struct RegistryKeeper(pub Recorder);
 
 impl Registry for RegistryKeeper {
     fn active(&self, who: &Identity, traffic: Traffic) {
-        self.0.active(ConnectionId(who.session), TenantId(who.tenant), totals(traffic));
+        self.0
+            .active(ConnectionId(who.session), TenantId(who.tenant), totals(traffic));
     }
 
     fn closed(&self, who: &Identity, why: &Close, traffic: Traffic) {
         let why = why.recorded();
-        self.0.closed(ConnectionId(who.session), TenantId(who.tenant), why.code, &why.reason, totals(traffic));
+        self.0.closed(
+            ConnectionId(who.session),
+            TenantId(who.tenant),
+            why.code,
+            &why.reason,
+            totals(traffic),
+        );
     }
 }
 

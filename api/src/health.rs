@@ -25,13 +25,20 @@ pub async fn readyz(Data(state): Data<&State>) -> Response {
     let vault = state.ctx.keys.store().ping().await.is_ok();
     let journal = state.journal.is_running();
     let ready = store && vault && journal && !going;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": ready, "store": store, "vault": vault, "journal": journal, "draining": going });
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body =
+        json!({ "ready": ready, "store": store, "vault": vault, "journal": journal, "draining": going });
     Json(body).with_status(status).into_response()
 }
 
 /// Metrics in the text format of Prometheus.
 #[handler]
 pub fn metrics(Data(state): Data<&State>) -> Response {
-    Response::builder().content_type("text/plain; version=0.0.4").body((state.settings.metrics)())
+    Response::builder()
+        .content_type("text/plain; version=0.0.4")
+        .body((state.settings.metrics)())
 }

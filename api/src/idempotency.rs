@@ -38,17 +38,35 @@ impl<E: Endpoint<Output = Response>> Endpoint for Remembering<E> {
         if *req.method() != Method::POST {
             return self.0.call(req).await;
         }
-        let Some(key) = req.header("idempotency-key").map(str::to_owned) else { return self.0.call(req).await };
+        let Some(key) = req.header("idempotency-key").map(str::to_owned) else {
+            return self.0.call(req).await;
+        };
         // Without a credential there is nobody to remember it for; the operation will say so, or needs none.
-        let Some(credential) = caller::credential(&req) else { return self.0.call(req).await };
-        let Some(state) = req.data::<State>().cloned() else { return self.0.call(req).await };
-        let Ok(caller) = authentication::authenticate(&state.ctx, &credential).await else { return self.0.call(req).await };
+        let Some(credential) = caller::CARRIER.find(&req) else {
+            return self.0.call(req).await;
+        };
+        let Some(state) = req.data::<State>().cloned() else {
+            return self.0.call(req).await;
+        };
+        let Ok(caller) = authentication::authenticate(&state.ctx, &credential).await else {
+            return self.0.call(req).await;
+        };
         if key.is_empty() || key.len() > MAX_KEY {
-            return Ok(refuse("Idempotency-Key", "out_of_range", "use 1 to 255 characters, new for each thing to be done"));
+            return Ok(refuse(
+                "Idempotency-Key",
+                "out_of_range",
+                "use 1 to 255 characters, new for each thing to be done",
+            ));
         }
         let body = req.take_body().into_bytes_limit(MAX_BODY).await?;
-        let name = format!("{}\n{}\n{}\n{key}", caller.scope().actor(), req.method(), req.original_uri().path());
-        let begun = idempotency::begin(&state.ctx, caller.scope(), sha256(name.as_bytes()), sha256(&body)).await;
+        let name = format!(
+            "{}\n{}\n{}\n{key}",
+            caller.scope().actor(),
+            req.method(),
+            req.original_uri().path()
+        );
+        let begun =
+            idempotency::begin(&state.ctx, caller.scope(), sha256(name.as_bytes()), sha256(&body)).await;
         match begun.map_err(ApiError::from) {
             Err(error) => Ok(error.into_response()),
             Ok(Begin::Replay(answer)) => Ok(replay(answer)),
@@ -56,9 +74,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Remembering<E> {
                 let detail = "a request with this key is still running; wait and repeat it";
                 Ok(ApiError::from(Error::conflict("idempotency_in_progress", detail)).into_response())
             }
-            Ok(Begin::Reused) => {
-                Ok(refuse("Idempotency-Key", "idempotency_key_reused", "this key was used with another body; take a new one"))
-            }
+            Ok(Begin::Reused) => Ok(ApiError::key_reused().into_response()),
             Ok(Begin::New(ticket)) => {
                 req.set_body(Body::from_bytes(body));
                 let response = match self.0.call(req).await {
@@ -74,8 +90,16 @@ impl<E: Endpoint<Output = Response>> Endpoint for Remembering<E> {
 async fn remember(state: &State, ticket: idempotency::Ticket, response: Response) -> Result<Response> {
     let (parts, body) = response.into_parts();
     let passing = parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS;
-    let body = body.into_bytes().await.map_err(poem::error::InternalServerError)?;
-    let headers = REPEATED.iter().filter_map(|name| Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.to_owned())));
+    let body = body
+        .into_bytes()
+        .await
+        .map_err(poem::error::InternalServerError)?;
+    let headers = REPEATED.iter().filter_map(|name| {
+        Some((
+            name.to_string(),
+            parts.headers.get(name)?.to_str().ok()?.to_owned(),
+        ))
+    });
     let answer = Answer {
         status: parts.status.as_u16(),
         headers: headers.collect(),
@@ -95,7 +119,10 @@ async fn remember(state: &State, ticket: idempotency::Ticket, response: Response
 
 fn replay(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let mut response = Response::builder().status(status).header("idempotency-replayed", "true").body(answer.body);
+    let mut response = Response::builder()
+        .status(status)
+        .header("idempotency-replayed", "true")
+        .body(answer.body);
     for (name, value) in answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use broker::egress::Egress;
-use domain::{JwkSet, error::{Error, Result}};
+use domain::{
+    JwkSet,
+    error::{Error, Result},
+};
 use entity::endpoint;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -34,7 +37,10 @@ struct Fetched {
 impl KeySets {
     /// `egress` says which addresses may be reached.
     pub fn new(egress: Egress) -> Self {
-        Self { egress, sets: Arc::default() }
+        Self {
+            egress,
+            sets: Arc::default(),
+        }
     }
 
     /// The key set of an endpoint: the one it carries, or the one at its address.
@@ -42,7 +48,9 @@ impl KeySets {
         if let Some(keys) = &endpoint.jwks {
             return Ok(Some(Arc::new(serde_json::from_value(keys.clone())?)));
         }
-        let Some(address) = &endpoint.jwks_url else { return Ok(None) };
+        let Some(address) = &endpoint.jwks_url else {
+            return Ok(None);
+        };
         let known = self.sets.lock().get(address).cloned();
         if let Some(known) = &known {
             let age = known.at.elapsed();
@@ -62,7 +70,13 @@ impl KeySets {
         if sets.len() >= MAX_SETS {
             sets.clear();
         }
-        sets.insert(address.clone(), Fetched { at: Instant::now(), set: fetched.clone() });
+        sets.insert(
+            address.clone(),
+            Fetched {
+                at: Instant::now(),
+                set: fetched.clone(),
+            },
+        );
         Ok(fetched)
     }
 

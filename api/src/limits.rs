@@ -49,11 +49,15 @@ impl Limits {
 
     /// Counts a request; answers what is left of the burst.
     fn take(&self, who: &Asker) -> std::result::Result<Left, Duration> {
-        fn check<K: Clone + Eq + std::hash::Hash>(limiter: &Keyed<K>, key: &K) -> std::result::Result<Left, Duration> {
+        fn check<K: Clone + Eq + std::hash::Hash>(
+            limiter: &Keyed<K>,
+            key: &K,
+        ) -> std::result::Result<Left, Duration> {
             match limiter.check_key(key) {
-                Ok(snapshot) => {
-                    Ok(Left { burst: snapshot.quota().burst_size().get(), remaining: snapshot.remaining_burst_capacity() })
-                }
+                Ok(snapshot) => Ok(Left {
+                    burst: snapshot.quota().burst_size().get(),
+                    remaining: snapshot.remaining_burst_capacity(),
+                }),
                 Err(not_until) => Err(not_until.wait_time_from(DefaultClock::default().now())),
             }
         }
@@ -97,10 +101,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Limited<E> {
     type Output = Response;
 
     async fn call(&self, req: Request) -> Result<Response> {
-        let Some(state) = req.data::<State>().cloned() else { return self.0.call(req).await };
-        let who = match caller::credential(&req) {
+        let Some(state) = req.data::<State>().cloned() else {
+            return self.0.call(req).await;
+        };
+        let who = match caller::CARRIER.find(&req) {
             Some(credential) => Asker::Credential(token::fingerprint(&credential)),
-            None => Asker::Address(client_address(&req, state.settings.trust_forwarded).unwrap_or(Ipv6Addr::UNSPECIFIED.into())),
+            None => Asker::Address(
+                client_address(&req, state.settings.trust_forwarded).unwrap_or(Ipv6Addr::UNSPECIFIED.into()),
+            ),
         };
         let left = match state.limits.take(&who) {
             Ok(left) => left,
@@ -120,7 +128,10 @@ fn tell(headers: &mut HeaderMap, left: &Left) {
     headers.insert("ratelimit-remaining", HeaderValue::from(left.remaining));
     // Buckets refill within two seconds, whatever their size.
     let used = left.burst.saturating_sub(left.remaining);
-    headers.insert("ratelimit-reset", HeaderValue::from(u32::from(used > 0) + u32::from(used > left.burst / 2)));
+    headers.insert(
+        "ratelimit-reset",
+        HeaderValue::from(u32::from(used > 0) + u32::from(used > left.burst / 2)),
+    );
 }
 
 /// The client's address: the peer's, or what our proxy says it is. The last entry is the one our proxy added.

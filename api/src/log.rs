@@ -14,26 +14,46 @@ use crate::{problem::ApiError, state::State};
 /// The newest checkpoint: a signed note.
 #[handler]
 pub async fn checkpoint(Path(tenant): Path<String>, Data(state): Data<&State>) -> Result<Response> {
-    answer(head(state, &tenant).await, "text/plain; charset=utf-8", "no-cache")
+    answer(
+        head(state, &tenant).await,
+        "text/plain; charset=utf-8",
+        "no-cache",
+    )
 }
 
 /// A tile of hashes, `tile/<level>/<index>[.p/<width>]`, or a bundle of entries, `tile/entries/<index>[.p/<width>]`.
 #[handler]
-pub async fn tile(Path((tenant, path)): Path<(String, String)>, Data(state): Data<&State>) -> Result<Response> {
+pub async fn tile(
+    Path((tenant, path)): Path<(String, String)>,
+    Data(state): Data<&State>,
+) -> Result<Response> {
     // A full tile never changes again; a partial one is a cut of what it will be, so it does not either.
-    answer(tile_bytes(state, &tenant, &path).await, "application/octet-stream", "public, max-age=31536000, immutable")
+    answer(
+        tile_bytes(state, &tenant, &path).await,
+        "application/octet-stream",
+        "public, max-age=31536000, immutable",
+    )
 }
 
-fn answer(bytes: domain::Result<Vec<u8>>, content_type: &'static str, cache: &'static str) -> Result<Response> {
+fn answer(
+    bytes: domain::Result<Vec<u8>>,
+    content_type: &'static str,
+    cache: &'static str,
+) -> Result<Response> {
     let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(error) => return Ok(ApiError::from(error).into_response()),
     };
-    Ok(Response::builder().content_type(content_type).header(header::CACHE_CONTROL, cache).body(bytes))
+    Ok(Response::builder()
+        .content_type(content_type)
+        .header(header::CACHE_CONTROL, cache)
+        .body(bytes))
 }
 
 async fn scope(state: &State, tenant: &str) -> domain::Result<TenantScope> {
-    tenants::public_scope(&state.ctx, tenant).await?.ok_or(Error::NotFound { what: "log" })
+    tenants::public_scope(&state.ctx, tenant)
+        .await?
+        .ok_or(Error::NotFound { what: "log" })
 }
 
 async fn head(state: &State, tenant: &str) -> domain::Result<Vec<u8>> {

@@ -18,7 +18,9 @@ const SHOWN: usize = 200;
 pub async fn list(req: &Request, Data(state): Data<&State>) -> Result<Response> {
     let folder = folder(req, state)?;
     let mut names = Vec::new();
-    let mut entries = tokio::fs::read_dir(&folder).await.map_err(|_| StatusCode::NOT_FOUND)?;
+    let mut entries = tokio::fs::read_dir(&folder)
+        .await
+        .map_err(|_| StatusCode::NOT_FOUND)?;
     while let Ok(Some(entry)) = entries.next_entry().await {
         if let Ok(name) = entry.file_name().into_string()
             && is_mail(&name)
@@ -30,8 +32,14 @@ pub async fn list(req: &Request, Data(state): Data<&State>) -> Result<Response> 
     names.sort_unstable_by(|a, b| b.cmp(a));
     let mut rows = String::new();
     for name in names.iter().take(SHOWN) {
-        let mail = tokio::fs::read_to_string(folder.join(name)).await.unwrap_or_default();
-        let (to, subject, date) = (header(&mail, "To"), header(&mail, "Subject"), header(&mail, "Date"));
+        let mail = tokio::fs::read_to_string(folder.join(name))
+            .await
+            .unwrap_or_default();
+        let (to, subject, date) = (
+            header(&mail, "To"),
+            header(&mail, "Subject"),
+            header(&mail, "Date"),
+        );
         let link = escape(name.trim_end_matches(".eml"));
         rows.push_str(&format!(
             "<tr><td><a href=\"/mailbox/{link}\">{}</a></td><td>{}</td><td>{}</td></tr>",
@@ -43,7 +51,9 @@ pub async fn list(req: &Request, Data(state): Data<&State>) -> Result<Response> 
     let body = if rows.is_empty() {
         "<p>Nothing yet. Mails appear here because no SMTP server is set (WEIR_SMTP_URL).</p>".to_owned()
     } else {
-        format!("<table><thead><tr><th>Subject</th><th>To</th><th>Date</th></tr></thead><tbody>{rows}</tbody></table>")
+        format!(
+            "<table><thead><tr><th>Subject</th><th>To</th><th>Date</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
     };
     Ok(page("Mailbox", &body))
 }
@@ -56,19 +66,33 @@ pub async fn read(req: &Request, Path(name): Path<String>, Data(state): Data<&St
     if !is_mail(&name) {
         return Err(StatusCode::NOT_FOUND.into());
     }
-    let mail = tokio::fs::read(folder.join(&name)).await.map_err(|_| StatusCode::NOT_FOUND)?;
-    Ok(Response::builder().content_type("text/plain; charset=utf-8").body(mail))
+    let mail = tokio::fs::read(folder.join(&name))
+        .await
+        .map_err(|_| StatusCode::NOT_FOUND)?;
+    Ok(Response::builder()
+        .content_type("text/plain; charset=utf-8")
+        .body(mail))
 }
 
 /// Where the mails are, if there is a mailbox and this caller may look into it.
 fn folder(req: &Request, state: &State) -> Result<PathBuf> {
-    let local = client_address(req, state.settings.trust_forwarded).is_some_and(|address: IpAddr| address.is_loopback());
-    state.settings.mailbox.clone().filter(|_| local).ok_or_else(|| StatusCode::NOT_FOUND.into())
+    let local = client_address(req, state.settings.trust_forwarded)
+        .is_some_and(|address: IpAddr| address.is_loopback());
+    state
+        .settings
+        .mailbox
+        .clone()
+        .filter(|_| local)
+        .ok_or_else(|| StatusCode::NOT_FOUND.into())
 }
 
 /// A file that the worker wrote, and not a path to elsewhere.
 fn is_mail(name: &str) -> bool {
-    name.ends_with(".eml") && !name.starts_with('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    name.ends_with(".eml")
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 /// A header's value, unfolded; the words of an encoded one stay as they are.
@@ -83,16 +107,23 @@ fn header(mail: &str, name: &str) -> String {
             }
             continue;
         }
-        inside = line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+        inside = line
+            .split_once(':')
+            .is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
         if inside {
-            line.split_once(':').map_or("", |(_, rest)| rest.trim()).clone_into(&mut value);
+            line.split_once(':')
+                .map_or("", |(_, rest)| rest.trim())
+                .clone_into(&mut value);
         }
     }
     value
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 fn page(title: &str, body: &str) -> Response {
@@ -100,7 +131,10 @@ fn page(title: &str, body: &str) -> Response {
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title} · Weir</title><link rel=\"stylesheet\" href=\"/api/docs.css\"></head><body><main><h1>{title}</h1>{body}</main></body></html>"
     );
-    let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html).into_response();
+    let mut response = Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .body(html)
+        .into_response();
     pages::secure(&mut response);
     response
 }

@@ -89,7 +89,11 @@ impl Message {
             endpoint_id: message.endpoint,
             channel: message.channel.to_string(),
             offset: message.position,
-            direction: if message.outbound { Direction::Outbound } else { Direction::Inbound },
+            direction: if message.outbound {
+                Direction::Outbound
+            } else {
+                Direction::Inbound
+            },
             subject_id: message.subject,
             purpose_id: message.purpose,
             data_types: message.data_types.iter().filter_map(slug).collect(),
@@ -108,10 +112,21 @@ impl Message {
         match unsealed {
             Unsealed::Says(bytes) => {
                 let (data, encoding) = data(bytes);
-                Self { data: Some(data), encoding, sealed: false, ..out }
+                Self {
+                    data: Some(data),
+                    encoding,
+                    sealed: false,
+                    ..out
+                }
             }
-            Unsealed::KeyDestroyed => Self { unreadable: Some(Unreadable::KeyDestroyed), ..out },
-            Unsealed::Restricted => Self { unreadable: Some(Unreadable::Restricted), ..out },
+            Unsealed::KeyDestroyed => Self {
+                unreadable: Some(Unreadable::KeyDestroyed),
+                ..out
+            },
+            Unsealed::Restricted => Self {
+                unreadable: Some(Unreadable::Restricted),
+                ..out
+            },
         }
     }
 }
@@ -122,7 +137,10 @@ fn data(bytes: Vec<u8>) -> (Value, Option<Encoding>) {
             Ok(value @ (Value::Object(_) | Value::Array(_))) => (value, None),
             _ => (Value::String(text), None),
         },
-        Err(bytes) => (Value::String(STANDARD.encode(bytes.as_bytes())), Some(Encoding::Base64)),
+        Err(bytes) => (
+            Value::String(STANDARD.encode(bytes.as_bytes())),
+            Some(Encoding::Base64),
+        ),
     }
 }
 
@@ -135,11 +153,16 @@ pub async fn answer(
 ) -> Result<Vec<Message>, ApiError> {
     let picture = pictures::load(&state.ctx, scope).await?;
     let Some((subject, why)) = unseal else {
-        return Ok(found.into_iter().map(|message| Message::sealed(message, &picture)).collect());
+        return Ok(found
+            .into_iter()
+            .map(|message| Message::sealed(message, &picture))
+            .collect());
     };
     let opened = messages::unseal(&state.ctx, scope, &found, subject, why).await?;
     let pairs = found.into_iter().zip(opened);
-    Ok(pairs.map(|(message, unsealed)| Message::unsealed(message, &picture, unsealed)).collect())
+    Ok(pairs
+        .map(|(message, unsealed)| Message::unsealed(message, &picture, unsealed))
+        .collect())
 }
 
 /// What passed.
@@ -195,8 +218,17 @@ impl MessagesApi {
         let found = messages::search(&tx, &self.0.ctx, &filter, &page).await?;
         drop(tx);
         let why = json!({ "search": filter.names() });
-        let items = answer(&self.0, scope, found.items, unseal.then_some((filter.subject, why))).await?;
-        Ok(Json(Page { items, next_cursor: found.next_cursor }))
+        let items = answer(
+            &self.0,
+            scope,
+            found.items,
+            unseal.then_some((filter.subject, why)),
+        )
+        .await?;
+        Ok(Json(Page {
+            items,
+            next_cursor: found.next_cursor,
+        }))
     }
 
     /// Read a message.
@@ -229,7 +261,9 @@ impl MessagesApi {
 
 /// A message's id from its decimal spelling. What is none is the id of nothing.
 pub fn parse_id(text: &str) -> Result<MessageId, Error> {
-    text.parse().map(MessageId).map_err(|_| Error::NotFound { what: "message" })
+    text.parse()
+        .map(MessageId)
+        .map_err(|_| Error::NotFound { what: "message" })
 }
 
 #[cfg(test)]

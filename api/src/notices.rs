@@ -62,7 +62,10 @@ pub struct NoticePatchIn {
 
 impl From<NoticePatchIn> for NoticePatch {
     fn from(input: NoticePatchIn) -> Self {
-        Self { name: input.name, purpose_ids: input.purpose_ids }
+        Self {
+            name: input.name,
+            purpose_ids: input.purpose_ids,
+        }
     }
 }
 
@@ -175,14 +178,20 @@ impl NoticesApi {
         let scope = caller.may(Permission::CatalogueRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = notices::read(&tx, notice_id.0).await?;
-        let words = notices::latest_of(&tx, std::slice::from_ref(&row)).await?.remove(&row.id);
+        let words = notices::latest_of(&tx, std::slice::from_ref(&row))
+            .await?
+            .remove(&row.id);
         Ok(Versioned::new(row.version, Notice::new(row, words)))
     }
 
     /// Change a notice.
     ///
     /// What was published stays as it is.
-    #[oai(path = "/notices/:notice_id", method = "patch", operation_id = "update_notice")]
+    #[oai(
+        path = "/notices/:notice_id",
+        method = "patch",
+        operation_id = "update_notice"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -192,8 +201,17 @@ impl NoticesApi {
     ) -> Result<Versioned<Notice>, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        let row = notices::update(&tx, &self.0.ctx, notice_id.0, expected(&if_match.0)?, body.0.into()).await?;
-        let words = notices::latest_of(&tx, std::slice::from_ref(&row)).await?.remove(&row.id);
+        let row = notices::update(
+            &tx,
+            &self.0.ctx,
+            notice_id.0,
+            expected(&if_match.0)?,
+            body.0.into(),
+        )
+        .await?;
+        let words = notices::latest_of(&tx, std::slice::from_ref(&row))
+            .await?
+            .remove(&row.id);
         tx.save().await?;
         Ok(Versioned::new(row.version, Notice::new(row, words)))
     }
@@ -201,7 +219,11 @@ impl NoticesApi {
     /// Delete a notice and its words.
     ///
     /// Not while a consent refers to them.
-    #[oai(path = "/notices/:notice_id", method = "delete", operation_id = "delete_notice")]
+    #[oai(
+        path = "/notices/:notice_id",
+        method = "delete",
+        operation_id = "delete_notice"
+    )]
     async fn delete(
         &self,
         caller: Caller,
@@ -218,7 +240,11 @@ impl NoticesApi {
     /// Publish words of a notice.
     ///
     /// One language at a time, each with the next number. Published words never change.
-    #[oai(path = "/notices/:notice_id/versions", method = "post", operation_id = "publish_notice_version")]
+    #[oai(
+        path = "/notices/:notice_id/versions",
+        method = "post",
+        operation_id = "publish_notice_version"
+    )]
     async fn publish(
         &self,
         caller: Caller,
@@ -226,7 +252,10 @@ impl NoticesApi {
         body: Body<NoticeVersionIn>,
     ) -> Result<Created<NoticeVersion>, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
-        let new = NewVersion { language: body.0.language, text: body.0.text };
+        let new = NewVersion {
+            language: body.0.language,
+            text: body.0.text,
+        };
         let tx = self.0.ctx.store.begin(scope).await?;
         let row = notices::publish(&tx, &self.0.ctx, notice_id.0, new).await?;
         tx.save().await?;
@@ -234,7 +263,11 @@ impl NoticesApi {
     }
 
     /// List the words of a notice.
-    #[oai(path = "/notices/:notice_id/versions", method = "get", operation_id = "list_notice_versions")]
+    #[oai(
+        path = "/notices/:notice_id/versions",
+        method = "get",
+        operation_id = "list_notice_versions"
+    )]
     async fn list_versions(
         &self,
         caller: Caller,
@@ -245,11 +278,18 @@ impl NoticesApi {
         let scope = caller.may(Permission::CatalogueRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Page::from(notices::list_versions(&tx, notice_id.0, &page).await?, NoticeVersion::from))
+        Ok(Page::from(
+            notices::list_versions(&tx, notice_id.0, &page).await?,
+            NoticeVersion::from,
+        ))
     }
 
     /// Read words of a notice.
-    #[oai(path = "/notice-versions/:notice_version_id", method = "get", operation_id = "read_notice_version")]
+    #[oai(
+        path = "/notice-versions/:notice_version_id",
+        method = "get",
+        operation_id = "read_notice_version"
+    )]
     async fn read_version(
         &self,
         caller: Caller,
@@ -257,6 +297,8 @@ impl NoticesApi {
     ) -> Result<Json<NoticeVersion>, ApiError> {
         let scope = caller.may(Permission::CatalogueRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Json(notices::read_version(&tx, notice_version_id.0).await?.into()))
+        Ok(Json(
+            notices::read_version(&tx, notice_version_id.0).await?.into(),
+        ))
     }
 }

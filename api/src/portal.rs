@@ -16,7 +16,10 @@ use entity::{
     request::{self, RequestKind},
     tenant,
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
 use poem_openapi::{
     ApiResponse, Enum, Object, OpenApi,
     param::{Path, Query},
@@ -58,7 +61,12 @@ pub struct PortalTenant {
 
 impl From<tenant::Model> for PortalTenant {
     fn from(row: tenant::Model) -> Self {
-        Self { name: row.name, slug: row.slug, contact_email: row.contact_email, language: row.language }
+        Self {
+            name: row.name,
+            slug: row.slug,
+            contact_email: row.contact_email,
+            language: row.language,
+        }
     }
 }
 
@@ -271,7 +279,11 @@ pub struct PortalApi {
 
 impl PortalApi {
     pub fn new(state: State) -> Self {
-        Self { state, codes: limiter(CODES), tries: limiter(TRIES) }
+        Self {
+            state,
+            codes: limiter(CODES),
+            tries: limiter(TRIES),
+        }
     }
 
     fn cookie(&self, slug: &str, token: &str, seconds: i64) -> String {
@@ -319,23 +331,30 @@ fn count(limiter: &DefaultKeyedRateLimiter<IpAddr>, state: &State, req: &poem::R
     Ok(())
 }
 
-#[OpenApi(tag = "Tag::Portal", prefix_path = "/portal/:tenant")]
+#[OpenApi(tag = "Tag::Portal")]
 impl PortalApi {
     /// See whose page it is.
-    #[oai(path = "/", method = "get", operation_id = "read_portal")]
+    #[oai(path = "/portal/:tenant", method = "get", operation_id = "read_portal")]
     async fn read(&self, tenant: Path<String>) -> Result<Json<Portal>, ApiError> {
         let ctx = &self.state.ctx;
         let scope = portal::stranger(ctx, &tenant.0).await?;
         let tx = ctx.store.read(&scope).await?;
         let purposes = portal::purposes(&tx).await?;
         let tenant = portal::open(ctx, &tenant.0).await?;
-        Ok(Json(Portal { tenant: tenant.into(), purposes: purposes.into_iter().map(Into::into).collect() }))
+        Ok(Json(Portal {
+            tenant: tenant.into(),
+            purposes: purposes.into_iter().map(Into::into).collect(),
+        }))
     }
 
     /// Order a code by mail.
     ///
     /// The answer is the same whether anybody is known by that address or not.
-    #[oai(path = "/codes", method = "post", operation_id = "order_portal_code")]
+    #[oai(
+        path = "/portal/:tenant/codes",
+        method = "post",
+        operation_id = "order_portal_code"
+    )]
     async fn order_code(
         &self,
         req: &poem::Request,
@@ -353,7 +372,11 @@ impl PortalApi {
     }
 
     /// Sign in with a code.
-    #[oai(path = "/sessions", method = "post", operation_id = "create_portal_session")]
+    #[oai(
+        path = "/portal/:tenant/sessions",
+        method = "post",
+        operation_id = "create_portal_session"
+    )]
     async fn sign_in(
         &self,
         req: &poem::Request,
@@ -362,20 +385,31 @@ impl PortalApi {
     ) -> Result<PortalSessionResponse, ApiError> {
         count(&self.tries, &self.state, req)?;
         let signed_in = portal::sign_in(&self.state.ctx, &tenant.0, &body.0.email, &body.0.code).await?;
-        let cookie = self.cookie(&tenant.0, signed_in.token.expose(), portal::SESSION_LIFE.num_seconds());
-        let session = PortalSession { token: signed_in.token.into_inner(), expires_at: signed_in.expires_at };
+        let cookie = self.cookie(
+            &tenant.0,
+            signed_in.token.expose(),
+            portal::SESSION_LIFE.num_seconds(),
+        );
+        let session = PortalSession {
+            token: signed_in.token.into_inner(),
+            expires_at: signed_in.expires_at,
+        };
         Ok(PortalSessionResponse::Created(Json(session), cookie))
     }
 
     /// Sign out.
-    #[oai(path = "/sessions/current", method = "delete", operation_id = "delete_portal_session")]
+    #[oai(
+        path = "/portal/:tenant/sessions/current",
+        method = "delete",
+        operation_id = "delete_portal_session"
+    )]
     async fn sign_out(&self, person: Person, tenant: Path<String>) -> Result<PortalSignedOut, ApiError> {
         portal::sign_out(&self.state.ctx, person.inner()).await?;
         Ok(PortalSignedOut::Done(self.cookie(&tenant.0, "", 0)))
     }
 
     /// See what is held of you, and until when.
-    #[oai(path = "/me", method = "get", operation_id = "read_portal_me")]
+    #[oai(path = "/portal/:tenant/me", method = "get", operation_id = "read_portal_me")]
     async fn me(&self, person: Person, tenant: Path<String>) -> Result<Json<PortalMe>, ApiError> {
         let (ctx, person) = (&self.state.ctx, person.inner());
         debug_assert_eq!(person.tenant.slug, tenant.0);
@@ -390,19 +424,34 @@ impl PortalApi {
     }
 
     /// List what you may say yes or no to.
-    #[oai(path = "/consents", method = "get", operation_id = "list_portal_consents")]
-    async fn consents(&self, person: Person, tenant: Path<String>) -> Result<Json<Page<PortalConsent>>, ApiError> {
+    #[oai(
+        path = "/portal/:tenant/consents",
+        method = "get",
+        operation_id = "list_portal_consents"
+    )]
+    async fn consents(
+        &self,
+        person: Person,
+        tenant: Path<String>,
+    ) -> Result<Json<Page<PortalConsent>>, ApiError> {
         let (ctx, person) = (&self.state.ctx, person.inner());
         debug_assert_eq!(person.tenant.slug, tenant.0);
         let tx = ctx.store.read(&person.scope).await?;
         let items = portal::choices(&tx, ctx, person).await?;
-        Ok(Json(Page { items: items.into_iter().map(Into::into).collect(), next_cursor: None }))
+        Ok(Json(Page {
+            items: items.into_iter().map(Into::into).collect(),
+            next_cursor: None,
+        }))
     }
 
     /// Give or withdraw a consent.
     ///
     /// A withdrawal is answered when it has taken effect: nothing of yours passes any more.
-    #[oai(path = "/consents", method = "post", operation_id = "record_portal_consent")]
+    #[oai(
+        path = "/portal/:tenant/consents",
+        method = "post",
+        operation_id = "record_portal_consent"
+    )]
     async fn say(
         &self,
         person: Person,
@@ -416,12 +465,22 @@ impl PortalApi {
             Answer::Withdrawn => ConsentState::Withdrawn,
         };
         let tx = ctx.store.begin(&person.scope).await?;
-        let recorded =
-            portal::say(&tx, ctx, person, body.0.purpose_id, state, body.0.notice_version_id).await?;
+        let recorded = portal::say(
+            &tx,
+            ctx,
+            person,
+            body.0.purpose_id,
+            state,
+            body.0.notice_version_id,
+        )
+        .await?;
         let events = recorded.iter().map(|recorded| recorded.event.clone()).collect();
         let details = domain::consents::details(&tx, ctx, events).await?;
         tx.save().await?;
-        for recorded in recorded.iter().filter(|recorded| recorded.in_force && !standings::is_valid(recorded.event.state)) {
+        for recorded in recorded
+            .iter()
+            .filter(|recorded| recorded.in_force && !standings::is_valid(recorded.event.state))
+        {
             let event = &recorded.event;
             withdrawal::apply(&self.state, &person.scope, event.subject_id, event.purpose_id).await?;
         }
@@ -430,7 +489,11 @@ impl PortalApi {
     }
 
     /// List your requests.
-    #[oai(path = "/requests", method = "get", operation_id = "list_portal_requests")]
+    #[oai(
+        path = "/portal/:tenant/requests",
+        method = "get",
+        operation_id = "list_portal_requests"
+    )]
     async fn requests(
         &self,
         person: Person,
@@ -440,18 +503,27 @@ impl PortalApi {
     ) -> Result<Json<Page<Request>>, ApiError> {
         let (ctx, person) = (&self.state.ctx, person.inner());
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter =
-            requests::Filter { email_index: Some(person.email_index.clone()), ..requests::Filter::default() };
+        let filter = requests::Filter {
+            email_index: Some(person.email_index.clone()),
+            ..requests::Filter::default()
+        };
         let tx = ctx.store.read(&person.scope).await?;
         let rows = requests::list(&tx, ctx, &filter, &page).await?;
         let items = shown(&tx, ctx, rows.items, Told::Person(&tenant.0)).await?;
-        Ok(Json(Page { items, next_cursor: rows.next_cursor }))
+        Ok(Json(Page {
+            items,
+            next_cursor: rows.next_cursor,
+        }))
     }
 
     /// Make a request.
     ///
     /// `409 already_open` when one of its kind is not answered yet.
-    #[oai(path = "/requests", method = "post", operation_id = "create_portal_request")]
+    #[oai(
+        path = "/portal/:tenant/requests",
+        method = "post",
+        operation_id = "create_portal_request"
+    )]
     async fn create_request(
         &self,
         person: Person,
@@ -468,7 +540,11 @@ impl PortalApi {
     }
 
     /// Take your request back.
-    #[oai(path = "/requests/:request_id/withdraw", method = "post", operation_id = "withdraw_portal_request")]
+    #[oai(
+        path = "/portal/:tenant/requests/:request_id/withdraw",
+        method = "post",
+        operation_id = "withdraw_portal_request"
+    )]
     async fn withdraw(
         &self,
         person: Person,
@@ -485,7 +561,11 @@ impl PortalApi {
     }
 
     /// Download the copy of your data.
-    #[oai(path = "/requests/:request_id/export", method = "get", operation_id = "download_portal_export")]
+    #[oai(
+        path = "/portal/:tenant/requests/:request_id/export",
+        method = "get",
+        operation_id = "download_portal_export"
+    )]
     async fn export(
         &self,
         person: Person,
@@ -500,7 +580,11 @@ impl PortalApi {
     /// Take the receipt of your answered request.
     ///
     /// A C2SP tlog-proof, which proves offline how it ended.
-    #[oai(path = "/requests/:request_id/receipt", method = "get", operation_id = "read_portal_receipt")]
+    #[oai(
+        path = "/portal/:tenant/requests/:request_id/receipt",
+        method = "get",
+        operation_id = "read_portal_receipt"
+    )]
     async fn receipt(
         &self,
         person: Person,
@@ -509,6 +593,8 @@ impl PortalApi {
     ) -> Result<PlainText<String>, ApiError> {
         debug_assert_eq!(person.inner().tenant.slug, tenant.0);
         let row = self.own(&person, request_id.0).await?;
-        Ok(PlainText(requests::receipt(&self.state.ctx, &person.inner().scope, &row).await?))
+        Ok(PlainText(
+            requests::receipt(&self.state.ctx, &person.inner().scope, &row).await?,
+        ))
     }
 }

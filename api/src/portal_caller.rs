@@ -1,65 +1,66 @@
-//! Who is calling on the privacy page.
+//! Who is signed in on a privacy page.
 
 use domain::portal::{self, PortalCaller};
-use poem::Request;
-use poem_openapi::{
-    SecurityScheme,
-    auth::{ApiKey, Bearer},
-};
+use poem::{Request, RequestBody};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::Registry};
 
-use crate::{
-    caller::{comes_from_own_page, problem},
-    state::State,
-};
+use crate::credential::{Carrier, refuse};
 
 /// The cookie that a browser is signed in with on a privacy page.
 pub const PORTAL_COOKIE: &str = "weir_portal";
 
-/// A session token of a privacy page (`weir_pt_…`).
-#[derive(SecurityScheme)]
-#[oai(ty = "bearer", rename = "portal_bearer", checker = "bearer")]
-pub struct BearerPerson(PortalCaller);
-
-/// The same in a cookie, for the page itself.
-#[derive(SecurityScheme)]
-#[oai(ty = "api_key", rename = "portal_cookie", key_name = "weir_portal", key_in = "cookie", checker = "cookie")]
-pub struct CookiePerson(PortalCaller);
+/// Session tokens of a privacy page.
+const CARRIER: Carrier = Carrier {
+    schemes: ["portal_bearer", "portal_cookie"],
+    cookie: PORTAL_COOKIE,
+    what: "A session token of a privacy page (`weir_pt_…`).",
+};
 
 /// Somebody who proved to read the mail of an address.
-#[derive(SecurityScheme)]
-pub enum Person {
-    /// By header.
-    Bearer(BearerPerson),
-    /// By cookie.
-    Cookie(CookiePerson),
-}
+pub struct Person(PortalCaller);
 
 impl Person {
     /// The person as the domain knows them.
     pub fn inner(&self) -> &PortalCaller {
-        match self {
-            Self::Bearer(person) => &person.0,
-            Self::Cookie(person) => &person.0,
-        }
+        &self.0
     }
 }
 
-async fn bearer(req: &Request, bearer: Bearer) -> poem::Result<PortalCaller> {
-    check(req, &bearer.token).await
-}
+impl<'a> ApiExtractor<'a> for Person {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
-async fn cookie(req: &Request, cookie: ApiKey) -> poem::Result<PortalCaller> {
-    if !comes_from_own_page(req) {
-        return Err(problem(domain::Error::Unauthenticated));
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        CARRIER.register(registry);
     }
-    check(req, &cookie.key).await
+
+    fn security_schemes() -> Vec<&'static str> {
+        CARRIER.schemes.to_vec()
+    }
+
+    async fn from_request(
+        req: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let (state, token) = CARRIER.demand(req)?;
+        // A session is good on the page it was opened on, and nowhere else.
+        portal::authenticate(&state.ctx, page_of(req), &token)
+            .await
+            .map(Self)
+            .map_err(refuse)
+    }
 }
 
-async fn check(req: &Request, token: &str) -> poem::Result<PortalCaller> {
-    let state = req
-        .data::<State>()
-        .ok_or_else(|| problem(domain::Error::internal(anyhow::anyhow!("no state in the request"))))?;
-    // A session is good on the page it was opened on, and nowhere else.
-    let tenant = req.raw_path_param("tenant").unwrap_or_default();
-    portal::authenticate(&state.ctx, tenant, token).await.map_err(problem)
+/// The tenant whose page is asked for: `…/portal/{tenant}/…`. poem-openapi gives path parameters names of its own, so the
+/// path itself is asked.
+fn page_of(req: &Request) -> &str {
+    let mut segments = req
+        .original_uri()
+        .path()
+        .split('/')
+        .skip_while(|segment| *segment != "portal");
+    segments.nth(1).unwrap_or_default()
 }

@@ -94,7 +94,13 @@ pub enum ApiError {
     ),
 }
 
-fn problem(status: StatusCode, code: &str, title: &str, detail: Option<String>, faults: Vec<Fault>) -> Json<Problem> {
+fn problem(
+    status: StatusCode,
+    code: &str,
+    title: &str,
+    detail: Option<String>,
+    faults: Vec<Fault>,
+) -> Json<Problem> {
     let context = RequestContext::current();
     Json(Problem {
         kind: format!("/api/docs#problem-{code}"),
@@ -106,54 +112,130 @@ fn problem(status: StatusCode, code: &str, title: &str, detail: Option<String>, 
         request_id: context.map(|context| context.id),
         errors: faults
             .into_iter()
-            .map(|fault| FieldProblem { field: fault.field, code: fault.code.to_owned(), detail: fault.detail })
+            .map(|fault| FieldProblem {
+                field: fault.field,
+                code: fault.code.to_owned(),
+                detail: fault.detail,
+            })
             .collect(),
     })
+}
+
+impl ApiError {
+    /// An `Idempotency-Key` came a second time with another body.
+    pub(crate) fn key_reused() -> Self {
+        const CODE: &str = "idempotency_key_reused";
+        let detail = "this key was used with another body; take a new one";
+        let faults = vec![Fault::new("Idempotency-Key", CODE, detail)];
+        Self::Invalid(problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            CODE,
+            "Key used before",
+            Some(detail.to_owned()),
+            faults,
+        ))
+    }
 }
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let detail = Some(error.to_string());
-        let with = |status, code: &str, title: &str, faults| problem(status, code, title, detail.clone(), faults);
+        let with =
+            |status, code: &str, title: &str, faults| problem(status, code, title, detail.clone(), faults);
         match error {
-            Error::NotFound { .. } => Self::NotFound(with(StatusCode::NOT_FOUND, "not_found", "Not found", vec![])),
-            Error::Invalid(faults) => {
-                Self::Invalid(with(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "Invalid request", faults))
+            Error::NotFound { .. } => {
+                Self::NotFound(with(StatusCode::NOT_FOUND, "not_found", "Not found", vec![]))
             }
-            Error::Conflict { code, field, ref detail } => {
-                let faults = field.map(|field| Fault::new(field, code, detail.clone())).into_iter().collect();
-                Self::Conflict(with(StatusCode::CONFLICT, if field.is_some() { "conflict" } else { code }, "Conflict", faults))
+            Error::Invalid(faults) => Self::Invalid(with(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_request",
+                "Invalid request",
+                faults,
+            )),
+            Error::Conflict {
+                code,
+                field,
+                ref detail,
+            } => {
+                let faults = field
+                    .map(|field| Fault::new(field, code, detail.clone()))
+                    .into_iter()
+                    .collect();
+                Self::Conflict(with(
+                    StatusCode::CONFLICT,
+                    if field.is_some() { "conflict" } else { code },
+                    "Conflict",
+                    faults,
+                ))
             }
             Error::VersionMismatch { .. } => Self::PreconditionFailed(with(
                 StatusCode::PRECONDITION_FAILED,
                 "precondition_failed",
                 "Changed since",
-                vec![Fault::new("If-Match", "stale", "read it again, look at the change, and send the new ETag")],
+                vec![Fault::new(
+                    "If-Match",
+                    "stale",
+                    "read it again, look at the change, and send the new ETag",
+                )],
             )),
-            Error::Unauthenticated => {
-                Self::Unauthenticated(with(StatusCode::UNAUTHORIZED, "unauthenticated", "Not authenticated", vec![]))
+            Error::Unauthenticated => Self::Unauthenticated(with(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "Not authenticated",
+                vec![],
+            )),
+            Error::Rejected { code, .. } => {
+                Self::Unauthenticated(with(StatusCode::UNAUTHORIZED, code, "Rejected", vec![]))
             }
-            Error::Rejected { code, .. } => Self::Unauthenticated(with(StatusCode::UNAUTHORIZED, code, "Rejected", vec![])),
-            Error::Forbidden { .. } => Self::Forbidden(with(StatusCode::FORBIDDEN, "forbidden", "Forbidden", vec![])),
-            Error::NotYet { code, .. } => Self::Forbidden(with(StatusCode::FORBIDDEN, code, "Not yet", vec![])),
+            Error::Forbidden { .. } => {
+                Self::Forbidden(with(StatusCode::FORBIDDEN, "forbidden", "Forbidden", vec![]))
+            }
+            Error::NotYet { code, .. } => {
+                Self::Forbidden(with(StatusCode::FORBIDDEN, code, "Not yet", vec![]))
+            }
             Error::NotLawful { code, .. } => {
                 Self::Forbidden(with(StatusCode::FORBIDDEN, code, "Not lawful", vec![]))
             }
-            Error::OverQuota { .. } => Self::Forbidden(with(StatusCode::FORBIDDEN, "over_quota", "Over quota", vec![])),
+            Error::OverQuota { .. } => {
+                Self::Forbidden(with(StatusCode::FORBIDDEN, "over_quota", "Over quota", vec![]))
+            }
             Error::TooMany { retry_after } => Self::TooMany(
-                with(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests", vec![]),
+                with(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "rate_limited",
+                    "Too many requests",
+                    vec![],
+                ),
                 seconds(retry_after),
             ),
             Error::Gone { .. } => Self::Gone(with(StatusCode::GONE, "gone", "Gone", vec![])),
             Error::Unavailable { what, ref source } => {
                 tracing::warn!(what, error = ?source, "a part is not available");
-                Self::Unavailable(with(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available", vec![]), 1)
+                Self::Unavailable(
+                    with(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "unavailable",
+                        "Not available",
+                        vec![],
+                    ),
+                    1,
+                )
             }
             // The cause goes to the log, never to the caller.
             Error::Internal(cause) => {
                 let request_id = RequestContext::current().map(|context| context.id);
-                tracing::error!(request.id = request_id, error = format!("{cause:#}"), "internal error");
-                Self::Internal(problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", None, vec![]))
+                tracing::error!(
+                    request.id = request_id,
+                    error = format!("{cause:#}"),
+                    "internal error"
+                );
+                Self::Internal(problem(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "Internal error",
+                    None,
+                    vec![],
+                ))
             }
         }
     }
@@ -195,11 +277,16 @@ pub fn from_framework(error: poem::Error) -> Response {
         };
     }
     if let Some(param) = error.downcast_ref::<poem_openapi::error::ParseParamError>() {
-        return malformed(vec![Fault::new(format!("?{}", param.name), "malformed", param.reason.clone())]).into_response();
+        return malformed(vec![Fault::new(
+            format!("?{}", param.name),
+            "malformed",
+            param.reason.clone(),
+        )])
+        .into_response();
     }
     if let Some(path) = error.downcast_ref::<poem_openapi::error::ParsePathError>() {
         // A path that cannot name anything names nothing: the answer is that of a missing id.
-        tracing::trace!(parameter = path.name, "not an id");
+        tracing::trace!(parameter = path.name, reason = path.reason, "not an id");
         return ApiError::from(Error::NotFound { what: "resource" }).into_response();
     }
     let detail = error.status().is_client_error().then(|| error.to_string());
@@ -211,7 +298,13 @@ pub fn from_framework(error: poem::Error) -> Response {
 
 fn malformed(faults: Vec<Fault>) -> ApiError {
     let detail = Some("the request could not be read; see errors".to_owned());
-    ApiError::Malformed(problem(StatusCode::BAD_REQUEST, "malformed_request", "Malformed request", detail, faults))
+    ApiError::Malformed(problem(
+        StatusCode::BAD_REQUEST,
+        "malformed_request",
+        "Malformed request",
+        detail,
+        faults,
+    ))
 }
 
 pub fn plain(status: StatusCode, detail: Option<String>) -> Response {

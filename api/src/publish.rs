@@ -15,10 +15,7 @@ use domain::{
     quotas::Quotas,
     subjects,
 };
-use entity::{
-    endpoint::EndpointKind,
-    id::EndpointId,
-};
+use entity::{endpoint::EndpointKind, id::EndpointId};
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
 use serde::Deserialize;
 use serde_json::Value;
@@ -87,7 +84,12 @@ impl PublishApi {
     ///
     /// When the answer says `recorded`, the message is durable. Recording comes before delivery unless the endpoint
     /// says otherwise.
-    #[oai(path = "/endpoints/:endpoint_id/messages", method = "post", operation_id = "publish_message", tag = "Tag::Endpoints")]
+    #[oai(
+        path = "/endpoints/:endpoint_id/messages",
+        method = "post",
+        operation_id = "publish_message",
+        tag = "Tag::Endpoints"
+    )]
     async fn publish(
         &self,
         caller: Caller,
@@ -97,9 +99,15 @@ impl PublishApi {
         let scope = caller.may(Permission::MessagesWrite)?;
         let state = &self.0;
         let picture = pictures::load(&state.ctx, scope).await?;
-        let endpoint = picture.endpoint(endpoint_id.0).ok_or(Error::NotFound { what: "endpoint" })?;
+        let endpoint = picture
+            .endpoint(endpoint_id.0)
+            .ok_or(Error::NotFound { what: "endpoint" })?;
         if endpoint.row.kind == EndpointKind::Relay {
-            return Err(Error::conflict("wrong_kind", "messages of a relay come from its upstream; publish there").into());
+            return Err(Error::conflict(
+                "wrong_kind",
+                "messages of a relay come from its upstream; publish there",
+            )
+            .into());
         }
         let channel = body.0.channel.unwrap_or_else(|| MAIN_CHANNEL.to_owned());
         check_channel(&channel)?;
@@ -121,9 +129,16 @@ impl PublishApi {
             endpoint: endpoint_id.0.0,
             subject: subject.map(|subject| subject.0),
         };
-        let payload = Payload { opcode: Opcode::Text, bytes: Bytes::from(text) };
+        let payload = Payload {
+            opcode: Opcode::Text,
+            bytes: Bytes::from(text),
+        };
         let name: Arc<str> = channel.as_str().into();
-        let done = state.broker.publish(source, &name, Direction::Inbound, payload).await.map_err(|error| refused(error, &picture.quotas))?;
+        let done = state
+            .broker
+            .publish(source, &name, Direction::Inbound, payload)
+            .await
+            .map_err(|error| refused(error, &picture.quotas))?;
         let recorded = done.position.is_some();
         Ok(Created::fixed(Published {
             id: done.position.as_ref().map(|position| position.id.to_string()),
@@ -136,7 +151,12 @@ impl PublishApi {
     }
 
     /// See the upstream pool of a relay.
-    #[oai(path = "/endpoints/:endpoint_id/pool", method = "get", operation_id = "read_endpoint_pool", tag = "Tag::Endpoints")]
+    #[oai(
+        path = "/endpoints/:endpoint_id/pool",
+        method = "get",
+        operation_id = "read_endpoint_pool",
+        tag = "Tag::Endpoints"
+    )]
     async fn pool(&self, caller: Caller, endpoint_id: Path<EndpointId>) -> Result<Json<PoolOut>, ApiError> {
         let scope = caller.may(Permission::EndpointsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
@@ -164,13 +184,19 @@ fn check_channel(name: &str) -> Result<()> {
     if (1..=164).contains(&name.len()) && name.bytes().all(fits) {
         return Ok(());
     }
-    Err(Error::invalid("/channel", "malformed", "use 1 to 164 letters, digits and _ - = @ , . ;"))
+    Err(Error::invalid(
+        "/channel",
+        "malformed",
+        "use 1 to 164 letters, digits and _ - = @ , . ;",
+    ))
 }
 
 fn refused(error: PublishError, quotas: &Quotas) -> Error {
     match error {
         PublishError::Refused(Refusal::NoEndpoint) => Error::NotFound { what: "endpoint" },
-        PublishError::Refused(Refusal::Disabled) => Error::conflict("disabled", "the endpoint is switched off; enable it first"),
+        PublishError::Refused(Refusal::Disabled) => {
+            Error::conflict("disabled", "the endpoint is switched off; enable it first")
+        }
         PublishError::Refused(Refusal::ConsentMissing) => Error::NotLawful {
             code: "consent_required",
             detail: "the person has not consented to the purpose of this endpoint; record a consent first",
@@ -179,18 +205,26 @@ fn refused(error: PublishError, quotas: &Quotas) -> Error {
             code: "processing_restricted",
             detail: "the person restricted the processing of their data, or was erased",
         },
-        PublishError::Refused(Refusal::NotAllowed) => Error::Forbidden { permission: "messages:write" },
-        PublishError::Refused(Refusal::TooLarge) => {
-            Error::invalid("/data", "too_large", "the message is larger than the endpoint's max_message_bytes")
-        }
-        PublishError::Refused(Refusal::OverQuota) => {
-            Error::OverQuota { quota: "messages_per_day", limit: quotas.messages_per_day }
-        }
+        PublishError::Refused(Refusal::NotAllowed) => Error::Forbidden {
+            permission: "messages:write",
+        },
+        PublishError::Refused(Refusal::TooLarge) => Error::invalid(
+            "/data",
+            "too_large",
+            "the message is larger than the endpoint's max_message_bytes",
+        ),
+        PublishError::Refused(Refusal::OverQuota) => Error::OverQuota {
+            quota: "messages_per_day",
+            limit: quotas.messages_per_day,
+        },
         PublishError::Refused(Refusal::Gone) | PublishError::Journal(JournalFault::Refused) => {
             Error::Gone { what: "the person" }
         }
-        PublishError::Journal(fault @ (JournalFault::Full | JournalFault::Stopping | JournalFault::Failed)) => {
-            Error::Unavailable { what: "the journal", source: Some(anyhow::Error::new(fault)) }
-        }
+        PublishError::Journal(
+            fault @ (JournalFault::Full | JournalFault::Stopping | JournalFault::Failed),
+        ) => Error::Unavailable {
+            what: "the journal",
+            source: Some(anyhow::Error::new(fault)),
+        },
     }
 }

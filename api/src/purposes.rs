@@ -129,9 +129,15 @@ impl PurposesApi {
     ) -> Result<Json<Page<Purpose>>, ApiError> {
         let scope = caller.may(Permission::CatalogueRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter = purposes::Filter { lawful_basis: lawful_basis.0, q: q.0 };
+        let filter = purposes::Filter {
+            lawful_basis: lawful_basis.0,
+            q: q.0,
+        };
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Page::from(purposes::list(&tx, &filter, &page).await?, Purpose::from))
+        Ok(Page::from(
+            purposes::list(&tx, &filter, &page).await?,
+            Purpose::from,
+        ))
     }
 
     /// Declare a purpose.
@@ -147,7 +153,11 @@ impl PurposesApi {
 
     /// Read a purpose.
     #[oai(path = "/purposes/:purpose_id", method = "get", operation_id = "read_purpose")]
-    async fn read(&self, caller: Caller, purpose_id: Path<PurposeId>) -> Result<Versioned<Purpose>, ApiError> {
+    async fn read(
+        &self,
+        caller: Caller,
+        purpose_id: Path<PurposeId>,
+    ) -> Result<Versioned<Purpose>, ApiError> {
         let scope = caller.may(Permission::CatalogueRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = purposes::read(&tx, purpose_id.0).await?;
@@ -157,7 +167,11 @@ impl PurposesApi {
     /// Change a purpose.
     ///
     /// What may pass goes by the change at once.
-    #[oai(path = "/purposes/:purpose_id", method = "patch", operation_id = "update_purpose")]
+    #[oai(
+        path = "/purposes/:purpose_id",
+        method = "patch",
+        operation_id = "update_purpose"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -167,7 +181,14 @@ impl PurposesApi {
     ) -> Result<Versioned<Purpose>, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        let row = purposes::update(&tx, &self.0.ctx, purpose_id.0, expected(&if_match.0)?, body.0.into()).await?;
+        let row = purposes::update(
+            &tx,
+            &self.0.ctx,
+            purpose_id.0,
+            expected(&if_match.0)?,
+            body.0.into(),
+        )
+        .await?;
         tx.save().await?;
         pictures::reload(&self.0.ctx, scope).await?;
         Ok(Versioned::new(row.version, row))
@@ -176,7 +197,11 @@ impl PurposesApi {
     /// Delete a purpose.
     ///
     /// Not while an endpoint, a rule, a notice, a consent or a stored message refers to it.
-    #[oai(path = "/purposes/:purpose_id", method = "delete", operation_id = "delete_purpose")]
+    #[oai(
+        path = "/purposes/:purpose_id",
+        method = "delete",
+        operation_id = "delete_purpose"
+    )]
     async fn delete(
         &self,
         caller: Caller,

@@ -28,7 +28,10 @@ struct Open {
 impl Relays {
     /// No pools yet. `egress` says which addresses may be reached.
     pub fn new(egress: Egress) -> Self {
-        Self { egress, pools: Arc::default() }
+        Self {
+            egress,
+            pools: Arc::default(),
+        }
     }
 
     /// The guard of every address that a tenant may give.
@@ -38,8 +41,12 @@ impl Relays {
 
     /// Refuses an address that could never be reached from here.
     pub async fn check_address(&self, url: Option<&str>, field: &'static str) -> Result<()> {
-        let Some(url) = url.and_then(|url| Url::parse(url).ok()) else { return Ok(()) };
-        let refuse = |fault: broker::egress::EgressFault| Error::invalid(field, "address_not_allowed", fault.to_string());
+        let Some(url) = url.and_then(|url| Url::parse(url).ok()) else {
+            return Ok(());
+        };
+        let refuse = |fault: broker::egress::EgressFault| {
+            Error::invalid(field, "address_not_allowed", fault.to_string())
+        };
         self.egress.check_url(&url).map_err(refuse)?;
         self.egress.resolve(&url).await.map(drop).map_err(refuse)
     }
@@ -48,7 +55,10 @@ impl Relays {
     pub fn pool(&self, broker: &Broker, endpoint: &endpoint::Model) -> Option<Pool> {
         let url = Url::parse(endpoint.upstream_url.as_deref()?).ok()?;
         let mut pools = self.pools.lock();
-        if let Some(open) = pools.get(&endpoint.id).filter(|open| open.version == endpoint.version) {
+        if let Some(open) = pools
+            .get(&endpoint.id)
+            .filter(|open| open.version == endpoint.version)
+        {
             return Some(open.pool.clone());
         }
         let settings = PoolSettings {
@@ -61,7 +71,13 @@ impl Relays {
         };
         let pool = broker.open_pool(settings, self.egress.clone());
         // Sessions of an older version keep their sockets; its warm ones are closed with the last clone.
-        pools.insert(endpoint.id, Open { version: endpoint.version, pool: pool.clone() });
+        pools.insert(
+            endpoint.id,
+            Open {
+                version: endpoint.version,
+                pool: pool.clone(),
+            },
+        );
         Some(pool)
     }
 

@@ -35,7 +35,10 @@ impl<E: Endpoint> Middleware<E> for WithRequestContext {
     type Output = Contextual<E>;
 
     fn transform(&self, inner: E) -> Contextual<E> {
-        Contextual { inner, state: self.0.clone() }
+        Contextual {
+            inner,
+            state: self.0.clone(),
+        }
     }
 }
 
@@ -51,7 +54,10 @@ impl<E: Endpoint> Endpoint for Contextual<E> {
     async fn call(&self, mut req: Request) -> Result<Response> {
         req.set_data(self.state.clone());
         let id = request_id(&req).unwrap_or_else(|| self.state.ctx.ids.next::<AuditEventId>().to_string());
-        let context = RequestContext { id: id.clone(), path: req.uri().path().to_owned() };
+        let context = RequestContext {
+            id: id.clone(),
+            path: req.uri().path().to_owned(),
+        };
         let method = req.method().clone();
         let target = redact_query(req.uri().path_and_query().map_or("/", |target| target.as_str()));
         let started = Instant::now();
@@ -69,7 +75,10 @@ impl<E: Endpoint> Endpoint for Contextual<E> {
     }
 }
 
-async fn within<R: IntoResponse>(context: RequestContext, answer: impl Future<Output = Result<R>>) -> Response {
+async fn within<R: IntoResponse>(
+    context: RequestContext,
+    answer: impl Future<Output = Result<R>>,
+) -> Response {
     CURRENT
         .scope(context, async {
             match answer.await {
@@ -83,6 +92,9 @@ async fn within<R: IntoResponse>(context: RequestContext, answer: impl Future<Ou
 /// The caller's own id for the request, if it is one that a log can hold.
 fn request_id(req: &Request) -> Option<String> {
     let id = req.header("x-request-id")?;
-    let fits = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let fits = (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     fits.then(|| id.to_owned())
 }

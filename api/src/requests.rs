@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Ctx, exports,
+    Ctx,
     error::{Error, Faults, Result as DomainResult},
+    exports,
     page::PageIn,
     permissions::Permission,
     requests::{self, NewForSubject, Outcome},
@@ -168,7 +169,10 @@ pub(crate) async fn shown(
     let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
     let mut events: HashMap<RequestId, Vec<RequestEvent>> = HashMap::new();
     for event in requests::events(tx, &ids).await? {
-        events.entry(event.request_id).or_default().push(RequestEvent::new(event, told));
+        events
+            .entry(event.request_id)
+            .or_default()
+            .push(RequestEvent::new(event, told));
     }
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
@@ -181,7 +185,10 @@ pub(crate) async fn shown(
                 Told::Person(slug) => format!("/api/v1/portal/{slug}/requests/{}/receipt", row.id),
             }),
             events: events.remove(&row.id).unwrap_or_default(),
-            refusal: row.refusal_code.map(|code| Refusal { code, text: row.refusal_text }),
+            refusal: row.refusal_code.map(|code| Refusal {
+                code,
+                text: row.refusal_text,
+            }),
             result: result.map(|done| RequestResult {
                 messages: done.messages,
                 connections: done.connections,
@@ -210,8 +217,16 @@ pub(crate) async fn shown(
 }
 
 /// One request with what belongs to it.
-pub(crate) async fn one(tx: &TenantTx, ctx: &Ctx, row: request::Model, told: Told<'_>) -> DomainResult<Request> {
-    shown(tx, ctx, vec![row], told).await?.pop().ok_or(Error::NotFound { what: "request" })
+pub(crate) async fn one(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    row: request::Model,
+    told: Told<'_>,
+) -> DomainResult<Request> {
+    shown(tx, ctx, vec![row], told)
+        .await?
+        .pop()
+        .ok_or(Error::NotFound { what: "request" })
 }
 
 /// A package being downloaded.
@@ -229,10 +244,17 @@ pub enum Package {
 
 impl Package {
     /// Hands the export of a request out, part by part.
-    pub(crate) async fn of(ctx: &Ctx, scope: &domain::tenancy::TenantScope, row: &request::Model) -> DomainResult<Self> {
+    pub(crate) async fn of(
+        ctx: &Ctx,
+        scope: &domain::tenancy::TenantScope,
+        row: &request::Model,
+    ) -> DomainResult<Self> {
         let download = exports::download(ctx, scope, row).await?;
         let size = download.export.size;
-        let name = format!("attachment; filename=\"data-{}.zip\"", row.received_at.format("%Y-%m-%d"));
+        let name = format!(
+            "attachment; filename=\"data-{}.zip\"",
+            row.received_at.format("%Y-%m-%d")
+        );
         let parts = stream::try_unfold(download, |mut download| async move {
             match download.next_part().await {
                 Ok(Some(part)) => Ok(Some((part, download))),
@@ -243,7 +265,12 @@ impl Package {
                 }
             }
         });
-        Ok(Self::Ok(Binary(Stream::from_bytes_stream(parts)), name, size, "no-store".to_owned()))
+        Ok(Self::Ok(
+            Binary(Stream::from_bytes_stream(parts)),
+            name,
+            size,
+            "no-store".to_owned(),
+        ))
     }
 }
 
@@ -271,7 +298,11 @@ impl RequestsApi {
                 None
             }
             (Some(_), Some(_)) => {
-                faults.add("/subject_id", "unexpected", "name the person once, in subject or subject_id");
+                faults.add(
+                    "/subject_id",
+                    "unexpected",
+                    "name the person once, in subject or subject_id",
+                );
                 None
             }
         };
@@ -308,7 +339,10 @@ impl RequestsApi {
         let tx = ctx.store.read(scope).await?;
         let rows = requests::list(&tx, ctx, &filter, &page).await?;
         let items = shown(&tx, ctx, rows.items, Told::Tenant).await?;
-        Ok(Json(Page { items, next_cursor: rows.next_cursor }))
+        Ok(Json(Page {
+            items,
+            next_cursor: rows.next_cursor,
+        }))
     }
 
     /// Make a request for a person.
@@ -336,7 +370,11 @@ impl RequestsApi {
 
     /// Read a request.
     #[oai(path = "/requests/:request_id", method = "get", operation_id = "read_request")]
-    async fn read(&self, caller: Caller, request_id: Path<RequestId>) -> Result<Versioned<Request>, ApiError> {
+    async fn read(
+        &self,
+        caller: Caller,
+        request_id: Path<RequestId>,
+    ) -> Result<Versioned<Request>, ApiError> {
         let scope = caller.may(Permission::RequestsRead)?;
         let ctx = &self.0.ctx;
         let tx = ctx.store.read(scope).await?;
@@ -348,7 +386,11 @@ impl RequestsApi {
     /// Refuse a request.
     ///
     /// With a coded reason and your words; the person is told by mail, with the ways to complain.
-    #[oai(path = "/requests/:request_id/refuse", method = "post", operation_id = "refuse_request")]
+    #[oai(
+        path = "/requests/:request_id/refuse",
+        method = "post",
+        operation_id = "refuse_request"
+    )]
     async fn refuse(
         &self,
         caller: Caller,
@@ -368,7 +410,11 @@ impl RequestsApi {
     }
 
     /// Take a request back.
-    #[oai(path = "/requests/:request_id/withdraw", method = "post", operation_id = "withdraw_request")]
+    #[oai(
+        path = "/requests/:request_id/withdraw",
+        method = "post",
+        operation_id = "withdraw_request"
+    )]
     async fn withdraw(
         &self,
         caller: Caller,
@@ -385,7 +431,11 @@ impl RequestsApi {
     }
 
     /// Let a request go on that waits for a decision.
-    #[oai(path = "/requests/:request_id/approve", method = "post", operation_id = "approve_request")]
+    #[oai(
+        path = "/requests/:request_id/approve",
+        method = "post",
+        operation_id = "approve_request"
+    )]
     async fn approve(
         &self,
         caller: Caller,
@@ -405,7 +455,11 @@ impl RequestsApi {
     /// Download the export of an access request.
     ///
     /// Each download is counted and recorded in the audit log.
-    #[oai(path = "/requests/:request_id/export", method = "get", operation_id = "download_request_export")]
+    #[oai(
+        path = "/requests/:request_id/export",
+        method = "get",
+        operation_id = "download_request_export"
+    )]
     async fn export(&self, caller: Caller, request_id: Path<RequestId>) -> Result<Package, ApiError> {
         let scope = caller.may(Permission::RequestsWrite)?;
         let ctx = &self.0.ctx;
@@ -418,8 +472,16 @@ impl RequestsApi {
     /// Take the receipt of an answered request.
     ///
     /// A C2SP tlog-proof: `weir verify` checks it offline.
-    #[oai(path = "/requests/:request_id/receipt", method = "get", operation_id = "read_request_receipt")]
-    async fn receipt(&self, caller: Caller, request_id: Path<RequestId>) -> Result<PlainText<String>, ApiError> {
+    #[oai(
+        path = "/requests/:request_id/receipt",
+        method = "get",
+        operation_id = "read_request_receipt"
+    )]
+    async fn receipt(
+        &self,
+        caller: Caller,
+        request_id: Path<RequestId>,
+    ) -> Result<PlainText<String>, ApiError> {
         let scope = caller.may(Permission::RequestsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = requests::read(&tx, request_id.0).await?;

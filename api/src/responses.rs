@@ -20,7 +20,10 @@ impl<T: Type + ParseFromJSON + ToJSON + Send + Sync> Page<T> {
     /// A page of the domain's rows as a page of answers.
     pub fn from<R>(page: domain::page::Page<R>, out: impl FnMut(R) -> T) -> Json<Self> {
         let page = page.map(out);
-        Json(Self { items: page.items, next_cursor: page.next_cursor })
+        Json(Self {
+            items: page.items,
+            next_cursor: page.next_cursor,
+        })
     }
 }
 

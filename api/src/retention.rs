@@ -12,7 +12,8 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 use serde::Deserialize;
 
 use crate::{
-    body::Body, caller::Caller, messages::parse_id, problem::ApiError, retention_rules::Rule, state::State, tags::Tag,
+    body::Body, caller::Caller, messages::parse_id, problem::ApiError, retention_rules::Rule, state::State,
+    tags::Tag,
 };
 
 /// What is asked about: a recorded message, or one as it could come.
@@ -37,8 +38,14 @@ impl ExplainIn {
         let case = self.endpoint_id.is_some();
         match (self.message_id, self.endpoint_id) {
             (Some(id), None) => {
-                let more = self.channel.is_some() || self.purpose_id.is_some() || self.data_type_ids.is_some();
-                faults.check(!more, "/message_id", "not_alone", "a recorded message says all else itself");
+                let more =
+                    self.channel.is_some() || self.purpose_id.is_some() || self.data_type_ids.is_some();
+                faults.check(
+                    !more,
+                    "/message_id",
+                    "not_alone",
+                    "a recorded message says all else itself",
+                );
                 faults.finish()?;
                 let unknown = |_| Error::invalid("/message_id", "unknown", "there is no such message");
                 Ok(Asked::Message(parse_id(&id).map_err(unknown)?))
@@ -109,7 +116,11 @@ pub struct RetentionApi(pub State);
 #[OpenApi(tag = "Tag::Retention")]
 impl RetentionApi {
     /// Ask how long something is kept, and why.
-    #[oai(path = "/retention-rules/explain", method = "post", operation_id = "explain_retention")]
+    #[oai(
+        path = "/retention-rules/explain",
+        method = "post",
+        operation_id = "explain_retention"
+    )]
     async fn explain(&self, caller: Caller, body: Body<ExplainIn>) -> Result<Json<Explanation>, ApiError> {
         let scope = caller.may(Permission::RulesRead)?;
         let asked = body.0.asked()?;
@@ -144,6 +155,8 @@ impl RetentionApi {
             oldest_at: class.oldest_at,
             next_expiry_at: class.next_expiry_at,
         };
-        Ok(Json(Retention { classes: classes.into_iter().map(out).collect() }))
+        Ok(Json(Retention {
+            classes: classes.into_iter().map(out).collect(),
+        }))
     }
 }

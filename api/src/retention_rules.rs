@@ -185,7 +185,11 @@ pub struct RetentionRulesApi(pub State);
 #[OpenApi(tag = "Tag::Retention")]
 impl RetentionRulesApi {
     /// List retention rules.
-    #[oai(path = "/retention-rules", method = "get", operation_id = "list_retention_rules")]
+    #[oai(
+        path = "/retention-rules",
+        method = "get",
+        operation_id = "list_retention_rules"
+    )]
     async fn list(
         &self,
         caller: Caller,
@@ -200,16 +204,27 @@ impl RetentionRulesApi {
     ) -> Result<Json<Page<Rule>>, ApiError> {
         let scope = caller.may(Permission::RulesRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter =
-            retention_rules::Filter { target: target.0, enabled: enabled.0, endpoint: endpoint_id.0, q: q.0 };
+        let filter = retention_rules::Filter {
+            target: target.0,
+            enabled: enabled.0,
+            endpoint: endpoint_id.0,
+            q: q.0,
+        };
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Page::from(retention_rules::list(&tx, &filter, &page).await?, Rule::from))
+        Ok(Page::from(
+            retention_rules::list(&tx, &filter, &page).await?,
+            Rule::from,
+        ))
     }
 
     /// Make a retention rule.
     ///
     /// Acts at once, on what is stored already too.
-    #[oai(path = "/retention-rules", method = "post", operation_id = "create_retention_rule")]
+    #[oai(
+        path = "/retention-rules",
+        method = "post",
+        operation_id = "create_retention_rule"
+    )]
     async fn create(&self, caller: Caller, body: Body<RuleIn>) -> Result<Created<Rule>, ApiError> {
         let scope = caller.may(Permission::RulesWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
@@ -220,8 +235,16 @@ impl RetentionRulesApi {
     }
 
     /// Read a retention rule.
-    #[oai(path = "/retention-rules/:rule_id", method = "get", operation_id = "read_retention_rule")]
-    async fn read(&self, caller: Caller, rule_id: Path<RetentionRuleId>) -> Result<Versioned<Rule>, ApiError> {
+    #[oai(
+        path = "/retention-rules/:rule_id",
+        method = "get",
+        operation_id = "read_retention_rule"
+    )]
+    async fn read(
+        &self,
+        caller: Caller,
+        rule_id: Path<RetentionRuleId>,
+    ) -> Result<Versioned<Rule>, ApiError> {
         let scope = caller.may(Permission::RulesRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = retention_rules::read(&tx, rule_id.0).await?;
@@ -231,7 +254,11 @@ impl RetentionRulesApi {
     /// Change a retention rule.
     ///
     /// Acts at once, on what is stored already too. What it said before is remembered.
-    #[oai(path = "/retention-rules/:rule_id", method = "patch", operation_id = "update_retention_rule")]
+    #[oai(
+        path = "/retention-rules/:rule_id",
+        method = "patch",
+        operation_id = "update_retention_rule"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -253,7 +280,11 @@ impl RetentionRulesApi {
     /// Delete a retention rule.
     ///
     /// What it said stays in its versions.
-    #[oai(path = "/retention-rules/:rule_id", method = "delete", operation_id = "delete_retention_rule")]
+    #[oai(
+        path = "/retention-rules/:rule_id",
+        method = "delete",
+        operation_id = "delete_retention_rule"
+    )]
     async fn delete(
         &self,
         caller: Caller,
@@ -273,7 +304,11 @@ impl RetentionRulesApi {
     /// List what a retention rule said.
     ///
     /// Also of a rule that was deleted.
-    #[oai(path = "/retention-rules/:rule_id/versions", method = "get", operation_id = "list_retention_rule_versions")]
+    #[oai(
+        path = "/retention-rules/:rule_id/versions",
+        method = "get",
+        operation_id = "list_retention_rule_versions"
+    )]
     async fn list_versions(
         &self,
         caller: Caller,
@@ -284,6 +319,9 @@ impl RetentionRulesApi {
         let scope = caller.may(Permission::RulesRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Page::from(retention_rules::list_versions(&tx, rule_id.0, &page).await?, RuleVersion::from))
+        Ok(Page::from(
+            retention_rules::list_versions(&tx, rule_id.0, &page).await?,
+            RuleVersion::from,
+        ))
     }
 }

@@ -90,7 +90,11 @@ async fn take(listener: TcpListener, port: Port, ready: mpsc::Sender<(Io, Remote
         let address = RemoteAddr(address.into());
         match &acceptor {
             None => {
-                if ready.send((Either::Left(stream), address, Scheme::HTTP)).await.is_err() {
+                if ready
+                    .send((Either::Left(stream), address, Scheme::HTTP))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }

@@ -153,14 +153,6 @@ pub enum AcceptedRequest {
     Accepted(Json<Request>),
 }
 
-/// The answer to an erasure.
-#[derive(ApiResponse)]
-pub enum Erasing {
-    /// The erasure began; the request says how far it is.
-    #[oai(status = 202)]
-    Accepted(Json<Request>),
-}
-
 /// Persons.
 pub struct SubjectsApi(pub State);
 
@@ -181,7 +173,11 @@ impl SubjectsApi {
     ) -> Result<Json<Page<Subject>>, ApiError> {
         let scope = caller.may(Permission::SubjectsRead)?;
         let page = PageIn::new(limit.0, cursor.0)?;
-        let filter = subjects::Filter { external_id: external_id.0, email: email.0, restricted: restricted.0 };
+        let filter = subjects::Filter {
+            external_id: external_id.0,
+            email: email.0,
+            restricted: restricted.0,
+        };
         let tx = self.0.ctx.store.read(scope).await?;
         let rows = subjects::list(&tx, &self.0.ctx, &filter, &page).await?;
         drop(tx);
@@ -189,7 +185,10 @@ impl SubjectsApi {
         for row in rows.items {
             items.push(subjects::reveal(&self.0.ctx, row).await?.into());
         }
-        Ok(Json(Page { items, next_cursor: rows.next_cursor }))
+        Ok(Json(Page {
+            items,
+            next_cursor: rows.next_cursor,
+        }))
     }
 
     /// Add a person.
@@ -198,7 +197,10 @@ impl SubjectsApi {
     #[oai(path = "/subjects", method = "post", operation_id = "create_subject")]
     async fn create(&self, caller: Caller, body: Body<SubjectIn>) -> Result<Created<Subject>, ApiError> {
         let scope = caller.may(Permission::SubjectsWrite)?;
-        let new = NewSubject { external_id: body.0.external_id, email: body.0.email };
+        let new = NewSubject {
+            external_id: body.0.external_id,
+            email: body.0.email,
+        };
         let tx = self.0.ctx.store.begin(scope).await?;
         let person = subjects::create(&tx, &self.0.ctx, new).await?;
         tx.save().await?;
@@ -207,7 +209,11 @@ impl SubjectsApi {
 
     /// Read a person.
     #[oai(path = "/subjects/:subject_id", method = "get", operation_id = "read_subject")]
-    async fn read(&self, caller: Caller, subject_id: Path<SubjectId>) -> Result<Versioned<Subject>, ApiError> {
+    async fn read(
+        &self,
+        caller: Caller,
+        subject_id: Path<SubjectId>,
+    ) -> Result<Versioned<Subject>, ApiError> {
         let scope = caller.may(Permission::SubjectsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let row = subjects::read(&tx, subject_id.0).await?;
@@ -222,7 +228,11 @@ impl SubjectsApi {
     /// Change a person.
     ///
     /// A restriction closes their sockets before it is answered.
-    #[oai(path = "/subjects/:subject_id", method = "patch", operation_id = "update_subject")]
+    #[oai(
+        path = "/subjects/:subject_id",
+        method = "patch",
+        operation_id = "update_subject"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -231,22 +241,38 @@ impl SubjectsApi {
         body: Body<SubjectPatchIn>,
     ) -> Result<Versioned<Subject>, ApiError> {
         let scope = caller.may(Permission::SubjectsWrite)?;
-        let patch = SubjectPatch { email: body.0.email.into(), restricted: body.0.restricted };
+        let patch = SubjectPatch {
+            email: body.0.email.into(),
+            restricted: body.0.restricted,
+        };
         let tx = self.0.ctx.store.begin(scope).await?;
         let row = subjects::update(&tx, &self.0.ctx, subject_id.0, expected(&if_match.0)?, patch).await?;
         tx.save().await?;
         if row.restricted_at.is_some() {
-            let selector = Selector { tenant: scope.tenant().0, scope: Scope::Subject(row.id.0) };
-            self.0.broker.disconnect(selector, Close::PROCESSING_RESTRICTED).await;
+            let selector = Selector {
+                tenant: scope.tenant().0,
+                scope: Scope::Subject(row.id.0),
+            };
+            self.0
+                .broker
+                .disconnect(selector, Close::PROCESSING_RESTRICTED)
+                .await;
         }
-        Ok(Versioned::new(row.version, subjects::reveal(&self.0.ctx, row).await?))
+        Ok(Versioned::new(
+            row.version,
+            subjects::reveal(&self.0.ctx, row).await?,
+        ))
     }
 
     /// Erase a person.
     ///
     /// An erasure request that you make and that is carried out now: keys first, then rows; the receipt is the request's.
     /// The person gets no mail about it. Needs the person's id of yours once more, since nothing can bring them back.
-    #[oai(path = "/subjects/:subject_id", method = "delete", operation_id = "delete_subject")]
+    #[oai(
+        path = "/subjects/:subject_id",
+        method = "delete",
+        operation_id = "delete_subject"
+    )]
     async fn delete(
         &self,
         caller: Caller,
@@ -259,54 +285,32 @@ impl SubjectsApi {
         let ctx = &self.0.ctx;
         let tx = ctx.store.begin(scope).await?;
         let row = subjects::read(&tx, subject_id.0).await?;
-        domain::tenancy::expect_version(row.version, expected(&if_match.0)?)?;
+        expect_version(row.version, expected(&if_match.0)?)?;
         let person = subjects::reveal(ctx, row).await?;
         if confirm.0.is_none() || confirm.0 != person.external_id {
-            return Err(Error::invalid("?confirm", "mismatch", "repeat the person's external_id here").into());
+            return Err(
+                Error::invalid("?confirm", "mismatch", "repeat the person's external_id here").into(),
+            );
         }
-        let new = NewForSubject { kind: RequestKind::Erasure, subject: person.row.id, note: None, notify: false };
+        let new = NewForSubject {
+            kind: RequestKind::Erasure,
+            subject: person.row.id,
+            note: None,
+            notify: false,
+        };
         let request = requests::create_for_subject(&tx, ctx, new).await?;
-        let out = crate::requests::one(&tx, ctx, request, Told::Tenant).await?;
+        let out = one(&tx, ctx, request, Told::Tenant).await?;
         tx.save().await?;
         self.0.nudge.notify_one();
         Ok(AcceptedRequest::Accepted(Json(out)))
     }
 
-    /// Erase a person.
-    ///
-    /// Makes an erasure request on their behalf, which is carried out at once; cannot be undone. Needs your own id for
-    /// them as `confirm`.
-    #[oai(path = "/subjects/:subject_id", method = "delete", operation_id = "erase_subject")]
-    async fn erase(
-        &self,
-        caller: Caller,
-        subject_id: Path<SubjectId>,
-        /// Your own id for the person.
-        confirm: Query<Option<String>>,
-        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
-    ) -> Result<Erasing, ApiError> {
-        let scope = caller.may(Permission::SubjectsWrite)?;
-        let ctx = &self.0.ctx;
-        let tx = ctx.store.begin(scope).await?;
-        let row = subjects::read(&tx, subject_id.0).await?;
-        expect_version(row.version, expected(&if_match.0)?)?;
-        let person = subjects::reveal(ctx, row).await?;
-        // Without an id, the key is destroyed already: an erasure is under way.
-        let external_id = person.external_id.ok_or(Error::Gone { what: "subject" })?;
-        if confirm.0.as_ref() != Some(&external_id) {
-            let detail = "this erases the person and all that is stored of them; confirm with your own id for them";
-            return Err(Error::invalid("?confirm", "confirmation_needed", detail).into());
-        }
-        let new = NewForSubject { kind: RequestKind::Erasure, subject: person.row.id, note: None, notify: true };
-        let request = requests::create_for_subject(&tx, ctx, new).await?;
-        let out = one(&tx, ctx, request, Told::Tenant).await?;
-        tx.save().await?;
-        self.0.nudge.notify_one();
-        Ok(Erasing::Accepted(Json(out)))
-    }
-
     /// List how a person stands to purposes.
-    #[oai(path = "/subjects/:subject_id/consents", method = "get", operation_id = "list_current_consents")]
+    #[oai(
+        path = "/subjects/:subject_id/consents",
+        method = "get",
+        operation_id = "list_current_consents"
+    )]
     async fn consents(
         &self,
         caller: Caller,
@@ -316,6 +320,9 @@ impl SubjectsApi {
         let tx = self.0.ctx.store.read(scope).await?;
         subjects::read(&tx, subject_id.0).await?;
         let items = consents::current(&tx, subject_id.0).await?;
-        Ok(Json(Page { items: items.into_iter().map(Into::into).collect(), next_cursor: None }))
+        Ok(Json(Page {
+            items: items.into_iter().map(Into::into).collect(),
+            next_cursor: None,
+        }))
     }
 }

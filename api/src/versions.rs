@@ -4,9 +4,16 @@ use domain::error::{Error, Result};
 
 /// The version that the caller expects, or none for any (`*` or no header).
 pub fn expected(if_match: &Option<String>) -> Result<Option<i32>> {
-    let Some(value) = if_match.as_deref().map(str::trim).filter(|value| *value != "*") else { return Ok(None) };
-    let version = value.strip_prefix("\"v").and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
-    version.map(Some).ok_or_else(|| Error::invalid("If-Match", "malformed", "send an ETag as you got it, like \"v3\""))
+    let Some(value) = if_match.as_deref().map(str::trim).filter(|value| *value != "*") else {
+        return Ok(None);
+    };
+    let version = value
+        .strip_prefix("\"v")
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|digits| digits.parse().ok());
+    version
+        .map(Some)
+        .ok_or_else(|| Error::invalid("If-Match", "malformed", "send an ETag as you got it, like \"v3\""))
 }
 
 #[cfg(test)]

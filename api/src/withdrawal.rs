@@ -2,11 +2,7 @@
 //! Called after the change is saved and before it is answered: then nothing passes any more.
 
 use broker::{Close, Cutoff, Scope, Selector};
-use domain::{
-    error::Result,
-    pictures,
-    tenancy::TenantScope,
-};
+use domain::{error::Result, pictures, tenancy::TenantScope};
 use entity::{
     endpoint::{self, OnWithdrawal},
     id::{EndpointId, PurposeId, SubjectId},
@@ -48,12 +44,27 @@ impl From<Cutoff> for CutoffOut {
 }
 
 /// Closes or silences the person's open sockets on endpoints that rest on this purpose.
-pub async fn apply(state: &State, scope: &TenantScope, subject: SubjectId, purpose: PurposeId) -> Result<Vec<CutoffOut>> {
+pub async fn apply(
+    state: &State,
+    scope: &TenantScope,
+    subject: SubjectId,
+    purpose: PurposeId,
+) -> Result<Vec<CutoffOut>> {
     let picture = pictures::load(&state.ctx, scope).await?;
     let mut cutoffs = Vec::new();
-    for endpoint in picture.endpoints().map(|endpoint| &endpoint.row).filter(|row| row.purpose_id == Some(purpose)) {
-        let scope = Scope::SubjectOn { subject: subject.0, endpoint: endpoint.id.0 };
-        let selector = Selector { tenant: endpoint.tenant_id.0, scope };
+    for endpoint in picture
+        .endpoints()
+        .map(|endpoint| &endpoint.row)
+        .filter(|row| row.purpose_id == Some(purpose))
+    {
+        let scope = Scope::SubjectOn {
+            subject: subject.0,
+            endpoint: endpoint.id.0,
+        };
+        let selector = Selector {
+            tenant: endpoint.tenant_id.0,
+            scope,
+        };
         cutoffs.extend(match endpoint.on_withdrawal {
             OnWithdrawal::Close => state.broker.disconnect(selector, Close::CONSENT_WITHDRAWN).await,
             OnWithdrawal::Silence => state.broker.silence(selector, purpose.0).await,
@@ -67,7 +78,10 @@ impl Parts {
     pub async fn endpoint_changed(&self, scope: &TenantScope, endpoint: &endpoint::Model) -> Result<()> {
         pictures::reload(&self.ctx, scope).await?;
         if !endpoint.enabled {
-            let selector = Selector { tenant: scope.tenant().0, scope: Scope::Endpoint(endpoint.id.0) };
+            let selector = Selector {
+                tenant: scope.tenant().0,
+                scope: Scope::Endpoint(endpoint.id.0),
+            };
             self.broker.disconnect(selector, Close::DISABLED).await;
             self.relays.close(endpoint.id);
         }
@@ -77,7 +91,10 @@ impl Parts {
     /// An endpoint is gone: so are its sockets.
     pub async fn endpoint_gone(&self, scope: &TenantScope, endpoint: EndpointId) -> Result<()> {
         pictures::reload(&self.ctx, scope).await?;
-        let selector = Selector { tenant: scope.tenant().0, scope: Scope::Endpoint(endpoint.0) };
+        let selector = Selector {
+            tenant: scope.tenant().0,
+            scope: Scope::Endpoint(endpoint.0),
+        };
         self.broker.disconnect(selector, Close::NO_ENDPOINT).await;
         self.relays.close(endpoint);
         Ok(())

@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 const DIRECTION: &[(&str, &[&str])] = &[
     ("weir", &["api", "worker", "domain", "broker", "entity", "migration", "openapi", "ledger", "vault"]),
     ("api", &["domain", "broker", "entity", "ledger", "vault", "openapi"]),
-    ("worker", &["domain", "broker", "entity"]),
+    ("worker", &["domain", "broker", "entity", "vault"]),
     ("domain", &["entity", "vault", "ledger"]),
     ("bench", &["broker", "domain", "entity", "ledger", "migration", "vault"]),
     ("entity", &[]),

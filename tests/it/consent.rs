@@ -159,16 +159,3 @@ async fn what_a_person_without_consent_sends_goes_nowhere() {
     bob.is_silent_for(Duration::from_millis(500)).await;
     assert_eq!(acme.messages(&news).await.len(), 1);
 }
-
-#[tokio::test]
-async fn a_withdrawal_makes_what_was_recorded_under_that_purpose_unreadable() {
-    let server = Server::start().await;
-    let (acme, news) = gated(&server, "close").await;
-    acme.consent("ada", "news", "given").await.expect(201);
-    acme.publish(&news, json!({ "data": "about ada", "subject": "ada" })).await.expect(201);
-    assert_eq!(acme.messages(&news).await[0]["data"], "about ada");
-    acme.consent("ada", "news", "withdrawn").await.expect(201);
-    for message in acme.messages(&news).await {
-        assert!(message.get("data").is_none(), "{message:#}");
-    }
-}

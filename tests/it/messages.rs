@@ -78,9 +78,10 @@ async fn messages_are_found_by_person_purpose_type_and_time() {
     let body = json!({ "slug": "service", "name": "S", "lawful_basis": "contract" });
     let service = acme.create("/purposes", body).await;
     let chat = acme.channel("chat").await;
+    let desk = acme.endpoint(json!({ "slug": "desk", "kind": "channel", "purpose_id": service })).await;
     let ada = acme.create("/subjects", json!({ "external_id": "ada" })).await;
     let of_ada = acme.publish(&chat, json!({ "data": { "text": "a" }, "subject": "ada" })).await.expect(201);
-    let of_service = acme.publish(&chat, json!({ "data": { "text": "b" }, "purpose": "service" })).await.expect(201);
+    let of_service = acme.publish(&desk, json!({ "data": { "text": "b" } })).await.expect(201);
     let with_email = acme.publish(&chat, json!({ "data": { "email": "x@example.com" } })).await.expect(201);
     for (filter, one) in [
         (format!("subject_id={ada}"), &of_ada),
@@ -91,7 +92,7 @@ async fn messages_are_found_by_person_purpose_type_and_time() {
         assert_eq!(found.len(), 1, "{filter}: {found:#?}");
         assert_eq!(found[0]["id"], one["id"], "{filter}");
     }
-    let at = text(&acme.owner.get(format!("/messages/{}", text(&of_service["id"]))).await.expect(200)["created_at"]);
+    let at = text(&acme.owner.get(format!("/messages/{}", text(&of_service["id"]))).await.expect(200)["created_at"]).replace('+', "%2B");
     assert_eq!(acme.owner.all(format!("/messages?from={at}")).await.len(), 2);
     assert_eq!(acme.owner.all(format!("/messages?to={at}")).await.len(), 1);
 }
@@ -118,6 +119,17 @@ async fn every_unsealing_is_an_event_that_says_who() {
     let key = acme.key(&["messages:read"]).await;
     key.get(&path).await.expect(200);
     key.get(format!("{path}?unseal=true")).await.problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn what_no_rule_covers_is_delivered_and_not_recorded() {
+    let server = Server::start().await;
+    let acme = server.tenant_without_rules("acme").await;
+    let chat = acme.channel("chat").await;
+    let mut ada = acme.connect(&chat, "ada").await;
+    let made = acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
+    assert_eq!((made["recorded"].as_bool(), ada.text().await.as_str()), (Some(false), "hello"));
+    assert!(acme.messages(&chat).await.is_empty());
 }
 
 #[tokio::test]

@@ -24,7 +24,6 @@ pub(crate) async fn known_person(server: &Server) -> (Tenant, String) {
     let news = acme.purpose("news").await;
     let body = json!({ "slug": "chat", "name": "Chat", "kind": "channel", "purpose_id": news });
     let chat = acme.endpoint(body).await;
-    acme.rule(json!({ "duration": "P30D" })).await;
     let subject = acme.create("/subjects", json!({ "external_id": "ada", "email": "ada@example.com" })).await;
     acme.consent("ada", "news", "given").await.expect(201);
     for n in 0..3 {

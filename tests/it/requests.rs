@@ -96,10 +96,9 @@ async fn a_second_request_waits_for_the_answer_to_the_first() {
     let server = Server::start().await;
     let (acme, subject) = known_person(&server).await;
     let body = json!({ "slug": "tax", "name": "Tax", "lawful_basis": "legal_obligation" });
-    acme.create("/purposes", body).await;
-    let chat: Value = acme.owner.all("/endpoints").await.remove(0);
-    let message = json!({ "data": "an invoice", "subject": "ada", "purpose": "tax" });
-    acme.owner.post(format!("/endpoints/{}/messages", text(&chat["id"])), message).await.expect(201);
+    let tax = acme.create("/purposes", body).await;
+    let invoices = acme.endpoint(json!({ "slug": "invoices", "kind": "channel", "purpose_id": tax })).await;
+    acme.publish(&invoices, json!({ "data": "an invoice", "subject": "ada" })).await.expect(201);
     let ada = sign_in(&server, &acme, "ada@example.com").await;
     let id = ask(&ada, "erasure").await;
     // What a law says must be kept is not for a machine to decide.
@@ -124,10 +123,9 @@ async fn a_second_request_waits_for_the_answer_to_the_first() {
 async fn what_waits_for_a_decision_can_be_approved_or_withdrawn() {
     let server = Server::start().await;
     let (acme, subject) = known_person(&server).await;
-    acme.create("/purposes", json!({ "slug": "tax", "name": "Tax", "lawful_basis": "legal_obligation" })).await;
-    let chat: Value = acme.owner.all("/endpoints").await.remove(0);
-    let message = json!({ "data": "an invoice", "subject": "ada", "purpose": "tax" });
-    acme.owner.post(format!("/endpoints/{}/messages", text(&chat["id"])), message).await.expect(201);
+    let tax = acme.create("/purposes", json!({ "slug": "tax", "name": "Tax", "lawful_basis": "legal_obligation" })).await;
+    let invoices = acme.endpoint(json!({ "slug": "invoices", "kind": "channel", "purpose_id": tax })).await;
+    acme.publish(&invoices, json!({ "data": "an invoice", "subject": "ada" })).await.expect(201);
     let ada = sign_in(&server, &acme, "ada@example.com").await;
     let first = ask(&ada, "erasure").await;
     in_state(&acme, &first, "approval").await;

@@ -42,7 +42,7 @@ async fn readers(acme: &Tenant, endpoint: &Endpoint, id: &str, subject: Option<&
 #[tokio::test]
 async fn a_message_of_two_seconds_is_unreadable_everywhere_from_its_deadline_on() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     acme.rule(json!({ "duration": "PT2S" })).await;
     let subject = acme.create("/subjects", json!({ "external_id": "ada" })).await;
@@ -60,7 +60,7 @@ async fn a_message_of_two_seconds_is_unreadable_everywhere_from_its_deadline_on(
 #[tokio::test]
 async fn the_worker_removes_rows_soon_after_and_says_so_in_the_log() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     acme.rule(json!({ "duration": "PT1S" })).await;
     for n in 0..5 {
@@ -81,7 +81,7 @@ async fn the_worker_removes_rows_soon_after_and_says_so_in_the_log() {
 #[tokio::test]
 async fn a_changed_rule_acts_at_once_on_what_is_stored() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     let rule = acme.rule(json!({ "duration": "P30D" })).await;
     let made = acme.publish(&chat, json!({ "data": "kept for a month" })).await.expect(201);
@@ -95,7 +95,7 @@ async fn a_changed_rule_acts_at_once_on_what_is_stored() {
 #[tokio::test]
 async fn what_is_to_be_kept_for_no_time_is_delivered_and_never_recorded() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     acme.rule(json!({ "duration": "P0D", "endpoint_id": chat.id })).await;
     let mut ada = acme.connect(&chat, "ada").await;
@@ -110,7 +110,7 @@ async fn what_is_to_be_kept_for_no_time_is_delivered_and_never_recorded() {
 #[tokio::test]
 async fn the_shortest_rule_for_a_data_type_in_a_message_wins() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     let body = json!({
         "slug": "location", "name": "Location", "personal": true, "paths": ["$.position"], "minimise": { "strategy": "none" },
@@ -128,7 +128,7 @@ async fn the_shortest_rule_for_a_data_type_in_a_message_wins() {
 #[tokio::test]
 async fn records_of_connections_expire_too() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     let body = json!({ "name": "connections", "target": "connections", "duration": "PT1S", "action": "delete" });
     acme.create("/retention-rules", body).await;

@@ -6,7 +6,7 @@ use tests::{Server, tenant::text};
 #[tokio::test]
 async fn a_rule_keeps_its_versions_and_their_reasons() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let rule = acme.rule(json!({ "duration": "P30D" })).await;
     let path = format!("/retention-rules/{rule}");
     let changed = acme.owner.patch(&path, json!({ "duration": "P7D", "why": "the contract says a week" })).await.expect(200);
@@ -22,7 +22,7 @@ async fn a_rule_keeps_its_versions_and_their_reasons() {
 #[tokio::test]
 async fn a_duration_that_is_none_is_refused_at_its_field() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     for duration in ["30 days", "", "P", "PT", "-P1D", "P1DT"] {
         let body = json!({ "name": "a", "target": "messages", "action": "delete", "duration": duration });
         acme.owner.post("/retention-rules", body).await.fault(422, "invalid_request", "/duration");
@@ -32,7 +32,7 @@ async fn a_duration_that_is_none_is_refused_at_its_field() {
 #[tokio::test]
 async fn a_rule_about_something_unknown_is_refused() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let nobody = "00000000-0000-7000-8000-000000000000";
     for field in ["endpoint_id", "data_type_id", "purpose_id"] {
         let mut body = json!({ "name": "a", "target": "messages", "action": "delete", "duration": "P1D" });
@@ -44,7 +44,7 @@ async fn a_rule_about_something_unknown_is_refused() {
 #[tokio::test]
 async fn an_explanation_names_the_rule_that_wins() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     acme.rule(json!({ "name": "everything", "duration": "P30D" })).await;
     let narrow = acme.rule(json!({ "name": "chat", "duration": "P7D", "endpoint_id": chat.id })).await;
@@ -60,7 +60,7 @@ async fn an_explanation_names_the_rule_that_wins() {
 #[tokio::test]
 async fn the_dashboard_counts_what_is_held_by_class() {
     let server = Server::start().await;
-    let acme = server.tenant("acme").await;
+    let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     let rule = acme.rule(json!({ "duration": "P30D" })).await;
     for n in 0..3 {

@@ -160,6 +160,7 @@ async fn the_description_lists_the_socket_door_and_matches_what_is_checked_in() 
     assert!(served["paths"].to_string().contains("create_endpoint"));
     let file = tests::binary::root().join("openapi/openapi.json");
     let checked_in: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    assert_eq!(served["paths"], checked_in["paths"], "run `weir openapi > openapi/openapi.json`");
-    assert_eq!(served["components"], checked_in["components"]);
+    for part in ["paths", "components"] {
+        assert!(served[part] == checked_in[part], "{part} differ: run `weir openapi > openapi/openapi.json`");
+    }
 }

@@ -87,8 +87,13 @@ impl Server {
         Client::nobody(&self.base)
     }
 
-    /// A new tenant with a verified owner.
+    /// A new tenant with a verified owner, and a rule that keeps messages for 30 days.
     pub async fn tenant(&self, slug: &str) -> Tenant {
+        self.tenant_without_rules(slug).await.keep_everything().await
+    }
+
+    /// A new tenant with a verified owner, which records nothing yet.
+    pub async fn tenant_without_rules(&self, slug: &str) -> Tenant {
         Tenant::sign_up(self, slug).await
     }
 

@@ -52,6 +52,12 @@ impl Tenant {
         tenant
     }
 
+    /// Keeps every message for 30 days. Without a rule nothing is recorded, and most stories are about something else.
+    pub async fn keep_everything(self) -> Self {
+        self.rule(json!({ "name": "thirty days", "duration": "P30D" })).await;
+        self
+    }
+
     /// Signs up and leaves the mail unread.
     pub async fn sign_up_unverified(server: &Server, slug: &str) -> Self {
         let email = format!("owner@{slug}.example");

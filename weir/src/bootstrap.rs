@@ -2,6 +2,7 @@
 //! only what differs, so a run that was interrupted is finished by the next.
 
 mod apply;
+mod endpoints;
 mod plan;
 
 pub(crate) use apply::Apply;

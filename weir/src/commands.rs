@@ -11,3 +11,22 @@ pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod verify;
 pub(crate) mod worker;
+
+use clap::Parser;
+
+/// Pools realtime connections, gates every message on consent, drains everything in time, and can prove it.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) enum Weir {
+    Serve(serve::Args),
+    Api(api::Args),
+    Worker(worker::Args),
+    Migrate(migrate::Args),
+    Bootstrap(bootstrap::Args),
+    Doctor(doctor::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Verify(verify::Args),
+    Openapi(openapi::Args),
+    Demo(demo::Args),
+}

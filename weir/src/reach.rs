@@ -69,10 +69,11 @@ async fn ping(address: &str) -> io::Result<()> {
 
 /// Sends a command in RESP and reads the first line of its answer.
 async fn command(stream: &mut BufStream<Box<dyn Stream>>, words: &[&str]) -> io::Result<String> {
-    let mut text = format!("*{}\r\n", words.len());
-    for word in words {
-        text += &format!("${}\r\n{word}\r\n", word.len());
-    }
+    let parts: Vec<String> = words
+        .iter()
+        .map(|word| format!("${}\r\n{word}\r\n", word.len()))
+        .collect();
+    let text = format!("*{}\r\n{}", words.len(), parts.concat());
     stream.write_all(text.as_bytes()).await?;
     stream.flush().await?;
     line(stream).await

@@ -4,6 +4,7 @@
 mod effective;
 mod flags;
 mod layers;
+mod meaning;
 mod nearest;
 mod sections;
 #[cfg(test)]

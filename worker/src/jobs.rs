@@ -72,6 +72,8 @@ pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> 
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
         SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
         // A newer program ordered it, and one of its workers will do it.
-        kind => Err(JobError::retry(anyhow::anyhow!("this program does not know the job {kind}"))),
+        kind => Err(JobError::retry(anyhow::anyhow!(
+            "this program does not know the job {kind}"
+        ))),
     }
 }

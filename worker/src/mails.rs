@@ -12,7 +12,10 @@ pub use mailer::{Mailer, MailerError};
 pub(crate) use outbox::Outbox;
 
 pub(crate) fn describe_metrics() {
-    metrics::describe_counter!("weir_mails_total", "ended attempts at mails, by template and outcome");
+    metrics::describe_counter!(
+        "weir_mails_total",
+        "ended attempts at mails, by template and outcome"
+    );
     metrics::describe_histogram!(
         "weir_mail_seconds",
         metrics::Unit::Seconds,

@@ -30,9 +30,13 @@ async fn run_in_span(ctx: Ctx, sockets: Arc<dyn Sockets>, mut claimed: Claimed) 
     let started = Instant::now();
     let outcome = if claimed.job.attempts > limit {
         // Its worker died each time before it could say so.
-        Err(JobError::fail(anyhow::anyhow!("{limit} attempts did not come to an end")))
+        Err(JobError::fail(anyhow::anyhow!(
+            "{limit} attempts did not come to an end"
+        )))
     } else {
-        while_renewing(&ctx, &claimed, jobs::run(&ctx, &*sockets, &claimed)).await
+        // Boxed: it is as large as the largest job.
+        let work = Box::pin(jobs::run(&ctx, &*sockets, &claimed));
+        while_renewing(&ctx, &claimed, work).await
     };
     metrics::histogram!("weir_job_seconds", "kind" => kind.clone()).record(started.elapsed());
     let (noted, outcome) = match outcome {

@@ -27,14 +27,21 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         let report = retention::purge(&ctx, budget).await?;
         Ok(report.messages)
     });
-    schedule(parts, tasks, stop, "sign_checkpoints", CHECKPOINTS, |ctx| async move {
-        housekeeping::sign_checkpoints(&ctx).await
-    });
+    schedule(
+        parts,
+        tasks,
+        stop,
+        "sign_checkpoints",
+        CHECKPOINTS,
+        |ctx| async move { housekeeping::sign_checkpoints(&ctx).await },
+    );
     schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
         let swept = retention::sweep(&ctx).await?;
         Ok(swept.connections + swept.audit_events + housekeeping::sweep(&ctx).await?)
     });
-    schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move { requests::remind(&ctx).await });
+    schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move {
+        requests::remind(&ctx).await
+    });
     schedule(parts, tasks, stop, "expire", HOURLY, |ctx| async move {
         Ok(requests::expire_stale(&ctx).await?
             + housekeeping::sweep_requests(&ctx).await?
@@ -43,8 +50,14 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
 }
 
 pub(crate) fn describe_metrics() {
-    metrics::describe_counter!("weir_schedule_runs_total", "runs of schedules, by name and outcome");
-    metrics::describe_counter!("weir_schedule_changes_total", "what runs of schedules changed, by name");
+    metrics::describe_counter!(
+        "weir_schedule_runs_total",
+        "runs of schedules, by name and outcome"
+    );
+    metrics::describe_counter!(
+        "weir_schedule_changes_total",
+        "what runs of schedules changed, by name"
+    );
     metrics::describe_histogram!(
         "weir_schedule_seconds",
         metrics::Unit::Seconds,

@@ -35,7 +35,7 @@ impl Default for Settings {
 
 impl Settings {
     /// How long a claim holds without being renewed.
-    pub(crate) const LEASE: Duration = Duration::from_secs(60);
+    pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
     pub(crate) fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms.max(10))

@@ -120,7 +120,13 @@ impl Worker {
     /// Does all jobs and mails that are due, until there are none: for tests, and for commands that end. What failed
     /// waits for its next attempt.
     pub async fn run_until_idle(&self) -> domain::Result<()> {
-        let Parts { ctx, sockets, outbox, name, .. } = &*self.0;
+        let Parts {
+            ctx,
+            sockets,
+            outbox,
+            name,
+            ..
+        } = &*self.0;
         loop {
             let claimed = domain::jobs::claim(ctx, name, 8, runner::lease()).await?;
             let mails = domain::mails::claim(ctx, 8, runner::lease()).await?;
@@ -137,7 +143,14 @@ impl Worker {
     }
 
     async fn work_on_jobs(self, stop: CancellationToken) {
-        let Parts { ctx, settings, sockets, name, jobs, .. } = &*self.0;
+        let Parts {
+            ctx,
+            settings,
+            sockets,
+            name,
+            jobs,
+            ..
+        } = &*self.0;
         let mut running = JoinSet::new();
         loop {
             let free = settings.concurrency.max(1).saturating_sub(running.len());
@@ -172,7 +185,12 @@ impl Worker {
     }
 
     async fn work_on_mails(self, stop: CancellationToken) {
-        let Parts { ctx, settings, mails: woken, .. } = &*self.0;
+        let Parts {
+            ctx,
+            settings,
+            mails: woken,
+            ..
+        } = &*self.0;
         let mut sending = JoinSet::new();
         loop {
             let free = settings.mails.max(1).saturating_sub(sending.len());
@@ -203,7 +221,11 @@ impl Worker {
 
 fn describe_metrics() {
     metrics::describe_counter!("weir_jobs_total", "ended attempts at jobs, by kind and outcome");
-    metrics::describe_histogram!("weir_job_seconds", metrics::Unit::Seconds, "how long an attempt at a job took");
+    metrics::describe_histogram!(
+        "weir_job_seconds",
+        metrics::Unit::Seconds,
+        "how long an attempt at a job took"
+    );
     mails::describe_metrics();
     schedules::describe_metrics();
 }

@@ -51,7 +51,6 @@ pub(super) fn pack(
                     *size += bytes.len() as u64;
                     hash.update(&bytes);
                 }
-                continue;
             }
             Packed::File(name) => {
                 note(&mut manifest, file.replace((name, 0, Context::new(&SHA256))));

@@ -222,7 +222,7 @@ pub(super) fn line<T: AsRef<str>>(cells: &[T]) -> String {
         .buffer_capacity(512)
         .from_writer(Vec::new());
     writer
-        .write_record(cells.iter().map(|cell| safe(cell.as_ref())).map(|cell| cell.into_owned()))
+        .write_record(cells.iter().map(|cell| safe(cell.as_ref()).into_owned()))
         .expect("a line is written into memory");
     let bytes = writer.into_inner().expect("a line is written into memory");
     String::from_utf8(bytes).expect("cells are text")

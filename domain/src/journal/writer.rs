@@ -18,6 +18,9 @@ use super::{
 };
 use crate::ctx::Ctx;
 
+/// A commit costs about as much as writing this many messages: more of them do not wait for company.
+const WORTH_A_COMMIT: usize = 256;
+
 pub(super) struct Writer {
     ctx: Ctx,
     settings: Settings,
@@ -60,24 +63,38 @@ impl Writer {
             tokio::select! {
                 biased;
                 settled = finished(&mut committing), if committing.is_some() => {
-                    // What is sealed meanwhile is on its way before anybody is told: telling may take a while.
-                    committing = self.next_group();
-                    self.tell(settled);
+                    if self.sealed.len() >= WORTH_A_COMMIT {
+                        // On its way before anybody is told: telling may take a while.
+                        committing = self.next_group();
+                        self.tell(settled);
+                    } else {
+                        self.tell(settled);
+                        // Whoever was just told may have the next message at hand: it goes along.
+                        tokio::task::yield_now().await;
+                        let room = group.saturating_sub(self.sealed.len());
+                        while taken.len() < room && let Ok(queued) = incoming.try_recv() {
+                            taken.push(queued);
+                        }
+                        self.seal(&mut taken).await;
+                    }
                 }
                 () = stop.notified() => incoming.close(),
                 count = incoming.recv_many(&mut taken, room), if open && room > 0 => {
                     if count == 0 {
                         open = false;
                     } else {
-                        let refused = self.sealer.seal(&mut taken, &mut self.sealed).await;
-                        for (queued, error) in refused {
-                            self.gauges.settle(1, queued.entry.payload.len());
-                            // Whoever asked may have gone.
-                            let _ = queued.reply.answer.send(Err(error));
-                        }
+                        self.seal(&mut taken).await;
                     }
                 }
             }
+        }
+    }
+
+    async fn seal(&mut self, taken: &mut Vec<Queued>) {
+        for (queued, error) in self.sealer.seal(taken, &mut self.sealed).await {
+            self.gauges.settle(1, queued.entry.payload.len());
+            // Whoever asked may have gone.
+            let _ = queued.reply.answer.send(Err(error));
         }
     }
 
@@ -133,7 +150,9 @@ async fn finished(committing: &mut Option<JoinHandle<Vec<Settled>>>) -> Vec<Sett
     let Some(task) = committing else {
         return std::future::pending().await;
     };
-    match task.await {
+    let outcome = task.await;
+    *committing = None;
+    match outcome {
         Ok(settled) => settled,
         Err(error) => {
             // Whoever waits hears that the journal is stopping.

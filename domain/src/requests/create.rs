@@ -94,7 +94,7 @@ pub async fn create_from_portal(
             kind,
             origin: RequestOrigin::Portal,
             subject,
-            email_index: Some(caller.email_index.to_vec()),
+            email_index: Some(caller.email_index.clone()),
             address: caller.email.clone(),
             note: None,
         };

@@ -1,4 +1,4 @@
-import { API_BASE, api, body } from "./client";
+import { api, body } from "./client";
 
 export interface AuditQuery {
   cursor?: string;
@@ -8,8 +8,7 @@ export interface AuditQuery {
   to?: string;
   target_kind?: string;
   target_id?: string;
-  subject?: string;
+  subject_id?: string;
 }
 export const listAuditEvents = (query: AuditQuery) => body(api.GET("/audit-events", { params: { query } }));
 export const getLog = () => body(api.GET("/log"));
-export const auditReceiptUrl = (id: string) => `${API_BASE}/audit-events/${id}/receipt`;

@@ -1,8 +1,7 @@
 import { api, body, done, ifMatch } from "./client";
 import type { EndpointIn, EndpointPatch } from "./types";
 
-
-export const listEndpoints = (query: { cursor?: string; kind?: string; q?: string; limit?: number }) => body(api.GET("/endpoints", { params: { query } }));
+export const listEndpoints = (query: { cursor?: string; kind?: "channel" | "relay"; q?: string; limit?: number }) => body(api.GET("/endpoints", { params: { query } }));
 export const createEndpoint = (input: EndpointIn) => body(api.POST("/endpoints", { body: input }));
 export const getEndpoint = (id: string) => body(api.GET("/endpoints/{endpoint_id}", { params: { path: { endpoint_id: id } } }));
 export const changeEndpoint = (id: string, version: number, input: EndpointPatch) =>

@@ -3,19 +3,19 @@
 import { API_BASE, api, body, done } from "./client";
 import type { SubjectRequest } from "./types";
 
-const of = (t: string) => ({ path: { t } });
+const of = (t: string) => ({ path: { tenant: t } });
 
-export const getPortal = (t: string) => body(api.GET("/portal/{t}", { params: of(t) }));
-export const sendCode = (t: string, email: string) => done(api.POST("/portal/{t}/codes", { params: of(t), body: { email } }));
-export const openPortal = (t: string, input: { email: string; code: string }) => body(api.POST("/portal/{t}/sessions", { params: of(t), body: input }));
-export const leavePortal = (t: string) => done(api.DELETE("/portal/{t}/sessions/current", { params: of(t) }));
-export const getPortalMe = (t: string) => body(api.GET("/portal/{t}/me", { params: of(t) }));
-export const getPortalConsents = (t: string) => body(api.GET("/portal/{t}/consents", { params: of(t) }));
+export const getPortal = (t: string) => body(api.GET("/portal/{tenant}", { params: of(t) }));
+export const sendCode = (t: string, email: string) => done(api.POST("/portal/{tenant}/codes", { params: of(t), body: { email } }));
+export const openPortal = (t: string, input: { email: string; code: string }) => body(api.POST("/portal/{tenant}/sessions", { params: of(t), body: input }));
+export const leavePortal = (t: string) => done(api.DELETE("/portal/{tenant}/sessions/current", { params: of(t) }));
+export const getPortalMe = (t: string) => body(api.GET("/portal/{tenant}/me", { params: of(t) }));
+export const getPortalConsents = (t: string) => body(api.GET("/portal/{tenant}/consents", { params: of(t) }));
 export const setPortalConsent = (t: string, input: { purpose_id: string; state: "given" | "withdrawn"; notice_version_id?: string }) =>
-  body(api.POST("/portal/{t}/consents", { params: of(t), body: input }));
-export const listPortalRequests = (t: string, query: { cursor?: string }) => body(api.GET("/portal/{t}/requests", { params: { ...of(t), query } }));
-export const makePortalRequest = (t: string, kind: SubjectRequest["kind"]) => body(api.POST("/portal/{t}/requests", { params: of(t), body: { kind } }));
+  body(api.POST("/portal/{tenant}/consents", { params: of(t), body: input }));
+export const listPortalRequests = (t: string, query: { cursor?: string }) => body(api.GET("/portal/{tenant}/requests", { params: { ...of(t), query } }));
+export const makePortalRequest = (t: string, kind: SubjectRequest["kind"]) => body(api.POST("/portal/{tenant}/requests", { params: of(t), body: { kind } }));
 export const withdrawPortalRequest = (t: string, id: string) =>
-  body(api.POST("/portal/{t}/requests/{id}/withdraw", { params: { path: { t, id } } }));
+  body(api.POST("/portal/{tenant}/requests/{request_id}/withdraw", { params: { path: { tenant: t, request_id: id } } }));
 export const portalExportUrl = (t: string, id: string) => `${API_BASE}/portal/${encodeURIComponent(t)}/requests/${id}/export`;
 export const portalReceiptUrl = (t: string, id: string) => `${API_BASE}/portal/${encodeURIComponent(t)}/requests/${id}/receipt`;

@@ -1,7 +1,6 @@
 import { api, body, done, ifMatch } from "./client";
 import type { ExplainIn, RuleIn, RulePatch } from "./types";
 
-
 export const listRules = (query: { cursor?: string; limit?: number }) => body(api.GET("/retention-rules", { params: { query } }));
 export const createRule = (input: RuleIn) => body(api.POST("/retention-rules", { body: input }));
 export const changeRule = (id: string, version: number, input: RulePatch) =>

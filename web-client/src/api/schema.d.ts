@@ -572,42 +572,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                    state?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Job"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * List background work.
+         * @description Work that is done is shown for a day, work that was given up for 30 days.
+         */
+        get: operations["list_jobs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -616,7 +585,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/jobs/{id}/retry": {
+    "/jobs/{job_id}/retry": {
         parameters: {
             query?: never;
             header?: never;
@@ -625,37 +594,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Job"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Try work again that was given up. */
+        post: operations["retry_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -983,44 +923,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}": {
+    "/portal/{tenant}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Portal"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** See whose page it is. */
+        get: operations["read_portal"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1029,7 +940,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/codes": {
+    "/portal/{tenant}/codes": {
         parameters: {
             query?: never;
             header?: never;
@@ -1038,172 +949,47 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        email: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Order a code by mail.
+         * @description The answer is the same whether anybody is known by that address or not.
+         */
+        post: operations["order_portal_code"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/consents": {
+    "/portal/{tenant}/consents": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["PortalConsent"][];
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List what you may say yes or no to. */
+        get: operations["list_portal_consents"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        notice_version_id?: string;
-                        purpose_id: string;
-                        /** @enum {string} */
-                        state: "given" | "withdrawn";
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConsentEvent"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Give or withdraw a consent.
+         * @description A withdrawal is answered when it has taken effect: nothing of yours passes any more.
+         */
+        post: operations["record_portal_consent"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/me": {
+    "/portal/{tenant}/me": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["PortalMe"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** See what is held of you, and until when. */
+        get: operations["read_portal_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1212,96 +998,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/requests": {
+    "/portal/{tenant}/requests": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Request"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List your requests. */
+        get: operations["list_portal_requests"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        kind: "access" | "erasure";
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Make a request.
+         * @description `409 already_open` when one of its kind is not answered yet.
+         */
+        post: operations["create_portal_request"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/requests/{id}/withdraw": {
+    "/portal/{tenant}/requests/{request_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download the copy of your data. */
+        get: operations["download_portal_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/requests/{request_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the receipt of your answered request.
+         * @description A C2SP tlog-proof, which proves offline how it ended.
+         */
+        get: operations["read_portal_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/requests/{request_id}/withdraw": {
         parameters: {
             query?: never;
             header?: never;
@@ -1310,45 +1065,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Take your request back. */
+        post: operations["withdraw_portal_request"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/sessions": {
+    "/portal/{tenant}/sessions": {
         parameters: {
             query?: never;
             header?: never;
@@ -1357,51 +1082,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        code: string;
-                        email: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SessionToken"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Sign in with a code. */
+        post: operations["create_portal_session"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/portal/{t}/sessions/current": {
+    "/portal/{tenant}/sessions/current": {
         parameters: {
             query?: never;
             header?: never;
@@ -1411,35 +1100,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    t: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Sign out. */
+        delete: operations["delete_portal_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1512,128 +1174,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    kind?: string;
-                    limit?: number;
-                    overdue?: boolean;
-                    state?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Request"][];
-                            next_cursor?: string;
-                        };
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** List requests. */
+        get: operations["list_requests"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        kind: "access" | "erasure";
-                        note?: string;
-                        subject?: string;
-                        subject_id?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Make a request for a person.
+         * @description That the person wants it is your assertion. It is carried out at once; `409 already_open` when one of its kind
+         *     is not answered yet.
+         */
+        post: operations["create_request"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/requests/{id}": {
+    "/requests/{request_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Read a request. */
+        get: operations["read_request"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1642,7 +1206,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/requests/{id}/approve": {
+    "/requests/{request_id}/approve": {
         parameters: {
             query?: never;
             header?: never;
@@ -1651,97 +1215,55 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Let a request go on that waits for a decision. */
+        post: operations["approve_request"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/requests/{id}/refuse": {
+    "/requests/{request_id}/export": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Download the export of an access request.
+         * @description Each download is counted and recorded in the audit log.
+         */
+        get: operations["download_request_export"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        code: string;
-                        text: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/requests/{id}/withdraw": {
+    "/requests/{request_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the receipt of an answered request.
+         * @description A C2SP tlog-proof: `weir verify` checks it offline.
+         */
+        get: operations["read_request_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{request_id}/refuse": {
         parameters: {
             query?: never;
             header?: never;
@@ -1750,37 +1272,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /**
+         * Refuse a request.
+         * @description With a coded reason and your words; the person is told by mail, with the ways to complain.
+         */
+        post: operations["refuse_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{request_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        put?: never;
+        /** Take a request back. */
+        post: operations["withdraw_request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1994,39 +1507,12 @@ export interface paths {
         get: operations["read_subject"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: {
-                    confirm?: string;
-                };
-                header?: never;
-                path: {
-                    subject_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Request"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /**
+         * Erase a person.
+         * @description An erasure request that you make and that is carried out now: keys first, then rows; the receipt is the request's.
+         *     The person gets no mail about it. Needs the person's id of yours once more, since nothing can bring them back.
+         */
+        delete: operations["delete_subject"];
         options?: never;
         head?: never;
         /**
@@ -2134,6 +1620,11 @@ export interface components {
             /** @description `member`, `api_key`, `subject` or `system`. */
             kind: string;
         };
+        /**
+         * @description What you say.
+         * @enum {string}
+         */
+        Answer: "given" | "withdrawn";
         /**
          * ApiKey
          * @description A credential of a program.
@@ -2279,6 +1770,13 @@ export interface components {
             name: string;
             /** @description Sessions on it, on this node. */
             subscribers: number;
+        };
+        /**
+         * CodeIn
+         * @description Where to send a code.
+         */
+        CodeIn: {
+            email: string;
         };
         /**
          * Connection
@@ -2457,13 +1955,6 @@ export interface components {
             /** @description Whether it allows processing: given and renewed do. */
             valid: boolean;
         };
-        Cutoff: {
-            endpoint_id: string;
-            last_message_id?: string;
-            last_offset?: number;
-            messages_out: number;
-            session_id: string;
-        };
         /**
          * CutoffOut
          * @description Where an open session stood when a withdrawal took effect: nothing was delivered after it.
@@ -2535,14 +2026,6 @@ export interface components {
             /** @description 1 to 63 of `a-z`, `0-9` and single hyphens; messages are marked with it. */
             slug: string;
             /** @description Special category (GDPR Art. 9(1)), such as `health` or `religion`. */
-            special_category?: string;
-        };
-        DataTypePatch: {
-            description?: string;
-            minimise?: components["schemas"]["Minimise"];
-            name?: string;
-            paths?: string[];
-            personal?: boolean;
             special_category?: string;
         };
         /**
@@ -2667,22 +2150,6 @@ export interface components {
          * @enum {string}
          */
         EndpointKind: "channel" | "relay";
-        EndpointPatch: {
-            allowed_origins?: string[];
-            enabled?: boolean;
-            jwks_url?: string;
-            max_message_bytes?: number;
-            name?: string;
-            /** @enum {string} */
-            on_withdrawal?: "close" | "silence";
-            pool_max?: number;
-            pool_min?: number;
-            purpose_id?: string;
-            /** @enum {string} */
-            record?: "before" | "after" | "never";
-            subprotocol?: string;
-            upstream_url?: string;
-        };
         /**
          * EndpointPatchIn
          * @description Changes to an endpoint. What is absent stays; `null` clears.
@@ -2709,12 +2176,6 @@ export interface components {
             record?: components["schemas"]["RecordMode"];
             subprotocol?: string;
             upstream_url?: string;
-        };
-        EndpointToken: {
-            connect_url: string;
-            /** Format: date-time */
-            expires_at: string;
-            token: string;
         };
         /**
          * EndpointWithSecret
@@ -2805,6 +2266,23 @@ export interface components {
             rule?: components["schemas"]["Rule"] & unknown;
         };
         /**
+         * ExportOut
+         * @description A package made for an access request.
+         */
+        ExportOut: {
+            /** Format: int32 */
+            downloads: number;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description SHA-256, in hex. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+        };
+        /**
          * FieldProblem
          * @description One thing wrong with an input.
          */
@@ -2826,19 +2304,33 @@ export interface components {
             /** @description A normalised path (RFC 9535 §2.7), such as `$['user']['email']`. */
             path: string;
         };
+        /**
+         * Held
+         * @description Messages that are held for the same reason.
+         */
         Held: {
+            /** @description What was found in them, by name. */
             data_types: string[];
-            duration?: string;
+            /** @description For how long each is kept; ISO 8601. */
+            duration: string;
+            /** @description Where they passed, by name. */
             endpoint: string;
-            /** Format: date-time */
-            last_expiry_at?: string;
+            /**
+             * Format: date-time
+             * @description When the last of them is erased.
+             */
+            last_expiry_at: string;
             messages: number;
             /** Format: date-time */
-            newest_at?: string;
+            newest_at: string;
+            /**
+             * Format: date-time
+             * @description When the first of them is erased.
+             */
+            next_expiry_at: string;
             /** Format: date-time */
-            next_expiry_at?: string;
-            /** Format: date-time */
-            oldest_at?: string;
+            oldest_at: string;
+            /** @description What for, by name. */
             purpose?: string;
         };
         /**
@@ -2872,15 +2364,41 @@ export interface components {
             /** @description What they shall be. */
             role: components["schemas"]["Role"] & unknown;
         };
+        /**
+         * Job
+         * @description A piece of background work.
+         */
         Job: {
+            /**
+             * Format: int32
+             * @description Attempts so far.
+             */
             attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /**
+             * A piece of background work.
+             * Format: uuid
+             */
             id: string;
+            /** @description What is done: `fulfil_request`, `send_portal_code`, … */
             kind: string;
             last_error?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the next attempt is due, or the last one was.
+             */
             run_at: string;
-            state: string;
+            /** @description `dead` was given up; `last_error` says why. */
+            state: components["schemas"]["JobState"] & unknown;
         };
+        /**
+         * @description Where a job stands.
+         * @enum {string}
+         */
+        JobState: "ready" | "done" | "dead";
         /**
          * @description GDPR Art. 6(1) a–f, in that order.
          * @enum {string}
@@ -3046,23 +2564,6 @@ export interface components {
             /** @description For `replace`. */
             with?: string;
         };
-        NewApiKey: {
-            /** Format: date-time */
-            created_at: string;
-            created_by?: string;
-            /** Format: date-time */
-            expires_at?: string;
-            id: string;
-            /** Format: date-time */
-            last_used_at?: string;
-            name: string;
-            prefix: string;
-            /** Format: date-time */
-            revoked_at?: string;
-            scopes: string[];
-            token: string;
-            version: number;
-        };
         /**
          * NewPasswordIn
          * @description A new password, by a mailed link.
@@ -3108,10 +2609,6 @@ export interface components {
             purpose_ids: string[];
             /** @description 1 to 63 of `a-z`, `0-9` and single hyphens. */
             slug: string;
-        };
-        NoticePatch: {
-            name?: string;
-            purpose_ids?: string[];
         };
         /**
          * NoticePatchIn
@@ -3259,6 +2756,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_Job
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Job: {
+            /** @description The items. */
+            items: components["schemas"]["Job"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Member
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -3299,12 +2806,32 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_PortalConsent
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_PortalConsent: {
+            /** @description The items. */
+            items: components["schemas"]["PortalConsent"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Purpose
          * @description Part of a list, newest first unless said otherwise.
          */
         Page_Purpose: {
             /** @description The items. */
             items: components["schemas"]["Purpose"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Request
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Request: {
+            /** @description The items. */
+            items: components["schemas"]["Request"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -3365,16 +2892,6 @@ export interface components {
         PasswordResetIn: {
             email: string;
         };
-        Pool: {
-            active: number;
-            connects: number;
-            failures: number;
-            idle: number;
-            max: number;
-            min: number;
-            state: string;
-            waiting: number;
-        };
         /**
          * PoolOut
          * @description The upstream sockets of a relay on this node.
@@ -3403,41 +2920,131 @@ export interface components {
             /** @description End-users waiting for one. */
             waiting: number;
         };
+        /**
+         * Portal
+         * @description Whose page it is, and why data are processed there.
+         */
         Portal: {
             purposes: components["schemas"]["PortalPurpose"][];
-            tenant: {
-                contact_email?: string;
-                language: string;
-                name: string;
-                slug: string;
-            };
+            tenant: components["schemas"]["PortalTenant"];
         };
+        /**
+         * PortalConsent
+         * @description Something you may say yes or no to.
+         */
         PortalConsent: {
+            /** @description What you said, newest first. */
             history: components["schemas"]["ConsentEvent"][];
-            notice?: {
-                hash: string;
-                language: string;
-                text: string;
-                version_id: string;
-            };
+            /** @description The newest words that explain the purpose. */
+            notice?: components["schemas"]["PortalNotice"] & unknown;
             purpose: components["schemas"]["PortalPurpose"];
             /** Format: date-time */
             since?: string;
-            state?: string;
+            /** @description Absent: you never said anything. */
+            state?: components["schemas"]["ConsentState"] & unknown;
+            /** @description Whether it allows processing. */
             valid: boolean;
         };
+        /**
+         * PortalConsentIn
+         * @description What you say to a purpose.
+         */
+        PortalConsentIn: {
+            /**
+             * One published version of a notice in one language.
+             * Format: uuid
+             * @description The words you read.
+             */
+            notice_version_id?: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id: string;
+            state: components["schemas"]["Answer"];
+        };
+        /**
+         * PortalMe
+         * @description Who is signed in, and what is held of them.
+         */
         PortalMe: {
+            /** @description Records of connections. */
             connections: number;
+            /** @description The address; empty once it was erased. */
             email: string;
+            /** @description What is held, most first. */
             held: components["schemas"]["Held"][];
+            /** @description Whether the tenant knows somebody with this address. */
             known: boolean;
         };
+        /**
+         * PortalNotice
+         * @description Words that explain a purpose.
+         */
+        PortalNotice: {
+            /** @description SHA-256 of the text, in hex. */
+            hash: string;
+            /** @description BCP 47. */
+            language: string;
+            text: string;
+            /**
+             * One published version of a notice in one language.
+             * Format: uuid
+             */
+            version_id: string;
+        };
+        /**
+         * PortalPurpose
+         * @description Why data are processed.
+         */
         PortalPurpose: {
             description?: string;
-            id?: string;
-            lawful_basis: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            id: string;
+            lawful_basis: components["schemas"]["LawfulBasis"];
             name: string;
-            slug?: string;
+            slug: string;
+        };
+        /**
+         * PortalRequestIn
+         * @description Which right you want to exercise.
+         */
+        PortalRequestIn: {
+            kind: components["schemas"]["RequestKind"];
+        };
+        /**
+         * PortalSession
+         * @description A session on the privacy page.
+         */
+        PortalSession: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Send it as `Authorization: Bearer`. Not shown again. */
+            token: string;
+        };
+        /**
+         * PortalSessionIn
+         * @description A code that came by mail.
+         */
+        PortalSessionIn: {
+            /** @description Six digits. */
+            code: string;
+            email: string;
+        };
+        /**
+         * PortalTenant
+         * @description A tenant as everybody may know it.
+         */
+        PortalTenant: {
+            /** @description Where questions go. */
+            contact_email?: string;
+            /** @description BCP 47. */
+            language: string;
+            name: string;
+            slug: string;
         };
         /**
          * Preview
@@ -3448,10 +3055,6 @@ export interface components {
             data: unknown;
             /** @description What was found, and where. */
             found: components["schemas"]["Found"][];
-        };
-        PreviewFound: {
-            data_type: string;
-            path: string;
         };
         /**
          * PreviewIn
@@ -3544,13 +3147,6 @@ export interface components {
             /** @description 1 to 63 of `a-z`, `0-9` and single hyphens; consents name it. */
             slug: string;
         };
-        PurposePatch: {
-            description?: string;
-            /** @enum {string} */
-            lawful_basis?: "consent" | "contract" | "legal_obligation" | "vital_interests" | "public_task" | "legitimate_interests";
-            name?: string;
-            requires_consent?: boolean;
-        };
         /**
          * PurposePatchIn
          * @description Changes to a purpose. What is absent stays; `null` clears.
@@ -3566,52 +3162,129 @@ export interface components {
          * @enum {string}
          */
         RecordMode: "before" | "after" | "never";
+        /**
+         * Refusal
+         * @description Why a request was refused.
+         */
+        Refusal: {
+            code: string;
+            /** @description The words the person got, until they are erased. */
+            text?: string;
+        };
+        /**
+         * RefusalIn
+         * @description Why a request is refused.
+         */
+        RefusalIn: {
+            /**
+             * @description One of `manifestly_unfounded`, `manifestly_excessive`, `identity_not_verified`, `information_required`; against
+             *     access `rights_of_others`; against erasure `freedom_of_expression`, `legal_obligation`, `public_interest`,
+             *     `official_authority`, `public_health`, `archiving`, `legal_claims`.
+             */
+            code: string;
+            /** @description In your words, for the person: it is mailed to them. */
+            text: string;
+        };
+        /**
+         * Request
+         * @description A data subject's request and where it stands.
+         */
         Request: {
             /** Format: date-time */
             completed_at?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it must be answered by law.
+             */
             due_at: string;
+            /** @description Where it is answered to, until that is done. */
             email?: string;
+            /** @description Its steps, oldest first. */
             events: components["schemas"]["RequestEvent"][];
-            export?: {
-                downloads: number;
-                /** Format: date-time */
-                expires_at: string;
-                size: number;
-            };
+            /** @description The package, while it can be downloaded. */
+            export?: components["schemas"]["ExportOut"] & unknown;
+            /**
+             * A data subject's request.
+             * Format: uuid
+             */
             id: string;
-            /** @enum {string} */
-            kind: "access" | "erasure";
-            /** @enum {string} */
-            origin: "portal" | "tenant";
+            kind: components["schemas"]["RequestKind"];
+            origin: components["schemas"]["RequestOrigin"];
+            /** @description Where the receipt is that proves offline how it ended. */
             receipt_url?: string;
             /** Format: date-time */
             received_at: string;
-            refusal?: {
-                code: string;
-                text?: string;
-            };
-            result?: {
-                connections?: number;
-                consents?: number;
-                keys?: number;
-                messages?: number;
-            };
-            /** @enum {string} */
-            state: "received" | "verified" | "in_progress" | "approval" | "completed" | "refused" | "withdrawn" | "expired";
+            refusal?: components["schemas"]["Refusal"];
+            /** @description What was done, counted. */
+            result?: components["schemas"]["RequestResult"] & unknown;
+            state: components["schemas"]["RequestState"];
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Whose it is, until they are erased.
+             */
             subject_id?: string;
             /** Format: date-time */
             verified_at?: string;
+            /** Format: int32 */
             version: number;
         };
+        /**
+         * RequestEvent
+         * @description A step of a request.
+         */
         RequestEvent: {
+            /** @description `subject`, `member:<id>`, `api_key:<id>` or `system`. */
             actor: string;
             /** Format: date-time */
             at: string;
-            from?: string;
+            from?: components["schemas"]["RequestState"];
             note?: string;
-            to: string;
+            to: components["schemas"]["RequestState"];
         };
+        /**
+         * RequestIn
+         * @description A request that you make on a person's behalf. Name the person in one of the two ways.
+         */
+        RequestIn: {
+            kind: components["schemas"]["RequestKind"];
+            /** @description How it came in, for the record. */
+            note?: string;
+            /** @description Whether the person gets mails about it, when their address is known. Default true. */
+            notify?: boolean;
+            /** @description Your own id for the person. */
+            subject?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
+            subject_id?: string;
+        };
+        /**
+         * @description Which right is exercised (GDPR Art. 15 and 17).
+         * @enum {string}
+         */
+        RequestKind: "access" | "erasure";
+        /**
+         * @description Through which door it came.
+         * @enum {string}
+         */
+        RequestOrigin: "portal" | "tenant";
+        /**
+         * RequestResult
+         * @description What was done, counted.
+         */
+        RequestResult: {
+            connections: number;
+            consents: number;
+            keys: number;
+            messages: number;
+        };
+        /**
+         * @description Where a request stands. `domain::requests` holds the allowed steps.
+         * @enum {string}
+         */
+        RequestState: "received" | "verified" | "approval" | "in_progress" | "completed" | "refused" | "withdrawn" | "expired";
         /**
          * Retention
          * @description What is held.
@@ -3763,18 +3436,6 @@ export interface components {
             /** @description What it is about. Default `messages`. */
             target?: components["schemas"]["RetentionTarget"] & unknown;
         };
-        RulePatch: {
-            channel_pattern?: string;
-            data_type_id?: string;
-            duration?: string;
-            enabled?: boolean;
-            endpoint_id?: string;
-            name?: string;
-            purpose_id?: string;
-            /** @enum {string} */
-            target?: "messages" | "connections" | "audit_events";
-            why?: string;
-        };
         /**
          * RulePatchIn
          * @description Changes to a rule. What is absent stays; `null` clears.
@@ -3898,17 +3559,6 @@ export interface components {
             member: components["schemas"]["Member"];
             session: components["schemas"]["SessionToken"];
             tenant: components["schemas"]["Tenant"];
-        };
-        SignIn: {
-            client?: string;
-            /** Format: date-time */
-            created_at: string;
-            current: boolean;
-            /** Format: date-time */
-            expires_at: string;
-            id: string;
-            /** Format: date-time */
-            last_seen_at?: string;
         };
         /**
          * SignUpIn
@@ -5754,6 +5404,74 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_jobs: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                state?: components["schemas"]["JobState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     read_log: {
         parameters: {
             query?: never;
@@ -6562,6 +6280,440 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    read_portal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Portal"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    order_portal_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeIn"];
+            };
+        };
+        responses: {
+            /** @description It will be done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_portal_consents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PortalConsent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    record_portal_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalConsentIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_portal_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalMe"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_portal_requests: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_portal_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalRequestIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    download_portal_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ZIP: begin with `README.html` in it. */
+            200: {
+                headers: {
+                    "CACHE-CONTROL": string;
+                    "CONTENT-DISPOSITION": string;
+                    "CONTENT-LENGTH": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_portal_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    withdraw_portal_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_portal_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalSessionIn"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            201: {
+                headers: {
+                    /** @description The session as a cookie, for browsers. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSession"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_portal_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description You are signed out. */
+            204: {
+                headers: {
+                    /** @description Removes the session's cookie. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_purposes: {
         parameters: {
             query?: {
@@ -6772,6 +6924,307 @@ export interface operations {
                 };
                 content?: never;
             };
+        };
+    };
+    list_requests: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                kind?: components["schemas"]["RequestKind"];
+                limit?: number;
+                /** @description Only those that should have been answered by now; or with `false` all others. */
+                overdue?: boolean;
+                state?: components["schemas"]["RequestState"];
+                subject_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    approve_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    download_request_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ZIP: begin with `README.html` in it. */
+            200: {
+                headers: {
+                    "CACHE-CONTROL": string;
+                    "CONTENT-DISPOSITION": string;
+                    "CONTENT-LENGTH": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_request_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    refuse_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefusalIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    withdraw_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     read_retention: {
@@ -7340,6 +7793,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Subject"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_subject: {
+        parameters: {
+            query?: {
+                /** @description The person's `external_id`. */
+                confirm?: string;
+            };
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                subject_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being carried out; the request says how it goes. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
                 };
             };
             400: components["responses"]["Problem400"];

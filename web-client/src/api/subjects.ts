@@ -1,6 +1,5 @@
 import { api, body, done, ifMatch } from "./client";
-import type { ConsentIn } from "./types";
-
+import type { ConsentIn, Message } from "./types";
 
 export const listSubjects = (query: { cursor?: string; external_id?: string; email?: string }) => body(api.GET("/subjects", { params: { query } }));
 export const createSubject = (input: { external_id: string; email?: string }) => body(api.POST("/subjects", { body: input }));
@@ -12,7 +11,7 @@ export const getConsentStates = (id: string) => body(api.GET("/subjects/{subject
 export const listConsents = (query: { cursor?: string; subject_id?: string }) => body(api.GET("/consents", { params: { query } }));
 export const recordConsent = (input: ConsentIn) => body(api.POST("/consents", { body: input }));
 
-export const listConnections = (query: { cursor?: string; endpoint_id?: string; subject_id?: string; state?: string; limit?: number }) =>
+export const listConnections = (query: { cursor?: string; endpoint_id?: string; subject_id?: string; state?: "open" | "closed"; limit?: number }) =>
   body(api.GET("/connections", { params: { query } }));
 export const disconnect = (id: string) => done(api.DELETE("/connections/{connection_id}", { params: { path: { connection_id: id } } }));
 
@@ -24,7 +23,7 @@ export interface MessageQuery {
   subject_id?: string;
   purpose_id?: string;
   data_type_id?: string;
-  direction?: string;
+  direction?: Message["direction"];
   from?: string;
   to?: string;
 }

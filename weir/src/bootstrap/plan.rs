@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use domain::duration::Kept;
 use entity::{
     endpoint::{EndpointKind, OnWithdrawal, RecordMode},
     purpose::LawfulBasis,
@@ -171,6 +172,21 @@ impl EndpointPlan {
 }
 
 impl Plan {
+    /// Checks what can be checked before anything is made.
+    pub(crate) fn check(&self) -> Result<(), Trouble> {
+        let retained = self
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| Some((&endpoint.slug, endpoint.retain.as_ref()?)));
+        let ruled = self.rules.iter().map(|rule| (&rule.name, &rule.duration));
+        for (name, duration) in retained.chain(ruled) {
+            duration.parse::<Kept>().map_err(|error| {
+                Trouble::new(format!("{name}: {duration} is not a duration"), error.to_string())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Trouble> {
         let name = path.display();

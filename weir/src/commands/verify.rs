@@ -83,7 +83,7 @@ fn check_receipt(args: &Args, file: &Path, key: &Verifier) -> anyhow::Result<()>
     print::line(format!("  log      {}", verified.origin))?;
     print::line(format!("  index    {} (the first is 0)", verified.index))?;
     print::line(format!("  size     {} entries when it was signed", verified.size))?;
-    print::line(format!("  root     {}", signed.root.to_hex()))?;
+    print::line(format!("  root     {}", signed.root.to_base64()))?;
     print::line("  entry")?;
     for line in readable(&verified.entry).lines() {
         print::line(format!("    {line}"))?;
@@ -135,7 +135,7 @@ fn check_log(args: &Args, folder: &Path, key: &Verifier) -> anyhow::Result<()> {
     print::line("proven: the signed checkpoint covers exactly these entries")?;
     print::line(format!("  log      {}", signed.origin))?;
     print::line(format!("  size     {} entries", signed.size))?;
-    print::line(format!("  root     {}", signed.root.to_hex()))?;
+    print::line(format!("  root     {}", signed.root.to_base64()))?;
     for (name, checkpoint) in earlier {
         print::line(format!(
             "  continues the log of {} entries in {name}",
@@ -182,7 +182,8 @@ fn readable(entry: &[u8]) -> String {
         std::str::from_utf8(entry),
     ) {
         (Some(json), _) => json,
-        (None, Ok(text)) => text.to_owned(),
+        // What is printed may not steer the terminal.
+        (None, Ok(text)) => text.replace(|letter: char| letter.is_control() && letter != '\n', "\u{fffd}"),
         (None, Err(_)) => entry
             .iter()
             .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),

@@ -46,7 +46,7 @@ impl Open {
                 format!("stopping took longer than {} seconds and was cut", within.as_secs()),
                 "nothing acknowledged is lost; raise shutdown.within_seconds if this happens often",
             )),
-            signal = signals.next() => Err(Trouble::new(
+            signal = signals.next_apart() => Err(Trouble::new(
                 format!("a second signal ({signal}) cut the stopping short"),
                 "nothing acknowledged is lost; the next start cleans up",
             )),

@@ -33,7 +33,9 @@ pub(super) async fn run(
     };
     match done {
         // Withdrawn or refused while the work was going on: there is nothing left to do.
-        Err(Error::Conflict { code: "wrong_state", .. }) => Ok(()),
+        Err(Error::Conflict {
+            code: "wrong_state", ..
+        }) => Ok(()),
         done => Ok(done?),
     }
 }

@@ -63,6 +63,9 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         assert_eq!(names, ["20260101-x.eml"]);
-        assert_eq!(std::fs::read(dir.path().join("mailbox/20260101-x.eml")).unwrap(), b"two");
+        assert_eq!(
+            std::fs::read(dir.path().join("mailbox/20260101-x.eml")).unwrap(),
+            b"two"
+        );
     }
 }

@@ -71,10 +71,13 @@ impl Mailer {
     pub(super) async fn send(&self, name: &str, message: Message) -> Result<(), Refused> {
         match &self.way {
             Way::Smtp(smtp) => smtp.send(message).await,
-            Way::Mailbox(folder) => folder.put(name, &message.formatted()).await.map_err(|error| Refused {
-                permanent: false,
-                reason: format!("mailbox folder: {}", error.kind()),
-            }),
+            Way::Mailbox(folder) => folder
+                .put(name, &message.formatted())
+                .await
+                .map_err(|error| Refused {
+                    permanent: false,
+                    reason: format!("mailbox folder: {}", error.kind()),
+                }),
         }
     }
 }

@@ -84,7 +84,11 @@ impl Outbox {
             .await
             .map_err(|error| later("the letterhead", error))?;
         let mut attachments = Vec::new();
-        if let Some(index) = mail.values.get("attach_receipt").and_then(serde_json::Value::as_i64) {
+        if let Some(index) = mail
+            .values
+            .get("attach_receipt")
+            .and_then(serde_json::Value::as_i64)
+        {
             let receipt = letters::receipt(&self.ctx, mail.tenant, index)
                 .await
                 .map_err(|error| later("the receipt", error))?;
@@ -113,7 +117,10 @@ impl Outbox {
             id: mail.id.to_string(),
             from: self.mailer.from.clone(),
             to,
-            reply_to: head.contact_email.as_deref().and_then(|address| address.parse().ok()),
+            reply_to: head
+                .contact_email
+                .as_deref()
+                .and_then(|address| address.parse().ok()),
             at: self.ctx.now(),
             language: text.language.to_owned(),
             subject: text.subject,

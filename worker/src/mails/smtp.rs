@@ -35,7 +35,11 @@ impl Smtp {
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), Refused> {
-        self.0.send(message).await.map(drop).map_err(|error| refused(&error))
+        self.0
+            .send(message)
+            .await
+            .map(drop)
+            .map_err(|error| refused(&error))
     }
 }
 
@@ -106,7 +110,10 @@ mod tests {
             ("smtp://localhost", "smtp://localhost:25?tls=opportunistic"),
             ("smtp://localhost:2525", "smtp://localhost:2525?tls=opportunistic"),
             ("smtp://127.0.0.1:2525?tls=none", "smtp://127.0.0.1:2525"),
-            ("smtp://u:p@mail.example:587", "smtp://u:p@mail.example:587?tls=required"),
+            (
+                "smtp://u:p@mail.example:587",
+                "smtp://u:p@mail.example:587?tls=required",
+            ),
             ("smtps://u:p@mail.example", "smtps://u:p@mail.example"),
         ] {
             assert_eq!(with_tls(given).unwrap().as_str(), expected);
@@ -116,7 +123,12 @@ mod tests {
 
     #[test]
     fn an_address_that_makes_no_sense_is_refused_without_being_repeated() {
-        for bad in ["localhost", "http://mail.example", "smtp://h?tls=maybe", "smtp://u:secret@h?tls=none"] {
+        for bad in [
+            "localhost",
+            "http://mail.example",
+            "smtp://h?tls=maybe",
+            "smtp://u:secret@h?tls=none",
+        ] {
             let error = with_tls(bad).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }

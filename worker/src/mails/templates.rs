@@ -6,7 +6,8 @@
 
 use chrono::{DateTime, Datelike, Utc};
 use minijinja::{
-    Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
+    Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
+    value::Serde,
 };
 
 /// Languages there are, by tag.
@@ -63,7 +64,10 @@ impl Templates {
         let mut environment = Environment::new();
         // A value that is missing is a mistake, not an empty place in a letter.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
         environment.set_syntax(syntax.expect("the usual delimiters differ from each other"));
         environment.add_filter("day", day);
         environment.add_filter("time", time);
@@ -155,8 +159,18 @@ fn parse(text: &str) -> Result<DateTime<Utc>, Error> {
 /// A day in words: `21 December 2026`.
 fn day(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
     const ENGLISH: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-        "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let at = parse(text)?;
     let month = match state.lookup("language").as_ref().and_then(Value::as_str) {
@@ -169,7 +183,11 @@ fn day(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
 
 /// A time in words: `21 December 2026, 14:05 UTC`.
 fn time(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
-    Ok(format!("{}, {} UTC", day(state, text)?, parse(text)?.format("%H:%M")))
+    Ok(format!(
+        "{}, {} UTC",
+        day(state, text)?,
+        parse(text)?.format("%H:%M")
+    ))
 }
 
 #[cfg(test)]
@@ -223,15 +241,33 @@ mod tests {
         for name in NAMES {
             for contact in [Some("privacy@acme.example"), None] {
                 let words = templates.render(name, "en", common(contact), &values()).unwrap();
-                assert!(!words.subject.is_empty() && words.subject.len() < 80, "{name}: {}", words.subject);
+                assert!(
+                    !words.subject.is_empty() && words.subject.len() < 80,
+                    "{name}: {}",
+                    words.subject
+                );
                 for form in [&words.text, &words.html] {
                     assert!(!form.contains("{{") && !form.contains("{%"), "{name}: {form}");
                 }
-                assert!(!words.text.contains("none"), "{name} says what there is not: {}", words.text);
+                assert!(
+                    !words.text.contains("none"),
+                    "{name} says what there is not: {}",
+                    words.text
+                );
                 assert!(!words.html.contains("<img"), "{name} needs an image");
-                assert!(!words.html.contains("<b>L.</b>") && !words.html.contains("<GmbH>"), "{name} is not escaped");
-                assert!(!words.text.contains("&amp;") && !words.text.contains("&lt;"), "{name} is escaped twice");
-                assert!(words.text.lines().all(|line| line.chars().count() <= 100), "{name}: {}", words.text);
+                assert!(
+                    !words.html.contains("<b>L.</b>") && !words.html.contains("<GmbH>"),
+                    "{name} is not escaped"
+                );
+                assert!(
+                    !words.text.contains("&amp;") && !words.text.contains("&lt;"),
+                    "{name} is escaped twice"
+                );
+                assert!(
+                    words.text.lines().all(|line| line.chars().count() <= 100),
+                    "{name}: {}",
+                    words.text
+                );
                 assert_eq!(
                     contact.is_some(),
                     words.text.contains("privacy@acme.example"),
@@ -245,7 +281,10 @@ mod tests {
     fn no_subject_line_tells_who_or_what() {
         let templates = Templates::new();
         for name in NAMES {
-            let subject = templates.render(name, "en", common(None), &values()).unwrap().subject;
+            let subject = templates
+                .render(name, "en", common(None), &values())
+                .unwrap()
+                .subject;
             for secret in ["Ada", "042137", "0195b6a0", "example", "weir_mt"] {
                 assert!(!subject.contains(secret), "{name}: {subject}");
             }
@@ -259,9 +298,23 @@ mod tests {
             ("portal_code", &["042137", "10 minutes"][..]),
             ("verify_email", &["21 December 2026, 14:05 UTC"]),
             ("request_received", &["21 December 2026"]),
-            ("request_refused", &["For ten years.", "Art. 17(3)(b) GDPR", "You can complain.", "And sue."]),
-            ("request_completed_erasure", &["00ff", "0195b6a0-0000-7000-8000-000000000002"]),
-            ("request_completed_access", &["1 December 2026", "https://weir.example/privacy/acme"]),
+            (
+                "request_refused",
+                &[
+                    "For ten years.",
+                    "Art. 17(3)(b) GDPR",
+                    "You can complain.",
+                    "And sue.",
+                ],
+            ),
+            (
+                "request_completed_erasure",
+                &["00ff", "0195b6a0-0000-7000-8000-000000000002"],
+            ),
+            (
+                "request_completed_access",
+                &["1 December 2026", "https://weir.example/privacy/acme"],
+            ),
         ] {
             let words = templates.render(name, "en", common(None), &values()).unwrap();
             for needle in needles {
@@ -269,30 +322,59 @@ mod tests {
                 assert!(words.html.contains(needle), "{name}: {}", words.html);
             }
         }
-        let words = templates.render("verify_email", "en", common(None), &values()).unwrap();
-        assert!(words.text.contains("https://weir.example/console/verify?token=weir_mt_x&y=1"));
+        let words = templates
+            .render("verify_email", "en", common(None), &values())
+            .unwrap();
+        assert!(
+            words
+                .text
+                .contains("https://weir.example/console/verify?token=weir_mt_x&y=1")
+        );
     }
 
     #[test]
     fn an_unknown_language_is_answered_in_english_and_a_missing_value_is_an_error() {
         let templates = Templates::new();
         for language in ["en", "en-GB", "EN", "tlh", ""] {
-            let words = templates.render("portal_code", language, common(None), &values()).unwrap();
+            let words = templates
+                .render("portal_code", language, common(None), &values())
+                .unwrap();
             assert_eq!(words.language, "en");
         }
-        assert!(templates.render("portal_code", "en", common(None), &json!({})).is_err());
-        assert!(templates.render("no_such_mail", "en", common(None), &values()).is_err());
+        assert!(
+            templates
+                .render("portal_code", "en", common(None), &json!({}))
+                .is_err()
+        );
+        assert!(
+            templates
+                .render("no_such_mail", "en", common(None), &values())
+                .is_err()
+        );
     }
 
     #[test]
     fn long_lines_break_between_words_and_keep_their_indent() {
-        let long = format!("    {}\n* {}\n\nhttps://x.example/{}", "word ".repeat(30), "more ".repeat(30), "y".repeat(200));
+        let long = format!(
+            "    {}\n* {}\n\nhttps://x.example/{}",
+            "word ".repeat(30),
+            "more ".repeat(30),
+            "y".repeat(200)
+        );
         let out = wrapped(&long);
         let lines: Vec<_> = out.lines().collect();
         assert!(lines[0].starts_with("    word") && lines[1].starts_with("    word"));
         assert!(lines.iter().any(|line| line.starts_with("  more")));
-        assert!(lines.iter().all(|line| line.len() <= 88 || line.starts_with("https://")), "{out}");
-        assert_eq!(out.split_whitespace().collect::<Vec<_>>(), long.split_whitespace().collect::<Vec<_>>());
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.len() <= 88 || line.starts_with("https://")),
+            "{out}"
+        );
+        assert_eq!(
+            out.split_whitespace().collect::<Vec<_>>(),
+            long.split_whitespace().collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -302,7 +384,9 @@ mod tests {
         for (stage, needle) in [("due", "due"), ("overdue", "overdue"), ("approval", "decision")] {
             values["stage"] = json!(stage);
             values["why"] = json!("some of the data are kept for a legal obligation");
-            let words = templates.render("request_reminder", "en", common(None), &values).unwrap();
+            let words = templates
+                .render("request_reminder", "en", common(None), &values)
+                .unwrap();
             assert!(words.subject.contains(needle), "{}", words.subject);
             assert!(words.text.contains(needle) && words.html.contains(needle));
         }

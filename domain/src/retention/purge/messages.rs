@@ -124,8 +124,8 @@ impl Run<'_> {
                 report.more = true;
                 return Ok(());
             }
-            let stop = self.boundary(first, lowest).await?;
-            report.messages += self.remove(Condition::all(), first, stop, evidence).await?;
+            let (stop, count) = self.remove(Condition::all(), first, lowest, evidence).await?;
+            report.messages += count;
             first = stop;
             tokio::task::yield_now().await;
         }
@@ -154,9 +154,9 @@ impl Run<'_> {
                 report.more = true;
                 return Ok(());
             }
-            let stop = self.boundary(start, end).await?;
             let some = expired.clone().add(message::Column::Id.gte(start));
-            report.messages += self.remove(some, start, stop, evidence).await?;
+            let (stop, count) = self.remove(some, start, end, evidence).await?;
+            report.messages += count;
             start = stop;
             self.class.progress.lock().scanned = Some((since, start));
             tokio::task::yield_now().await;
@@ -198,10 +198,9 @@ impl Run<'_> {
     }
 
     /// Where a batch that begins at `start` ends.
-    async fn boundary(&self, start: i64, end: i64) -> Result<i64> {
-        let tx = self.ctx.store.read(&self.scope).await?;
+    async fn boundary(&self, tx: &TenantTx, start: i64, end: i64) -> Result<i64> {
         let boundary: Option<i64> = self
-            .of_class(&tx)
+            .of_class(tx)
             .filter(message::Column::Id.gte(start))
             .filter(message::Column::Id.lt(end))
             .order_by_asc(message::Column::Id)
@@ -220,9 +219,17 @@ impl Run<'_> {
             .filter(message::Column::ClassId.eq(self.id))
     }
 
-    /// Removes what of the class is older than `stop` and fulfils the condition, and notes that.
-    async fn remove(&self, which: Condition, first: i64, stop: i64, evidence: &mut Evidence) -> Result<u64> {
+    /// Removes what fulfils the condition of one batch of the class, from `first` on and not beyond `end`, and notes that.
+    /// Answers where the batch ended, and how many rows went.
+    async fn remove(
+        &self,
+        which: Condition,
+        first: i64,
+        end: i64,
+        evidence: &mut Evidence,
+    ) -> Result<(i64, u64)> {
         let tx = self.ctx.store.begin(&self.scope).await?;
+        let stop = self.boundary(&tx, first, end).await?;
         let count = tx
             .delete_many::<message::Entity>()
             .filter(message::Column::ClassId.eq(self.id))
@@ -232,10 +239,10 @@ impl Run<'_> {
             .await?
             .rows_affected;
         if count == 0 {
-            return Ok(0);
+            return Ok((stop, 0));
         }
         let now = self.ctx.now();
-        let winner = self
+        let candidates = self
             .picture
             .rules
             .candidates(self.class.key.case(), self.class.key.pattern.as_deref());
@@ -243,7 +250,7 @@ impl Run<'_> {
             tenant: self.picture.tenant,
             class: self.id,
             endpoint: self.class.key.endpoint,
-            rule: winner
+            rule: candidates
                 .first()
                 .filter(|_| self.cut.is_uniform())
                 .map(|rule| rule.id),
@@ -256,6 +263,6 @@ impl Run<'_> {
         let noted = evidence.note(&tx, self.ctx, removed).await?;
         tx.save().await?;
         evidence.saved(noted);
-        Ok(count)
+        Ok((stop, count))
     }
 }

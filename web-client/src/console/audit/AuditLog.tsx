@@ -1,7 +1,8 @@
-import { Fragment, useState } from "react";
+import { useState } from "react";
 import { useSearchParams } from "react-router";
-import { auditReceiptUrl, listAuditEvents } from "../../api/audit";
-import type { AuditEvent } from "../../api/types";
+import { type AuditQuery, listAuditEvents } from "../../api/audit";
+import { listSubjects } from "../../api/subjects";
+import type { AuditEvent, Page as ListPage } from "../../api/types";
 import { Button, DownloadLink } from "../../components/Button";
 import { type Column, DataTable } from "../../components/DataTable";
 import { TextInput } from "../../components/fields";
@@ -11,6 +12,7 @@ import { Page } from "../../components/Page";
 import { Empty } from "../../components/states";
 import { useActorNames } from "../actors";
 import { shortId } from "../names";
+import { factsInWords } from "./facts";
 import { LogState } from "./LogState";
 import { kindInWords } from "./words";
 
@@ -31,7 +33,7 @@ const COLUMNS: Column<AuditEvent>[] = [
     header: "On",
     cell: (row) =>
       row.target ? (
-        <span>
+        <span className="nowrap">
           {row.target.kind.replaceAll("_", " ")} <code className="faint small">{shortId(row.target.id)}</code>
         </span>
       ) : (
@@ -43,7 +45,7 @@ const COLUMNS: Column<AuditEvent>[] = [
     header: "Actions",
     actions: true,
     cell: (row) => (
-      <DownloadLink href={auditReceiptUrl(row.id)} kind="quiet" size="small">
+      <DownloadLink href={row.receipt_url} kind="quiet" size="small">
         Receipt
       </DownloadLink>
     ),
@@ -51,34 +53,19 @@ const COLUMNS: Column<AuditEvent>[] = [
 ];
 
 function By({ event }: { event: AuditEvent }) {
-  return useActorNames()(event.actor);
+  return <span className="nowrap">{useActorNames()(event.actor)}</span>;
 }
 
 function Facts({ event }: { event: AuditEvent }) {
-  const facts = Object.entries(event.facts).slice(0, 6);
-  if (facts.length === 0) return null;
-  return (
-    <span className="faint small">
-      {facts.map(([name, value], index) => (
-        <Fragment key={name}>
-          {index > 0 && ", "}
-          {name.replaceAll("_", " ")}: {short(value)}
-        </Fragment>
-      ))}
-    </span>
-  );
-}
-
-function short(value: unknown): string {
-  const words = typeof value === "string" ? value : JSON.stringify(value);
-  return words.length > 60 ? `${words.slice(0, 57)}…` : words;
+  const words = factsInWords(event.facts);
+  return words === "" ? null : <span className="faint small">{words}</span>;
 }
 
 export function AuditLog() {
   const [search, setSearch] = useSearchParams();
   const kind = search.get("kind") ?? "";
   const subject = search.get("subject") ?? "";
-  const list = useList(["audit-events", kind, subject], (cursor) => listAuditEvents({ cursor, ...(kind ? { kind } : {}), ...(subject ? { subject } : {}) }));
+  const list = useList(["audit-events", kind, subject], (cursor) => find({ cursor, ...(kind ? { kind } : {}) }, subject));
   return (
     <Page title="Audit log" lede="Every act that matters, in an order that cannot be changed unnoticed. Each entry comes with a receipt that anyone can check offline.">
       <LogState />
@@ -118,6 +105,14 @@ export function AuditLog() {
       </ListCard>
     </Page>
   );
+}
+
+/** The log knows people by our ids; the filter speaks the tenant's. */
+async function find(query: AuditQuery, externalId: string): Promise<ListPage<AuditEvent>> {
+  if (externalId === "") return listAuditEvents(query);
+  const { items } = await listSubjects({ external_id: externalId });
+  const subject = items[0];
+  return subject ? listAuditEvents({ ...query, subject_id: subject.id }) : { items: [] };
 }
 
 function FreeInput({ name, label, start, placeholder }: { name: string; label: string; start: string; placeholder: string }) {

@@ -15,7 +15,7 @@ export function EndpointKeys({ endpoint }: { endpoint: Endpoint }) {
   const { tenant } = useMe();
   const may = useMay();
   const [asking, setAsking] = useState(false);
-  const [fresh, setFresh] = useState<{ secret: string; previous_valid_until: string }>();
+  const [fresh, setFresh] = useState<{ secret: string; previous_valid_until?: string | undefined }>();
   return (
     <div className="grid-2">
       <div className="stack wide-gap">
@@ -74,7 +74,7 @@ export function EndpointKeys({ endpoint }: { endpoint: Endpoint }) {
       <SecretDialog
         title="The new secret"
         secret={fresh?.secret}
-        note={fresh ? `Shown this once. The previous one works until ${fullTime(fresh.previous_valid_until)}.` : ""}
+        note={`Shown this once.${fresh?.previous_valid_until ? ` The previous one works until ${fullTime(fresh.previous_valid_until)}.` : ""}`}
         onClose={() => setFresh(undefined)}
       />
     </div>

@@ -39,7 +39,8 @@ function toDraft(endpoint: Endpoint) {
     upstream_url: endpoint.upstream_url ?? "",
     pool_min: String(endpoint.pool_min),
     pool_max: String(endpoint.pool_max),
-    allowed_origins: endpoint.allowed_origins,
+    // The description calls it any JSON; it is a list of texts.
+    allowed_origins: endpoint.allowed_origins as string[],
     jwks_url: endpoint.jwks_url ?? "",
     max_message_bytes: String(endpoint.max_message_bytes),
   };

@@ -16,7 +16,7 @@ import { SubjectName } from "../SubjectName";
 export interface ConnectionFilter {
   endpoint_id?: string | undefined;
   subject_id?: string | undefined;
-  state?: string | undefined;
+  state?: "open" | "closed" | undefined;
 }
 
 const TONES: Record<string, Tone> = { opened: "accent", authenticated: "good", idle: "plain", draining: "warn", closed: "plain" };
@@ -25,7 +25,7 @@ const TONES: Record<string, Tone> = { opened: "accent", authenticated: "good", i
 export function ConnectionList({ filter }: { filter: ConnectionFilter }) {
   const may = useMay();
   const names = useNames();
-  const list = useList(["connections", filter], (cursor) => listConnections({ ...clean(filter), cursor }), { every: 2_000 });
+  const list = useList(["connections", filter], (cursor) => listConnections({ ...filter, cursor }), { every: 2_000 });
   return (
     <ListCard
       list={list}
@@ -83,6 +83,3 @@ function Disconnect({ connection }: { connection: Connection }) {
   );
 }
 
-function clean(filter: ConnectionFilter): { endpoint_id?: string; subject_id?: string; state?: string } {
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value));
-}

@@ -40,7 +40,7 @@ export function Connections() {
           onChange={(value) => change("endpoint", value)}
         />
       </div>
-      <ConnectionList filter={{ state, endpoint_id: endpoint }} />
+      <ConnectionList filter={{ state: state === "open" || state === "closed" ? state : undefined, endpoint_id: endpoint || undefined }} />
     </Page>
   );
 }

@@ -1,4 +1,5 @@
 import type { UsageDay } from "../../api/types";
+import { everyDay } from "./usageDays";
 import { count, counted } from "../../format/number";
 import { shortDay } from "../../format/time";
 
@@ -8,7 +9,7 @@ const FLOOR = 128;
 
 /** Bars for the last days. The numbers stand in a table beside it for screen readers. */
 export function UsageChart({ days }: { days: UsageDay[] }) {
-  const shown = days.slice().sort((a, b) => a.day.localeCompare(b.day)).slice(-30);
+  const shown = everyDay(days, new Date());
   if (shown.every(({ messages }) => messages === 0)) return <p className="faint">No messages in the last days. They will appear here as soon as something passes.</p>;
   const top = Math.max(...shown.map(({ messages }) => messages));
   const slot = WIDTH / shown.length;

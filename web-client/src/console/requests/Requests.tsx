@@ -30,15 +30,19 @@ const COLUMNS: Column<SubjectRequest>[] = [
   { header: "By", cell: (row) => (row.origin === "portal" ? "themselves" : "you") },
 ];
 
-const STATES = [
-  { id: "", label: "All" },
-  ...["received", "verified", "in_progress", "approval", "completed", "refused", "withdrawn", "expired"].map((id) => ({ id, label: requestState(id).words })),
-];
+const KINDS = ["access", "erasure"] as const;
+const OPEN_AND_DONE = ["received", "verified", "approval", "in_progress", "completed", "refused", "withdrawn", "expired"] as const;
+const STATES = [{ id: "", label: "All" }, ...OPEN_AND_DONE.map((id) => ({ id, label: requestState(id).words }))];
 
 export function Requests() {
   const { tenant } = useMe();
   const [search, setSearch] = useSearchParams();
-  const filter = Object.fromEntries(["kind", "state", "overdue"].flatMap((name) => (search.get(name) ? [[name, search.get(name) ?? ""]] : [])));
+  const filter = {
+    kind: KINDS.find((kind) => kind === search.get("kind")),
+    state: OPEN_AND_DONE.find((state) => state === search.get("state")),
+    overdue: search.get("overdue") === "true" ? true : undefined,
+  };
+  const filtered = filter.kind !== undefined || filter.state !== undefined || filter.overdue !== undefined;
   const change = (name: string, value: string) => {
     const next = new URLSearchParams(search);
     if (value === "") next.delete(name);
@@ -47,20 +51,20 @@ export function Requests() {
   };
   const list = useList(
     ["requests", filter],
-    (cursor) => listRequests({ cursor, kind: filter["kind"], state: filter["state"], ...(filter["overdue"] ? { overdue: true } : {}) }),
+    (cursor) => listRequests({ ...filter, cursor }),
     { every: 10_000 },
   );
   return (
     <Page title="Requests" lede="What people ask of you: a copy of their data, or its erasure. Each has a due date, and none goes late unseen.">
       <div className="toolbar">
-        <SelectInput name="kind" label="Kind" value={search.get("kind") ?? ""} onChange={(value) => change("kind", value)} choices={[{ id: "", label: "All" }, { id: "access", label: "Access" }, { id: "erasure", label: "Erasure" }]} />
-        <SelectInput name="state" label="State" value={search.get("state") ?? ""} onChange={(value) => change("state", value)} choices={STATES} />
-        <SelectInput name="overdue" label="Due date" value={search.get("overdue") ?? ""} onChange={(value) => change("overdue", value)} choices={[{ id: "", label: "Any" }, { id: "true", label: "Overdue" }]} />
+        <SelectInput name="kind" label="Kind" value={filter.kind ?? ""} onChange={(value) => change("kind", value)} choices={[{ id: "", label: "All" }, ...KINDS.map((id) => ({ id, label: KIND_WORDS[id] ?? id }))]} />
+        <SelectInput name="state" label="State" value={filter.state ?? ""} onChange={(value) => change("state", value)} choices={STATES} />
+        <SelectInput name="overdue" label="Due date" value={filter.overdue ? "true" : ""} onChange={(value) => change("overdue", value)} choices={[{ id: "", label: "Any" }, { id: "true", label: "Overdue" }]} />
       </div>
       <ListCard
         list={list}
         empty={
-          Object.keys(filter).length > 0 ? (
+          filtered ? (
             <Empty icon="search" title="None like this" />
           ) : (
             <Empty icon="request" title="No requests yet">

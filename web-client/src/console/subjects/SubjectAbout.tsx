@@ -22,6 +22,7 @@ export function SubjectAbout({ subject }: { subject: Subject }) {
   const cache = useQueryClient();
   const navigate = useNavigate();
   const edit = useEdit(toDraft(subject), subject.version);
+  const name = subject.external_id ?? "";
   const [asking, setAsking] = useState<"access" | "erasure" | "restrict">();
   return (
     <div className="grid-2">
@@ -97,7 +98,7 @@ export function SubjectAbout({ subject }: { subject: Subject }) {
         kind="primary"
         isOpen={asking === "access"}
         onClose={() => setAsking(undefined)}
-        act={() => createRequest({ kind: "access", subject: subject.external_id })}
+        act={() => createRequest({ kind: "access", subject: name })}
         onDone={(request) => navigate(`/requests/${request.id}`)}
       >
         <p>It is recorded as an access request made by you for {subject.external_id}, with its due date.</p>
@@ -105,10 +106,10 @@ export function SubjectAbout({ subject }: { subject: Subject }) {
       <Confirm
         title={`Erase ${subject.external_id}?`}
         confirmLabel="Erase for good"
-        typed={subject.external_id}
+        typed={name}
         isOpen={asking === "erasure"}
         onClose={() => setAsking(undefined)}
-        act={() => eraseSubject(subject.id, subject.external_id)}
+        act={() => eraseSubject(subject.id, name)}
         onDone={(request) => {
           void cache.invalidateQueries({ queryKey: ["subjects"] });
           toast({ title: "The erasure has begun." });

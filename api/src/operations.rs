@@ -1,0 +1,100 @@
+//! Which operations there are. A new resource gets its two lines here.
+
+use crate::{
+    account, api_keys, audit, channels, connections, consents, data_types, endpoints, invitations, jobs,
+    members, messages, notices, portal, publish, purposes, requests, retention, retention_rules, sign_ins,
+    state::State, subjects, tenant,
+};
+
+/// Who signs in, and for whom.
+type SignInOperations = (
+    account::AccountApi,
+    sign_ins::SignInsApi,
+    tenant::TenantApi,
+    members::MembersApi,
+    invitations::InvitationsApi,
+    api_keys::ApiKeysApi,
+);
+
+fn sign_in_operations(state: &State) -> SignInOperations {
+    (
+        account::AccountApi(state.clone()),
+        sign_ins::SignInsApi(state.clone()),
+        tenant::TenantApi(state.clone()),
+        members::MembersApi(state.clone()),
+        invitations::InvitationsApi(state.clone()),
+        api_keys::ApiKeysApi(state.clone()),
+    )
+}
+
+/// What is declared, and who consents.
+type DeclaredOperations = (
+    data_types::DataTypesApi,
+    purposes::PurposesApi,
+    notices::NoticesApi,
+    retention_rules::RetentionRulesApi,
+    subjects::SubjectsApi,
+    consents::ConsentsApi,
+);
+
+fn declared_operations(state: &State) -> DeclaredOperations {
+    (
+        data_types::DataTypesApi(state.clone()),
+        purposes::PurposesApi(state.clone()),
+        notices::NoticesApi(state.clone()),
+        retention_rules::RetentionRulesApi(state.clone()),
+        subjects::SubjectsApi(state.clone()),
+        consents::ConsentsApi(state.clone()),
+    )
+}
+
+/// What passed, who was there, and how long either is kept.
+type RecordedOperations = (
+    retention::RetentionApi,
+    connections::ConnectionsApi,
+    channels::ChannelsApi,
+    messages::MessagesApi,
+);
+
+fn recorded_operations(state: &State) -> RecordedOperations {
+    (
+        retention::RetentionApi(state.clone()),
+        connections::ConnectionsApi(state.clone()),
+        channels::ChannelsApi(state.clone()),
+        messages::MessagesApi(state.clone()),
+    )
+}
+
+/// What data subjects ask for, and the work behind it.
+type RightsOperations = (requests::RequestsApi, portal::PortalApi, jobs::JobsApi);
+
+fn rights_operations(state: &State) -> RightsOperations {
+    (
+        requests::RequestsApi(state.clone()),
+        portal::PortalApi::new(state.clone()),
+        jobs::JobsApi(state.clone()),
+    )
+}
+
+/// All operations, in the chapters of the description.
+pub(crate) type Operations = (
+    SignInOperations,
+    DeclaredOperations,
+    RecordedOperations,
+    RightsOperations,
+    endpoints::EndpointsApi,
+    publish::PublishApi,
+    audit::AuditApi,
+);
+
+pub(crate) fn all(state: &State) -> Operations {
+    (
+        sign_in_operations(state),
+        declared_operations(state),
+        recorded_operations(state),
+        rights_operations(state),
+        endpoints::EndpointsApi(state.clone()),
+        publish::PublishApi(state.clone()),
+        audit::AuditApi(state.clone()),
+    )
+}
