@@ -166,7 +166,7 @@ impl ApiKeysApi {
         body: Body<ApiKeyPatchIn>,
     ) -> Result<Versioned<ApiKey>, ApiError> {
         let scope = caller.may(Permission::KeysWrite)?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let row = api_keys::update(&tx, &self.0.ctx, api_key_id.0, expected, body.0.name).await?;
         tx.save().await?;
@@ -188,7 +188,7 @@ impl ApiKeysApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::KeysWrite)?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let tx = self.0.ctx.store.begin(scope).await?;
         api_keys::revoke(&tx, &self.0.ctx, api_key_id.0, expected).await?;
         tx.save().await?;

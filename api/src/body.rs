@@ -1,7 +1,7 @@
 //! A JSON body that says where it is wrong. poem-openapi describes it; serde reads it, since serde knows the path.
 
 use domain::error::Fault;
-use poem::{Request, RequestBody, Result};
+use poem::{Request, RequestBody, Result, http::StatusCode};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     error::ContentTypeError,
@@ -10,6 +10,8 @@ use poem_openapi::{
     types::Type,
 };
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use tokio::io::AsyncReadExt;
 
 use crate::problem::Malformed;
 
@@ -54,26 +56,55 @@ impl<'a, T: Type + DeserializeOwned + Send> ApiExtractor<'a> for Body<T> {
             }
             None => return Err(ContentTypeError::ExpectContentType.into()),
         }
-        let bytes = body.take()?.into_bytes_limit(MAX_BODY).await?;
+        let bytes = collect(body.take()?).await?;
         read(&bytes).map(Self)
     }
 }
 
 /// The largest body of a REST call, in bytes.
-pub const MAX_BODY: usize = 2 << 20;
+const MAX_BODY: usize = 2 << 20;
+/// How much more of a body that is too large is read and thrown away. A client that is still sending when the connection
+/// closes sees a reset instead of the answer.
+const MAX_DISCARDED: usize = 64 << 20;
+
+/// Reads a body, up to what a REST call may be.
+pub async fn collect(body: poem::Body) -> Result<Vec<u8>> {
+    let mut reader = body.into_async_read();
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 16 << 10];
+    let mut total = 0;
+    loop {
+        let count = reader
+            .read(&mut chunk)
+            .await
+            .map_err(|error| Malformed(Fault::new("", "incomplete", error.to_string())))?;
+        total += count;
+        if count == 0 || total > MAX_BODY + MAX_DISCARDED {
+            break;
+        }
+        if total <= MAX_BODY {
+            bytes.extend_from_slice(&chunk[..count]);
+        }
+    }
+    if total > MAX_BODY {
+        Err(StatusCode::PAYLOAD_TOO_LARGE.into())
+    } else {
+        Ok(bytes)
+    }
+}
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let mut pointer = String::new();
-        for segment in error.path() {
-            use serde_path_to_error::Segment;
-            match segment {
-                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-                Segment::Map { key } | Segment::Enum { variant: key } => pointer.push_str(&format!("/{key}")),
-                Segment::Unknown => {}
-            }
-        }
+        let pointer: String = error
+            .path()
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Seq { index } => Some(format!("/{index}")),
+                Segment::Map { key } | Segment::Enum { variant: key } => Some(format!("/{key}")),
+                Segment::Unknown => None,
+            })
+            .collect();
         let cause = error.into_inner();
         let code = match cause.classify() {
             serde_json::error::Category::Data => "wrong_type",

@@ -77,7 +77,6 @@ impl ChannelsApi {
         operation_id = "list_channel_messages",
         tag = "Tag::Messages"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one per parameter")]
     async fn history(
         &self,
         caller: Caller,
@@ -111,7 +110,7 @@ impl ChannelsApi {
         let history = history.ok_or(Error::NotFound { what: "channel" })?;
         drop(tx);
         let why = unseal.then(|| (None, serde_json::json!({ "history": endpoint_id.0 })));
-        let items = answer(&self.0, scope, history.messages, why).await?;
+        let items = answer(&self.0, scope, &history.messages, why).await?;
         Ok(Json(Page {
             items,
             next_cursor: history.next_cursor,

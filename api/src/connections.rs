@@ -114,7 +114,6 @@ impl ConnectionsApi {
     ///
     /// Records of closed ones are kept as the retention rules for connections say, 30 days without one.
     #[oai(path = "/connections", method = "get", operation_id = "list_connections")]
-    #[expect(clippy::too_many_arguments, reason = "one per filter")]
     async fn list(
         &self,
         caller: Caller,

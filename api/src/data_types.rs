@@ -313,7 +313,7 @@ impl DataTypesApi {
     ) -> Result<Versioned<DataType>, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let row = data_types::update(&tx, &self.0.ctx, data_type_id.0, expected, body.0.into()).await?;
         tx.save().await?;
         pictures::reload(&self.0.ctx, scope).await?;
@@ -336,7 +336,7 @@ impl DataTypesApi {
     ) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        data_types::delete(&tx, &self.0.ctx, data_type_id.0, expected(&if_match.0)?).await?;
+        data_types::delete(&tx, &self.0.ctx, data_type_id.0, expected(if_match.0.as_deref())?).await?;
         tx.save().await?;
         pictures::reload(&self.0.ctx, scope).await?;
         Ok(NoContent::Done)

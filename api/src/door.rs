@@ -138,33 +138,23 @@ async fn serve(state: State, entrance: Result<Entrance, Close>, address: Option<
                 )
                 .await;
         }
-        EndpointKind::Relay => match state.relays.pool(&state.broker, endpoint) {
-            Some(pool) => {
+        EndpointKind::Relay => {
+            if let Some(pool) = state.relays.pool(&state.broker, endpoint) {
+                let options = RelayOptions {
+                    channel,
+                    max_message,
+                    expires_at,
+                };
+                state.broker.serve_relay(io, who, options, pool).await;
+            } else {
+                let why = Close::UPSTREAM_UNAVAILABLE;
+                let nothing = connections::Totals::default();
                 state
-                    .broker
-                    .serve_relay(
-                        io,
-                        who,
-                        RelayOptions {
-                            channel,
-                            max_message,
-                            expires_at,
-                        },
-                        pool,
-                    )
-                    .await;
+                    .recorder
+                    .closed(session, endpoint.tenant_id, why.code, &why.reason, nothing);
+                state.broker.refuse(io, why).await;
             }
-            None => {
-                state.broker.refuse(io, Close::UPSTREAM_UNAVAILABLE).await;
-                state.recorder.closed(
-                    session,
-                    endpoint.tenant_id,
-                    Close::UPSTREAM_UNAVAILABLE.code,
-                    &Close::UPSTREAM_UNAVAILABLE.reason,
-                    connections::Totals::default(),
-                );
-            }
-        },
+        }
     }
 }
 

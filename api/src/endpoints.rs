@@ -150,7 +150,7 @@ pub struct Endpoint {
     record: RecordMode,
     purpose_id: Option<PurposeId>,
     on_withdrawal: OnWithdrawal,
-    allowed_origins: Value,
+    allowed_origins: Vec<String>,
     jwks_url: Option<String>,
     jwks: Option<Value>,
     max_message_bytes: i32,
@@ -229,7 +229,7 @@ impl EndpointsApi {
             record: row.record,
             purpose_id: row.purpose_id,
             on_withdrawal: row.on_withdrawal,
-            allowed_origins: row.allowed_origins,
+            allowed_origins: origins(&row.allowed_origins),
             jwks_url: row.jwks_url,
             jwks: row.jwks,
             max_message_bytes: row.max_message_bytes,
@@ -239,6 +239,13 @@ impl EndpointsApi {
             version: row.version,
         }
     }
+}
+
+fn origins(stored: &Value) -> Vec<String> {
+    let origins = stored.as_array().into_iter().flatten();
+    origins
+        .filter_map(|origin| origin.as_str().map(str::to_owned))
+        .collect()
 }
 
 #[OpenApi(tag = "Tag::Endpoints")]
@@ -344,7 +351,14 @@ impl EndpointsApi {
         let jwks_url = patch.jwks_url.as_ref().and_then(Option::as_deref);
         self.0.relays.check_address(jwks_url, "/jwks_url").await?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        let row = endpoints::update(&tx, &self.0.ctx, endpoint_id.0, expected(&if_match.0)?, patch).await?;
+        let row = endpoints::update(
+            &tx,
+            &self.0.ctx,
+            endpoint_id.0,
+            expected(if_match.0.as_deref())?,
+            patch,
+        )
+        .await?;
         let tenant = domain::tenants::slug(&tx).await?;
         tx.save().await?;
         self.0.endpoint_changed(scope, &row).await?;
@@ -370,7 +384,14 @@ impl EndpointsApi {
         let scope = caller.may(Permission::EndpointsWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let confirm = confirm.0.unwrap_or_default();
-        endpoints::delete(&tx, &self.0.ctx, endpoint_id.0, expected(&if_match.0)?, &confirm).await?;
+        endpoints::delete(
+            &tx,
+            &self.0.ctx,
+            endpoint_id.0,
+            expected(if_match.0.as_deref())?,
+            &confirm,
+        )
+        .await?;
         tx.save().await?;
         self.0.endpoint_gone(scope, endpoint_id.0).await?;
         Ok(NoContent::Done)

@@ -10,7 +10,7 @@ use poem::{
 };
 use ring::digest::{SHA256, digest};
 
-use crate::{body::MAX_BODY, caller, problem::ApiError, state::State};
+use crate::{body, caller, problem::ApiError, state::State};
 
 /// Headers of an answer that are given again.
 const REPEATED: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
@@ -58,7 +58,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Remembering<E> {
                 "use 1 to 255 characters, new for each thing to be done",
             ));
         }
-        let body = req.take_body().into_bytes_limit(MAX_BODY).await?;
+        let body = body::collect(req.take_body()).await?;
         let name = format!(
             "{}\n{}\n{}\n{key}",
             caller.scope().actor(),
@@ -76,7 +76,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Remembering<E> {
             }
             Ok(Begin::Reused) => Ok(ApiError::key_reused().into_response()),
             Ok(Begin::New(ticket)) => {
-                req.set_body(Body::from_bytes(body));
+                req.set_body(Body::from(body));
                 let response = match self.0.call(req).await {
                     Ok(response) => response,
                     Err(error) => crate::problem::from_framework(error),
@@ -114,7 +114,7 @@ async fn remember(state: &State, ticket: idempotency::Ticket, response: Response
         // The thing is done; only its memory is not. A repeat within two minutes is told that it is running.
         tracing::warn!(error = format!("{error:#}"), "could not remember an answer");
     }
-    Ok(Response::from_parts(parts, Body::from_bytes(body)))
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 fn replay(answer: Answer) -> Response {

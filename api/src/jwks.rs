@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 /// How long a key set is believed.
-const FRESH: Duration = Duration::from_secs(300);
+const FRESH: Duration = Duration::from_mins(5);
 /// How soon a fetch may be repeated, whatever came of it: a flood of bad tokens must not become a flood of fetches.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Bytes. A key set of fifty RSA keys has 20 KiB.

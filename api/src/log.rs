@@ -4,7 +4,7 @@
 use domain::{Error, log, tenancy::TenantScope, tenants};
 use ledger::TileId;
 use poem::{
-    IntoResponse, Response, Result, handler,
+    IntoResponse, Response, handler,
     http::header,
     web::{Data, Path},
 };
@@ -13,7 +13,7 @@ use crate::{problem::ApiError, state::State};
 
 /// The newest checkpoint: a signed note.
 #[handler]
-pub async fn checkpoint(Path(tenant): Path<String>, Data(state): Data<&State>) -> Result<Response> {
+pub async fn checkpoint(Path(tenant): Path<String>, Data(state): Data<&State>) -> Response {
     answer(
         head(state, &tenant).await,
         "text/plain; charset=utf-8",
@@ -23,10 +23,7 @@ pub async fn checkpoint(Path(tenant): Path<String>, Data(state): Data<&State>) -
 
 /// A tile of hashes, `tile/<level>/<index>[.p/<width>]`, or a bundle of entries, `tile/entries/<index>[.p/<width>]`.
 #[handler]
-pub async fn tile(
-    Path((tenant, path)): Path<(String, String)>,
-    Data(state): Data<&State>,
-) -> Result<Response> {
+pub async fn tile(Path((tenant, path)): Path<(String, String)>, Data(state): Data<&State>) -> Response {
     // A full tile never changes again; a partial one is a cut of what it will be, so it does not either.
     answer(
         tile_bytes(state, &tenant, &path).await,
@@ -35,19 +32,15 @@ pub async fn tile(
     )
 }
 
-fn answer(
-    bytes: domain::Result<Vec<u8>>,
-    content_type: &'static str,
-    cache: &'static str,
-) -> Result<Response> {
+fn answer(bytes: domain::Result<Vec<u8>>, content_type: &'static str, cache: &'static str) -> Response {
     let bytes = match bytes {
         Ok(bytes) => bytes,
-        Err(error) => return Ok(ApiError::from(error).into_response()),
+        Err(error) => return ApiError::from(error).into_response(),
     };
-    Ok(Response::builder()
+    Response::builder()
         .content_type(content_type)
         .header(header::CACHE_CONTROL, cache)
-        .body(bytes))
+        .body(bytes)
 }
 
 async fn scope(state: &State, tenant: &str) -> domain::Result<TenantScope> {

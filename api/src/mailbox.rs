@@ -1,6 +1,10 @@
 //! The local mailbox: where mails go when no SMTP server is set. For one machine and its owner: only loopback sees it.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    fmt::Write,
+    net::IpAddr,
+    path::{Path as FilePath, PathBuf},
+};
 
 use poem::{
     IntoResponse, Request, Response, Result, handler,
@@ -41,12 +45,13 @@ pub async fn list(req: &Request, Data(state): Data<&State>) -> Result<Response> 
             header(&mail, "Date"),
         );
         let link = escape(name.trim_end_matches(".eml"));
-        rows.push_str(&format!(
+        let _ = write!(
+            rows,
             "<tr><td><a href=\"/mailbox/{link}\">{}</a></td><td>{}</td><td>{}</td></tr>",
             escape(&subject),
             escape(&to),
             escape(&date)
-        ));
+        );
     }
     let body = if rows.is_empty() {
         "<p>Nothing yet. Mails appear here because no SMTP server is set (WEIR_SMTP_URL).</p>".to_owned()
@@ -88,7 +93,7 @@ fn folder(req: &Request, state: &State) -> Result<PathBuf> {
 
 /// A file that the worker wrote, and not a path to elsewhere.
 fn is_mail(name: &str) -> bool {
-    name.ends_with(".eml")
+    FilePath::new(name).extension().is_some_and(|kind| kind == "eml")
         && !name.starts_with('.')
         && name
             .bytes()

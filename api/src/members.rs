@@ -109,7 +109,7 @@ impl MembersApi {
         body: Body<MemberPatchIn>,
     ) -> Result<Versioned<Member>, ApiError> {
         let scope = caller.may(Permission::MembersWrite)?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let caller = caller.inner();
         let row = members::update(&tx, &self.0.ctx, caller, member_id.0, expected, body.0.role).await?;
@@ -133,7 +133,7 @@ impl MembersApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
     ) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::MembersWrite)?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let tx = self.0.ctx.store.begin(scope).await?;
         members::delete(&tx, &self.0.ctx, caller.inner(), member_id.0, expected).await?;
         tx.save().await?;

@@ -82,7 +82,7 @@ pub struct Message {
 }
 
 impl Message {
-    fn sealed(message: messages::Message, picture: &Picture) -> Self {
+    fn sealed(message: &messages::Message, picture: &Picture) -> Self {
         let slug = |id: &DataTypeId| picture.data_type_slug(*id).map(str::to_owned);
         Self {
             id: message.id.0.to_string(),
@@ -107,7 +107,7 @@ impl Message {
         }
     }
 
-    fn unsealed(message: messages::Message, picture: &Picture, unsealed: Unsealed) -> Self {
+    fn unsealed(message: &messages::Message, picture: &Picture, unsealed: Unsealed) -> Self {
         let out = Self::sealed(message, picture);
         match unsealed {
             Unsealed::Says(bytes) => {
@@ -148,18 +148,18 @@ fn data(bytes: Vec<u8>) -> (Value, Option<Encoding>) {
 pub async fn answer(
     state: &State,
     scope: &TenantScope,
-    found: Vec<messages::Message>,
+    found: &[messages::Message],
     unseal: Option<(Option<SubjectId>, Value)>,
 ) -> Result<Vec<Message>, ApiError> {
     let picture = pictures::load(&state.ctx, scope).await?;
     let Some((subject, why)) = unseal else {
         return Ok(found
-            .into_iter()
+            .iter()
             .map(|message| Message::sealed(message, &picture))
             .collect());
     };
-    let opened = messages::unseal(&state.ctx, scope, &found, subject, why).await?;
-    let pairs = found.into_iter().zip(opened);
+    let opened = messages::unseal(&state.ctx, scope, found, subject, why).await?;
+    let pairs = found.iter().zip(opened);
     Ok(pairs
         .map(|(message, unsealed)| Message::unsealed(message, &picture, unsealed))
         .collect())
@@ -175,7 +175,6 @@ impl MessagesApi {
     /// Newest first. What has expired is not found. With `unseal` every message is opened, which needs
     /// `messages:unseal` and is recorded.
     #[oai(path = "/messages", method = "get", operation_id = "list_messages")]
-    #[expect(clippy::too_many_arguments, reason = "one per filter")]
     async fn list(
         &self,
         caller: Caller,
@@ -221,7 +220,7 @@ impl MessagesApi {
         let items = answer(
             &self.0,
             scope,
-            found.items,
+            &found.items,
             unseal.then_some((filter.subject, why)),
         )
         .await?;
@@ -254,7 +253,7 @@ impl MessagesApi {
         drop(tx);
         let subject = message.subject;
         let why = unseal.then(|| (subject, json!({ "message_id": message.id.0.to_string() })));
-        let answered = answer(&self.0, scope, vec![message], why).await?.pop();
+        let answered = answer(&self.0, scope, &[message], why).await?.pop();
         Ok(Json(answered.ok_or(Error::NotFound { what: "message" })?))
     }
 }

@@ -205,7 +205,7 @@ impl NoticesApi {
             &tx,
             &self.0.ctx,
             notice_id.0,
-            expected(&if_match.0)?,
+            expected(if_match.0.as_deref())?,
             body.0.into(),
         )
         .await?;
@@ -232,7 +232,7 @@ impl NoticesApi {
     ) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        notices::delete(&tx, &self.0.ctx, notice_id.0, expected(&if_match.0)?).await?;
+        notices::delete(&tx, &self.0.ctx, notice_id.0, expected(if_match.0.as_deref())?).await?;
         tx.save().await?;
         Ok(NoContent::Done)
     }

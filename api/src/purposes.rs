@@ -185,7 +185,7 @@ impl PurposesApi {
             &tx,
             &self.0.ctx,
             purpose_id.0,
-            expected(&if_match.0)?,
+            expected(if_match.0.as_deref())?,
             body.0.into(),
         )
         .await?;
@@ -210,7 +210,7 @@ impl PurposesApi {
     ) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::CatalogueWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        purposes::delete(&tx, &self.0.ctx, purpose_id.0, expected(&if_match.0)?).await?;
+        purposes::delete(&tx, &self.0.ctx, purpose_id.0, expected(if_match.0.as_deref())?).await?;
         tx.save().await?;
         pictures::reload(&self.0.ctx, scope).await?;
         Ok(NoContent::Done)

@@ -401,7 +401,7 @@ impl RequestsApi {
         let scope = caller.may(Permission::RequestsWrite)?;
         let ctx = &self.0.ctx;
         let tx = ctx.store.begin(scope).await?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let row = requests::refuse(&tx, ctx, request_id.0, expected, &body.0.code, &body.0.text).await?;
         let out = one(&tx, ctx, row, Told::Tenant).await?;
         tx.save().await?;
@@ -424,7 +424,7 @@ impl RequestsApi {
         let scope = caller.may(Permission::RequestsWrite)?;
         let ctx = &self.0.ctx;
         let tx = ctx.store.begin(scope).await?;
-        let row = requests::withdraw(&tx, ctx, request_id.0, expected(&if_match.0)?).await?;
+        let row = requests::withdraw(&tx, ctx, request_id.0, expected(if_match.0.as_deref())?).await?;
         let out = one(&tx, ctx, row, Told::Tenant).await?;
         tx.save().await?;
         Ok(Versioned::new(out.version, out))
@@ -445,7 +445,7 @@ impl RequestsApi {
         let scope = caller.may(Permission::RequestsWrite)?;
         let ctx = &self.0.ctx;
         let tx = ctx.store.begin(scope).await?;
-        let row = requests::approve(&tx, ctx, request_id.0, expected(&if_match.0)?).await?;
+        let row = requests::approve(&tx, ctx, request_id.0, expected(if_match.0.as_deref())?).await?;
         let out = one(&tx, ctx, row, Told::Tenant).await?;
         tx.save().await?;
         self.0.nudge.notify_one();

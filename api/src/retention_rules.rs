@@ -270,7 +270,7 @@ impl RetentionRulesApi {
         let mut input = body.0;
         let why = input.why.take();
         let tx = self.0.ctx.store.begin(scope).await?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let row = retention_rules::update(&tx, &self.0.ctx, rule_id.0, expected, input.into(), why).await?;
         tx.save().await?;
         pictures::reload(&self.0.ctx, scope).await?;
@@ -295,7 +295,14 @@ impl RetentionRulesApi {
     ) -> Result<NoContent, ApiError> {
         let scope = caller.may(Permission::RulesWrite)?;
         let tx = self.0.ctx.store.begin(scope).await?;
-        retention_rules::delete(&tx, &self.0.ctx, rule_id.0, expected(&if_match.0)?, why.0).await?;
+        retention_rules::delete(
+            &tx,
+            &self.0.ctx,
+            rule_id.0,
+            expected(if_match.0.as_deref())?,
+            why.0,
+        )
+        .await?;
         tx.save().await?;
         pictures::reload(&self.0.ctx, scope).await?;
         Ok(NoContent::Done)

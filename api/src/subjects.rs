@@ -246,7 +246,14 @@ impl SubjectsApi {
             restricted: body.0.restricted,
         };
         let tx = self.0.ctx.store.begin(scope).await?;
-        let row = subjects::update(&tx, &self.0.ctx, subject_id.0, expected(&if_match.0)?, patch).await?;
+        let row = subjects::update(
+            &tx,
+            &self.0.ctx,
+            subject_id.0,
+            expected(if_match.0.as_deref())?,
+            patch,
+        )
+        .await?;
         tx.save().await?;
         if row.restricted_at.is_some() {
             let selector = Selector {
@@ -285,7 +292,7 @@ impl SubjectsApi {
         let ctx = &self.0.ctx;
         let tx = ctx.store.begin(scope).await?;
         let row = subjects::read(&tx, subject_id.0).await?;
-        expect_version(row.version, expected(&if_match.0)?)?;
+        expect_version(row.version, expected(if_match.0.as_deref())?)?;
         let person = subjects::reveal(ctx, row).await?;
         if confirm.0.is_none() || confirm.0 != person.external_id {
             return Err(

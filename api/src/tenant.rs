@@ -187,7 +187,7 @@ impl TenantApi {
         body: Body<TenantPatchIn>,
     ) -> Result<Versioned<Tenant>, ApiError> {
         let scope = caller.may(Permission::TenantWrite)?;
-        let expected = expected(&if_match.0)?;
+        let expected = expected(if_match.0.as_deref())?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let tenant = tenants::update(&tx, &self.0.ctx, expected, body.0.into()).await?;
         tx.save().await?;

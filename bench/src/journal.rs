@@ -194,9 +194,10 @@ async fn bare(arguments: &Arguments, group: f64) -> anyhow::Result<(f64, f64)> {
         place.tenant,
         1,
         arguments.payload + OVERHEAD,
+        i64::try_from(arguments.channels.max(1))?,
         group.round().max(1.0) as usize,
     );
-    let mut id = 1;
+    let mut row = 0;
     let (used, started) = (cpu::used()?, Instant::now());
     while started.elapsed() < Duration::from_secs(arguments.seconds) {
         let tx = place
@@ -204,11 +205,11 @@ async fn bare(arguments: &Arguments, group: f64) -> anyhow::Result<(f64, f64)> {
             .store
             .system("a measurement writes rows without us")
             .await?;
-        rows.write(&tx, id, id).await?;
+        rows.write(&tx, 1 + row, row).await?;
         tx.save().await?;
-        id += rows.at_once();
+        row += rows.at_once();
     }
     let (used, took) = (cpu::used()?.saturating_sub(used), started.elapsed());
-    let written = (id - 1) as f64;
+    let written = row as f64;
     Ok((written / took.as_secs_f64(), used.as_secs_f64() * 1e6 / written))
 }

@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Two days old, and all of one class.
 async fn fill(place: &Place, class: i64, arguments: &Arguments) -> anyhow::Result<i64> {
-    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, 1_000);
+    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, 16, 1_000);
     let first = MessageId::first_at(place.ctx.now() - TimeDelta::days(2)).0;
     let mut written = 0;
     while written < arguments.rows {
@@ -88,7 +88,7 @@ async fn fill(place: &Place, class: i64, arguments: &Arguments) -> anyhow::Resul
         // A transaction of several statements: this part is not measured.
         for _ in 0..20 {
             if written < arguments.rows {
-                rows.write(&tx, first + written, written + 1).await?;
+                rows.write(&tx, first + written, written).await?;
                 written += rows.at_once();
             }
         }

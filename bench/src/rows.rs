@@ -14,12 +14,13 @@ pub(crate) struct Rows {
     tenant: TenantId,
     class: i64,
     bytes: usize,
+    channels: i64,
     at_once: usize,
 }
 
 impl Rows {
-    /// Rows of `bytes` sealed bytes each, `at_once` per statement.
-    pub(crate) fn sized(tenant: TenantId, class: i64, bytes: usize, at_once: usize) -> Self {
+    /// Rows of `bytes` sealed bytes each on so many channels in turn, `at_once` per statement.
+    pub(crate) fn sized(tenant: TenantId, class: i64, bytes: usize, channels: i64, at_once: usize) -> Self {
         let at_once = at_once.clamp(1, MOST);
         let row = format!("({}?)", "?,".repeat(COLUMNS - 1));
         let head = "INSERT INTO message \
@@ -29,6 +30,7 @@ impl Rows {
             tenant,
             class,
             bytes,
+            channels,
             at_once,
         }
     }
@@ -38,21 +40,16 @@ impl Rows {
         i64::try_from(self.at_once).unwrap_or(i64::MAX)
     }
 
-    /// Writes as many rows as go at once, from this id and position on.
-    pub(crate) async fn write(
-        &self,
-        tx: &SystemTx,
-        first_id: i64,
-        first_position: i64,
-    ) -> anyhow::Result<()> {
+    /// Writes as many rows as go at once, from this id on; `first_row` counts from 0.
+    pub(crate) async fn write(&self, tx: &SystemTx, first_id: i64, first_row: i64) -> anyhow::Result<()> {
         let mut values: Vec<Value> = Vec::with_capacity(self.at_once * COLUMNS);
-        for (id, position) in (first_id..).zip(first_position..).take(self.at_once) {
+        for (id, row) in (first_id..).zip(first_row..).take(self.at_once) {
             values.extend([
                 Value::from(self.class),
                 id.into(),
                 self.tenant.into(),
-                1_i64.into(),
-                position.into(),
+                (1 + row % self.channels).into(),
+                (1 + row / self.channels).into(),
                 None::<uuid::Uuid>.into(),
                 1_i64.into(),
                 0_i16.into(),

@@ -43,6 +43,10 @@ impl Event {
 
     /// What it happened to.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "ids are small, and callers read better without a borrow"
+    )]
     pub fn target(mut self, kind: &'static str, id: impl ToString) -> Self {
         self.target = Some((kind, id.to_string()));
         self

@@ -57,27 +57,48 @@ const MAX_TTL: TimeDelta = TimeDelta::days(30);
 const LEEWAY: u64 = 5;
 
 /// Makes a token for a person, signed with the endpoint's secret: for development, and for back ends that render pages.
-pub async fn mint(ctx: &Ctx, endpoint: &endpoint::Model, subject: &str, ttl: TimeDelta) -> Result<(String, DateTime<Utc>)> {
+pub async fn mint(
+    ctx: &Ctx,
+    endpoint: &endpoint::Model,
+    subject: &str,
+    ttl: TimeDelta,
+) -> Result<(String, DateTime<Utc>)> {
     if subject.is_empty() || subject.len() > 256 {
         return Err(Error::invalid("/sub", "out_of_range", "use 1 to 256 bytes"));
     }
     if ttl < TimeDelta::seconds(1) || ttl > MAX_TTL {
-        return Err(Error::invalid("/ttl_seconds", "out_of_range", "use 1 second to 30 days"));
+        return Err(Error::invalid(
+            "/ttl_seconds",
+            "out_of_range",
+            "use 1 second to 30 days",
+        ));
     }
     let secrets = endpoints::secrets(ctx, endpoint).await?;
-    let secret = secrets.first().ok_or(Error::Gone { what: "the endpoint's secret" })?;
+    let secret = secrets.first().ok_or(Error::Gone {
+        what: "the endpoint's secret",
+    })?;
     let (now, expires) = (ctx.now(), ctx.now() + ttl);
-    let claims = json!({ "sub": subject, "iat": now.timestamp(), "exp": expires.timestamp(), "aud": endpoint.id });
+    let claims =
+        json!({ "sub": subject, "iat": now.timestamp(), "exp": expires.timestamp(), "aud": endpoint.id });
     let key = EncodingKey::from_secret(secret.as_bytes());
     let token = encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(Error::internal)?;
     Ok((token, expires))
 }
 
 /// Checks a token against the endpoint's secrets and its key set (`jwks`: what was fetched, or what is stored).
-pub fn verify(token: &str, endpoint: &endpoint::Model, secrets: &[String], jwks: Option<&JwkSet>, now: DateTime<Utc>) -> Result<Claims, TokenFault> {
+pub fn verify(
+    token: &str,
+    endpoint: &endpoint::Model,
+    secrets: &[String],
+    jwks: Option<&JwkSet>,
+    now: DateTime<Utc>,
+) -> Result<Claims, TokenFault> {
     let header = decode_header(token).map_err(|_| TokenFault::Malformed)?;
     let keys: Vec<DecodingKey> = match header.alg {
-        Algorithm::HS256 => secrets.iter().map(|secret| DecodingKey::from_secret(secret.as_bytes())).collect(),
+        Algorithm::HS256 => secrets
+            .iter()
+            .map(|secret| DecodingKey::from_secret(secret.as_bytes()))
+            .collect(),
         Algorithm::EdDSA | Algorithm::RS256 | Algorithm::ES256 => jwks
             .map(|set| set.keys.as_slice())
             .unwrap_or_default()
@@ -96,7 +117,9 @@ pub fn verify(token: &str, endpoint: &endpoint::Model, secrets: &[String], jwks:
     for key in &keys {
         match decode::<FullClaims>(token, key, &validation) {
             Ok(data) => return data.claims.check(endpoint, now),
-            Err(error) if !matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature) => fault = TokenFault::Malformed,
+            Err(error) if !matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature) => {
+                fault = TokenFault::Malformed;
+            }
             Err(_) => {}
         }
     }
@@ -139,7 +162,9 @@ impl FullClaims {
         if self.exp + leeway <= now {
             return Err(TokenFault::Expired);
         }
-        let ours = |name: &String| *name == endpoint.id.to_string() || *name == endpoint.slug || *name == endpoint.app_key;
+        let ours = |name: &String| {
+            *name == endpoint.id.to_string() || *name == endpoint.slug || *name == endpoint.app_key
+        };
         let for_us = self.aud.is_none_or(|audience| match audience {
             Audience::One(name) => ours(&name),
             Audience::Many(names) => names.iter().any(ours),
@@ -147,6 +172,9 @@ impl FullClaims {
         if !for_us || self.nbf.is_some_and(|nbf| nbf > now + leeway) {
             return Err(TokenFault::NotForHere);
         }
-        Ok(Claims { sub: self.sub, exp: self.exp })
+        Ok(Claims {
+            sub: self.sub,
+            exp: self.exp,
+        })
     }
 }

@@ -153,7 +153,11 @@ mod tests {
             ("2026-03-31T12:00:00Z", "2026-04-30"),
             ("2026-12-15T12:00:00Z", "2027-01-15"),
         ] {
-            assert_eq!(due("gdpr", received), format!("{expected}T23:59:59+00:00"), "{received}");
+            assert_eq!(
+                due("gdpr", received),
+                format!("{expected}T23:59:59+00:00"),
+                "{received}"
+            );
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     page::{self, Page, PageIn},
     quotas::Quotas,
+    search,
     tenancy::{TenantTx, expect_version, on_conflict},
     tenants,
 };
@@ -46,9 +47,17 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewEndpoint) -> Result<(endpo
         ..Default::default()
     };
     new.fill(&mut row);
-    let row = tx.insert(row).await.map_err(|error| on_conflict(error, "endpoint", "slug", "/slug"))?;
+    let row = tx
+        .insert(row)
+        .await
+        .map_err(|error| on_conflict(error, "endpoint", "slug", "/slug"))?;
     let facts = json!({ "slug": row.slug, "kind": row.kind, "record": row.record });
-    audit::record(tx, ctx, Event::new("endpoint.created").target("endpoint", id).facts(facts)).await?;
+    audit::record(
+        tx,
+        ctx,
+        Event::new("endpoint.created").target("endpoint", id).facts(facts),
+    )
+    .await?;
     ctx.forget_picture_after(tx);
     Ok((row, secrets.secret))
 }
@@ -75,7 +84,11 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<
         rows = rows.filter(Column::Enabled.eq(enabled));
     }
     if let Some(q) = &filter.q {
-        rows = rows.filter(Condition::any().add(Column::Slug.contains(q)).add(Column::Name.contains(q)));
+        rows = rows.filter(
+            Condition::any()
+                .add(search::holds(Column::Slug, q))
+                .add(search::holds(Column::Name, q)),
+        );
     }
     page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await
 }
@@ -87,7 +100,11 @@ pub async fn read(tx: &TenantTx, id: EndpointId) -> Result<endpoint::Model> {
 
 /// Reads one endpoint by its slug.
 pub async fn by_slug(tx: &TenantTx, slug: &str) -> Result<endpoint::Model> {
-    let found = tx.find::<endpoint::Entity>().filter(endpoint::Column::Slug.eq(slug)).one(tx.conn()).await?;
+    let found = tx
+        .find::<endpoint::Entity>()
+        .filter(endpoint::Column::Slug.eq(slug))
+        .one(tx.conn())
+        .await?;
     found.ok_or(Error::NotFound { what: "endpoint" })
 }
 
@@ -112,23 +129,45 @@ pub async fn update(
     row.updated_at = Set(ctx.now());
     let row = tx.update(row).await?;
     let facts = json!({ "fields": changed, "version": version });
-    audit::record(tx, ctx, Event::new("endpoint.updated").target("endpoint", id).facts(facts)).await?;
+    audit::record(
+        tx,
+        ctx,
+        Event::new("endpoint.updated").target("endpoint", id).facts(facts),
+    )
+    .await?;
     ctx.forget_picture_after(tx);
     Ok(row)
 }
 
 /// Deletes an endpoint. What it recorded is unreadable from now on and removed by the worker. `confirm` is its slug:
 /// this cannot be undone.
-pub async fn delete(tx: &TenantTx, ctx: &Ctx, id: EndpointId, expected: Option<i32>, confirm: &str) -> Result<()> {
+pub async fn delete(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    id: EndpointId,
+    expected: Option<i32>,
+    confirm: &str,
+) -> Result<()> {
     let current = read(tx, id).await?;
     expect_version(current.version, expected)?;
     if confirm != current.slug {
-        let detail = format!("this deletes the endpoint and all it recorded; confirm with ?confirm={}", current.slug);
+        let detail = format!(
+            "this deletes the endpoint and all it recorded; confirm with ?confirm={}",
+            current.slug
+        );
         return Err(Error::invalid("?confirm", "confirmation_needed", detail));
     }
-    tx.delete_many::<endpoint::Entity>().filter(endpoint::Column::Id.eq(id)).exec(tx.conn()).await?;
+    tx.delete_many::<endpoint::Entity>()
+        .filter(endpoint::Column::Id.eq(id))
+        .exec(tx.conn())
+        .await?;
     let facts = json!({ "slug": current.slug });
-    audit::record(tx, ctx, Event::new("endpoint.deleted").target("endpoint", id).facts(facts)).await?;
+    audit::record(
+        tx,
+        ctx,
+        Event::new("endpoint.deleted").target("endpoint", id).facts(facts),
+    )
+    .await?;
     ctx.forget_picture_after(tx);
     Ok(())
 }
@@ -146,7 +185,12 @@ pub async fn rotate_secret(tx: &TenantTx, ctx: &Ctx, id: EndpointId) -> Result<(
     row.version = Set(version);
     row.updated_at = Set(ctx.now());
     let row = tx.update(row).await?;
-    audit::record(tx, ctx, Event::new("endpoint.secret_rotated").target("endpoint", id)).await?;
+    audit::record(
+        tx,
+        ctx,
+        Event::new("endpoint.secret_rotated").target("endpoint", id),
+    )
+    .await?;
     ctx.forget_picture_after(tx);
     Ok((row, secret))
 }
@@ -160,6 +204,10 @@ async fn check_purpose(tx: &TenantTx, id: Option<entity::id::PurposeId>) -> Resu
     let Some(id) = id else { return Ok(()) };
     match tx.find_by_id::<purpose::Entity, _>(id).one(tx.conn()).await? {
         Some(_) => Ok(()),
-        None => Err(Error::invalid("/purpose_id", "unknown", "there is no such purpose; create it first")),
+        None => Err(Error::invalid(
+            "/purpose_id",
+            "unknown",
+            "there is no such purpose; create it first",
+        )),
     }
 }

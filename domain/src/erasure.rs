@@ -59,7 +59,11 @@ pub async fn hide(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> Re
     };
     let standing = ctx.standings.load(&ctx.store, scope, subject).await?;
     let tx = ctx.store.begin(scope).await?;
-    let Some(person) = tx.find_by_id::<subject::Entity, _>(subject).one(tx.conn()).await? else {
+    let Some(person) = tx
+        .find_by_id::<subject::Entity, _>(subject)
+        .one(tx.conn())
+        .await?
+    else {
         // A run before this one came as far as the person's row, which goes together with the request's end: so it was
         // another request that erased them.
         return Ok(Erasing {

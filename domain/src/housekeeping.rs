@@ -4,7 +4,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
-    export, export_part, id::{ExportId, RequestId},
+    export, export_part,
+    id::{ExportId, RequestId},
     idempotency,
     job::{self, JobState},
     log_head,
@@ -145,12 +146,17 @@ pub async fn sweep_requests(ctx: &Ctx) -> Result<u64> {
             .into_iter()
             .map(|tenant| tenant.id)
             .collect();
-        let ended_before = profile.keep_records.before(today).and_time(chrono::NaiveTime::MIN).and_utc();
+        let ended_before = profile
+            .keep_records
+            .before(today)
+            .and_time(chrono::NaiveTime::MIN)
+            .and_utc();
         for some in tenants.chunks(500) {
-            let old: Vec<RequestId> = tx
+            let old: Vec<(RequestId, Option<ExportId>)> = tx
                 .find::<request::Entity>()
                 .select_only()
                 .column(request::Column::Id)
+                .column(request::Column::ExportId)
                 .filter(request::Column::TenantId.is_in(some.iter().copied()))
                 .filter(request::Column::State.is_not_in(OPEN))
                 .filter(request::Column::CompletedAt.lt(ended_before))
@@ -161,6 +167,12 @@ pub async fn sweep_requests(ctx: &Ctx) -> Result<u64> {
             if old.is_empty() {
                 continue;
             }
+            let exports = old.iter().filter_map(|(_, export)| *export);
+            tx.delete_many::<export_part::Entity>()
+                .filter(export_part::Column::ExportId.is_in(exports))
+                .exec(tx.conn())
+                .await?;
+            let old: Vec<RequestId> = old.into_iter().map(|(id, _)| id).collect();
             tx.delete_many::<request_event::Entity>()
                 .filter(request_event::Column::RequestId.is_in(old.iter().copied()))
                 .exec(tx.conn())

@@ -57,9 +57,11 @@ pub async fn begin(ctx: &Ctx, scope: &TenantScope, key: [u8; 32], body: [u8; 32]
     let (now, id) = (ctx.now(), ctx.ids.next());
     let tx = ctx.store.begin(scope).await?;
     // What is too old, or was never finished, does not count.
-    let stale = Condition::any()
-        .add(Column::ExpiresAt.lte(now))
-        .add(Condition::all().add(Column::Status.is_null()).add(Column::CreatedAt.lte(now - RUNNING)));
+    let stale = Condition::any().add(Column::ExpiresAt.lte(now)).add(
+        Condition::all()
+            .add(Column::Status.is_null())
+            .add(Column::CreatedAt.lte(now - RUNNING)),
+    );
     tx.delete_many::<idempotency::Entity>()
         .filter(Column::KeyHash.eq(key.to_vec()))
         .filter(stale)
@@ -76,24 +78,39 @@ pub async fn begin(ctx: &Ctx, scope: &TenantScope, key: [u8; 32], body: [u8; 32]
         ..Default::default()
     };
     tx.upsert(row, OnConflict::new().do_nothing().to_owned()).await?;
-    let found = tx.find::<idempotency::Entity>().filter(Column::KeyHash.eq(key.to_vec())).one(tx.conn()).await?;
-    let found = found.ok_or(Error::NotFound { what: "idempotency key" })?;
+    let found = tx
+        .find::<idempotency::Entity>()
+        .filter(Column::KeyHash.eq(key.to_vec()))
+        .one(tx.conn())
+        .await?;
+    let found = found.ok_or(Error::NotFound {
+        what: "idempotency key",
+    })?;
     tx.save().await?;
     if found.id == id {
-        return Ok(Begin::New(Ticket { scope: scope.clone(), id }));
+        return Ok(Begin::New(Ticket {
+            scope: scope.clone(),
+            id,
+        }));
     }
     if found.body_hash != body {
         return Ok(Begin::Reused);
     }
-    let Some(sealed) = found.answer_sealed else { return Ok(Begin::InProgress) };
+    let Some(sealed) = found.answer_sealed else {
+        return Ok(Begin::InProgress);
+    };
     let keys = ctx.keys.tenant(scope.tenant()).await?;
-    Ok(Begin::Replay(serde_json::from_slice(&keys.tenant.open_value(&context(found.id), &sealed)?)?))
+    Ok(Begin::Replay(serde_json::from_slice(
+        &keys.tenant.open_value(&context(found.id), &sealed)?,
+    )?))
 }
 
 /// Remembers the answer. Sealed: it may hold a secret that is shown once.
 pub async fn finish(ctx: &Ctx, ticket: Ticket, answer: &Answer) -> Result<()> {
     let keys = ctx.keys.tenant(ticket.scope.tenant()).await?;
-    let sealed = keys.tenant.seal_value(&context(ticket.id), &serde_json::to_vec(answer)?, &*ctx.chance);
+    let sealed = keys
+        .tenant
+        .seal_value(&context(ticket.id), &serde_json::to_vec(answer)?, &*ctx.chance);
     let tx = ctx.store.begin(&ticket.scope).await?;
     tx.update_many::<idempotency::Entity>()
         .set(idempotency::ActiveModel {
@@ -111,7 +128,10 @@ pub async fn finish(ctx: &Ctx, ticket: Ticket, answer: &Answer) -> Result<()> {
 /// Forgets the key: the request failed for a reason that may pass, so it may be tried again.
 pub async fn abandon(ctx: &Ctx, ticket: Ticket) -> Result<()> {
     let tx = ctx.store.begin(&ticket.scope).await?;
-    tx.delete_many::<idempotency::Entity>().filter(idempotency::Column::Id.eq(ticket.id)).exec(tx.conn()).await?;
+    tx.delete_many::<idempotency::Entity>()
+        .filter(idempotency::Column::Id.eq(ticket.id))
+        .exec(tx.conn())
+        .await?;
     tx.save().await?;
     Ok(())
 }

@@ -45,7 +45,12 @@ impl Mark {
     }
 
     fn from_facts(facts: &[(String, String)]) -> Option<Self> {
-        let fact = |name| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let fact = |name| {
+            facts
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
         Some(Self {
             installation: fact(INSTALLATION)?.parse().ok()?,
             root_key_check: fact(ROOT_KEY_CHECK)?,
@@ -86,7 +91,11 @@ pub async fn has_keys(vault: &Store) -> Result<bool> {
 pub async fn mark_data(store: &Store, mark: &Mark) -> Result<()> {
     let tx = store.system("which installation this is").await?;
     for (name, value) in mark.facts() {
-        tx.insert(store_meta::ActiveModel { name: Set(name.to_owned()), value: Set(value) }).await?;
+        tx.insert(store_meta::ActiveModel {
+            name: Set(name.to_owned()),
+            value: Set(value),
+        })
+        .await?;
     }
     tx.save().await?;
     Ok(())
@@ -96,7 +105,11 @@ pub async fn mark_data(store: &Store, mark: &Mark) -> Result<()> {
 pub async fn mark_keys(vault: &Store, mark: &Mark) -> Result<()> {
     let tx = vault.system("which installation this is").await?;
     for (name, value) in mark.facts() {
-        tx.insert(vault_meta::ActiveModel { name: Set(name.to_owned()), value: Set(value) }).await?;
+        tx.insert(vault_meta::ActiveModel {
+            name: Set(name.to_owned()),
+            value: Set(value),
+        })
+        .await?;
     }
     tx.save().await?;
     Ok(())
@@ -108,7 +121,11 @@ pub async fn recall(ctx: &Ctx, tenant: TenantId, name: &str) -> Result<Option<Re
     let keys = ctx.keys.tenant(tenant).await?;
     let name = kept_as(tenant, name);
     let tx = ctx.store.system_read("what provisioning made before").await?;
-    let Some(fact) = tx.find_by_id::<store_meta::Entity, _>(name.clone()).one(tx.conn()).await? else {
+    let Some(fact) = tx
+        .find_by_id::<store_meta::Entity, _>(name.clone())
+        .one(tx.conn())
+        .await?
+    else {
         return Ok(None);
     };
     let sealed = hex::decode(fact.value).map_err(Error::internal)?;
@@ -121,13 +138,19 @@ pub async fn recall(ctx: &Ctx, tenant: TenantId, name: &str) -> Result<Option<Re
 pub async fn keep(ctx: &Ctx, tenant: TenantId, name: &str, secret: &Redacted<String>) -> Result<()> {
     let keys = ctx.keys.tenant(tenant).await?;
     let name = kept_as(tenant, name);
-    let sealed = keys.tenant.seal_value(&name, secret.expose().as_bytes(), &*ctx.chance);
+    let sealed = keys
+        .tenant
+        .seal_value(&name, secret.expose().as_bytes(), &*ctx.chance);
     let tx = ctx.store.system("what provisioning makes").await?;
     tx.delete_many::<store_meta::Entity>()
         .filter(store_meta::Column::Name.eq(name.as_str()))
         .exec(tx.conn())
         .await?;
-    tx.insert(store_meta::ActiveModel { name: Set(name), value: Set(hex::encode(sealed)) }).await?;
+    tx.insert(store_meta::ActiveModel {
+        name: Set(name),
+        value: Set(hex::encode(sealed)),
+    })
+    .await?;
     tx.save().await?;
     Ok(())
 }

@@ -23,10 +23,7 @@ pub struct Letterhead {
 
 /// The letterhead of a tenant.
 pub async fn letterhead(ctx: &Ctx, tenant: TenantId) -> Result<Letterhead> {
-    let tx = ctx
-        .store
-        .read(&TenantScope::new(tenant, Actor::System))
-        .await?;
+    let tx = ctx.store.read(&TenantScope::new(tenant, Actor::System)).await?;
     let tenant = tenants::read(&tx).await?;
     Ok(Letterhead {
         name: tenant.name,

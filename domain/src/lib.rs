@@ -47,14 +47,15 @@ pub mod quotas;
 pub mod requests;
 pub mod retention;
 pub mod retention_rules;
+mod search;
 pub mod sign_ins;
 pub mod standings;
 pub mod subjects;
 pub mod tenancy;
 pub mod tenants;
-pub mod usage;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod usage;
 
 pub use ctx::Ctx;
 pub use error::{Error, Fault, Result};

@@ -159,10 +159,10 @@ pub async fn head(ctx: &Ctx, scope: &TenantScope) -> Result<Head> {
     let checkpoint = match head.checkpoint {
         Some(checkpoint) if head.checkpoint_size == head.size => checkpoint,
         _ => {
-            let signed = Checkpoint::new(&origin, frontier.size(), frontier.root()).sign(&signer)?;
+            let note = Checkpoint::new(&origin, frontier.size(), frontier.root()).sign(&signer)?;
             tx.update_many::<log_head::Entity>()
                 .set(log_head::ActiveModel {
-                    checkpoint: Set(Some(signed.clone())),
+                    checkpoint: Set(Some(note.clone())),
                     checkpoint_size: Set(head.size),
                     signed_at: Set(Some(ctx.now())),
                     ..Default::default()
@@ -170,7 +170,7 @@ pub async fn head(ctx: &Ctx, scope: &TenantScope) -> Result<Head> {
                 .exec(tx.conn())
                 .await?;
             tx.save().await?;
-            signed
+            note
         }
     };
     Ok(Head {

@@ -142,7 +142,16 @@ pub async fn claim(ctx: &Ctx, limit: u64, lease: TimeDelta) -> Result<Vec<Outgoi
             Err(error) => {
                 tracing::error!(mail.id = %mail.id, error = ?error, "a mail cannot be read");
                 let (id, tenant) = (mail.id, mail.tenant_id);
-                settle(ctx, tenant, id, mail.attempts, MailState::Failed, Some("it cannot be read"), now).await?;
+                settle(
+                    ctx,
+                    tenant,
+                    id,
+                    mail.attempts,
+                    MailState::Failed,
+                    Some("it cannot be read"),
+                    now,
+                )
+                .await?;
             }
         }
     }
@@ -161,7 +170,16 @@ async fn open(ctx: &Ctx, mail: &mail::Model) -> Result<Contents> {
 
 /// The mail is with the server: its contents are forgotten.
 pub async fn sent(ctx: &Ctx, mail: &Outgoing) -> Result<()> {
-    settle(ctx, mail.tenant, mail.id, mail.attempts, MailState::Sent, None, ctx.now()).await
+    settle(
+        ctx,
+        mail.tenant,
+        mail.id,
+        mail.attempts,
+        MailState::Sent,
+        None,
+        ctx.now(),
+    )
+    .await
 }
 
 /// The server did not take it. `permanent`: no later attempt can help (SMTP 5xx). Answers whether it will be tried again.
@@ -174,7 +192,16 @@ pub async fn failed(ctx: &Ctx, mail: &Outgoing, permanent: bool, reason: &str) -
         MailState::Failed
     };
     let next = ctx.now() + delay;
-    settle(ctx, mail.tenant, mail.id, mail.attempts, state, Some(reason), next).await?;
+    settle(
+        ctx,
+        mail.tenant,
+        mail.id,
+        mail.attempts,
+        state,
+        Some(reason),
+        next,
+    )
+    .await?;
     Ok(again)
 }
 
@@ -187,10 +214,7 @@ async fn settle(
     error: Option<&str>,
     next: DateTime<Utc>,
 ) -> Result<()> {
-    let tx = ctx
-        .store
-        .begin(&TenantScope::new(tenant, Actor::System))
-        .await?;
+    let tx = ctx.store.begin(&TenantScope::new(tenant, Actor::System)).await?;
     let mut row = mail::ActiveModel {
         state: Set(state),
         attempts: Set(attempts + 1),

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Faults, Result},
     fields,
     page::{self, Page, PageIn},
+    search,
     tenancy::{TenantTx, expect_version, on_conflict},
 };
 
@@ -87,8 +88,8 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<
     if let Some(q) = &filter.q {
         rows = rows.filter(
             Condition::any()
-                .add(Column::Slug.contains(q))
-                .add(Column::Name.contains(q)),
+                .add(search::holds(Column::Slug, q))
+                .add(search::holds(Column::Name, q)),
         );
     }
     page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await

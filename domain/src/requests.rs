@@ -5,9 +5,9 @@
 //! decision in the audit log.
 
 mod approvals;
+mod correspondence;
 mod create;
 mod decisions;
-mod correspondence;
 mod reminders;
 mod steps;
 #[cfg(test)]
@@ -34,10 +34,10 @@ use crate::{
 };
 
 pub use approvals::Doubt;
+pub(crate) use correspondence::{notify, open_address};
 pub use create::{NewForSubject, create_for_subject, create_from_portal};
 pub use decisions::{approve, expire_stale, refuse, withdraw};
 pub use reminders::remind;
-pub(crate) use correspondence::{notify, open_address};
 pub(crate) use steps::{Changes, step};
 pub use steps::{OPEN, may_follow};
 
@@ -155,7 +155,10 @@ pub fn is_overdue(request: &request::Model, now: DateTime<Utc>) -> bool {
 /// Proves offline how the request ended.
 pub async fn receipt(ctx: &Ctx, scope: &TenantScope, request: &request::Model) -> Result<String> {
     let index = request.audit_index.ok_or_else(|| {
-        Error::conflict("wrong_state", "there is a receipt once the request has been answered")
+        Error::conflict(
+            "wrong_state",
+            "there is a receipt once the request has been answered",
+        )
     })?;
     log::receipt(ctx, scope, index).await
 }

@@ -21,6 +21,7 @@ use crate::{
     ctx::Ctx,
     error::{Faults, Result},
     page::{self, Page, PageIn},
+    search,
     tenancy::{TenantTx, expect_version},
 };
 
@@ -75,7 +76,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<
         wanted = wanted.add(Column::EndpointId.eq(endpoint));
     }
     if let Some(q) = &filter.q {
-        wanted = wanted.add(Column::Name.contains(q));
+        wanted = wanted.add(search::holds(Column::Name, q));
     }
     let rows = tx.find::<retention_rule::Entity>().filter(wanted);
     page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await

@@ -146,7 +146,7 @@ impl Standings {
     /// Processing was restricted, or the restriction was lifted.
     pub fn restriction_changed(&self, subject: SubjectId, restricted: bool) {
         self.change(subject, |standing| {
-            standing.restricted.store(restricted, Ordering::Release)
+            standing.restricted.store(restricted, Ordering::Release);
         });
     }
 

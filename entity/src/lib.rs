@@ -5,7 +5,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "SeaORM's derives expand to them")]
 
-mod macros;
 pub mod account;
 pub mod api_key;
 pub mod audit_event;
@@ -24,6 +23,7 @@ pub mod job;
 pub mod log_head;
 pub mod log_leaf;
 pub mod log_tile;
+mod macros;
 pub mod mail;
 pub mod mailed_token;
 pub mod member;

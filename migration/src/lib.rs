@@ -7,9 +7,12 @@
     elided_lifetimes_in_paths,
     reason = "the trait of sea-orm-migration is declared that way"
 )]
-#![expect(
-    clippy::wildcard_imports,
-    reason = "a migration is written in the vocabulary of `columns`"
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::wildcard_imports,
+        reason = "a migration is written in the vocabulary of `columns`"
+    )
 )]
 
 mod applied;

@@ -6,11 +6,30 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Who of ours may import whom of ours. An arrow that is not here is a decision to be made, not a line to be added.
 const DIRECTION: &[(&str, &[&str])] = &[
-    ("weir", &["api", "worker", "domain", "broker", "entity", "migration", "openapi", "ledger", "vault"]),
-    ("api", &["domain", "broker", "entity", "ledger", "vault", "openapi"]),
+    (
+        "weir",
+        &[
+            "api",
+            "worker",
+            "domain",
+            "broker",
+            "entity",
+            "migration",
+            "openapi",
+            "ledger",
+            "vault",
+        ],
+    ),
+    (
+        "api",
+        &["domain", "broker", "entity", "ledger", "vault", "openapi"],
+    ),
     ("worker", &["domain", "broker", "entity", "vault"]),
     ("domain", &["entity", "vault", "ledger"]),
-    ("bench", &["broker", "domain", "entity", "ledger", "migration", "vault"]),
+    (
+        "bench",
+        &["broker", "domain", "entity", "ledger", "migration", "vault"],
+    ),
     ("entity", &[]),
     ("migration", &[]),
     ("vault", &[]),
@@ -36,11 +55,18 @@ const KEPT: &[(&str, &[&str])] = &[
 ];
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(tests::binary::root().join("Cargo.toml")).no_deps().exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(tests::binary::root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
 }
 
 fn imports(package: &Package) -> BTreeSet<&str> {
-    let normal = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+    let normal = package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind == DependencyKind::Normal);
     normal.map(|dependency| dependency.name.as_str()).collect()
 }
 
@@ -48,12 +74,24 @@ fn imports(package: &Package) -> BTreeSet<&str> {
 fn crates_import_only_in_the_direction_of_the_design() {
     let metadata = metadata();
     let direction: BTreeMap<_, _> = DIRECTION.iter().copied().collect();
-    let ours: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
-    assert_eq!(ours, direction.keys().copied().collect(), "every crate has its place in the house");
+    let ours: BTreeSet<&str> = metadata
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(
+        ours,
+        direction.keys().copied().collect(),
+        "every crate has its place in the house"
+    );
     for package in &metadata.packages {
         for other in imports(package).intersection(&ours) {
             let allowed = direction[package.name.as_str()];
-            assert!(allowed.contains(other), "{} must not import {other}", package.name);
+            assert!(
+                allowed.contains(other),
+                "{} must not import {other}",
+                package.name
+            );
         }
     }
 }
@@ -65,7 +103,11 @@ fn each_big_dependency_stays_where_it_belongs() {
         let imports = imports(package);
         for (kept, owners) in KEPT {
             let is_owner = owners.contains(&package.name.as_str());
-            assert!(!imports.contains(kept) || is_owner, "{} must not import {kept}", package.name);
+            assert!(
+                !imports.contains(kept) || is_owner,
+                "{} must not import {kept}",
+                package.name
+            );
         }
     }
 }
@@ -73,18 +115,35 @@ fn each_big_dependency_stays_where_it_belongs() {
 #[test]
 fn entities_speak_openapi_only_when_asked() {
     let metadata = metadata();
-    let entity = metadata.packages.iter().find(|package| package.name.as_str() == "entity").unwrap();
-    let poem = entity.dependencies.iter().find(|dependency| dependency.name == "poem-openapi").unwrap();
+    let entity = metadata
+        .packages
+        .iter()
+        .find(|package| package.name.as_str() == "entity")
+        .unwrap();
+    let poem = entity
+        .dependencies
+        .iter()
+        .find(|dependency| dependency.name == "poem-openapi")
+        .unwrap();
     assert!(poem.optional, "poem-openapi is behind a feature of entity");
-    assert!(!entity.features.get("default").is_some_and(|default| !default.is_empty()));
+    assert!(entity.features.get("default").is_none_or(Vec::is_empty));
 }
 
 #[test]
 fn all_crates_share_edition_version_and_lints() {
     for package in &metadata().packages {
         assert_eq!(package.edition.to_string(), "2024", "{}", package.name);
-        assert_eq!(package.publish.as_deref(), Some(&[][..]), "{} is not for publishing", package.name);
+        assert_eq!(
+            package.publish.as_deref(),
+            Some(&[][..]),
+            "{} is not for publishing",
+            package.name
+        );
         let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} takes the workspace's lints", package.name);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} takes the workspace's lints",
+            package.name
+        );
     }
 }

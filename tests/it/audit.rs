@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use tests::{Server, Tenant, tenant::text};
 
@@ -9,7 +10,10 @@ use tests::{Server, Tenant, tenant::text};
 async fn receipt(server: &Server, acme: &Tenant) -> (String, String) {
     let events = acme.owner.all("/audit-events").await;
     let event = &events[events.len() / 2];
-    let receipt = acme.owner.get(format!("/audit-events/{}/receipt", text(&event["id"]))).await;
+    let receipt = acme
+        .owner
+        .get(format!("/audit-events/{}/receipt", text(&event["id"])))
+        .await;
     receipt.check(200);
     let log = acme.owner.get("/log").await.expect(200);
     fs::write(server.scratch("receipt"), &receipt.bytes).unwrap();
@@ -19,7 +23,10 @@ async fn receipt(server: &Server, acme: &Tenant) -> (String, String) {
 fn verify(server: &Server, file: &Path, key: &str) -> (bool, String) {
     let output = server.run(&["verify", file.to_str().unwrap(), "--key", key]);
     let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 #[tokio::test]
@@ -65,23 +72,53 @@ async fn every_change_is_an_event_that_says_who_and_what() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
-    acme.owner.patch(format!("/endpoints/{}", chat.id), json!({ "name": "Chat" })).await.expect(200);
+    acme.owner
+        .patch(format!("/endpoints/{}", chat.id), json!({ "name": "Chat" }))
+        .await
+        .expect(200);
     let rule = acme.rule(json!({ "duration": "P30D" })).await;
-    acme.owner.patch(format!("/retention-rules/{rule}"), json!({ "duration": "P7D" })).await.expect(200);
+    acme.owner
+        .patch(format!("/retention-rules/{rule}"), json!({ "duration": "P7D" }))
+        .await
+        .expect(200);
     let key = acme.key(&["endpoints:write"]).await;
-    key.post("/endpoints", json!({ "slug": "news", "kind": "channel" })).await.expect(201);
-    acme.owner.delete(format!("/endpoints/{}?confirm=chat", chat.id)).await.expect(204);
+    key.post("/endpoints", json!({ "slug": "news", "kind": "channel" }))
+        .await
+        .expect(201);
+    acme.owner
+        .delete(format!("/endpoints/{}?confirm=chat", chat.id))
+        .await
+        .expect(204);
     let events = acme.owner.all("/audit-events").await;
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
-    for kind in ["endpoint.created", "endpoint.updated", "endpoint.deleted", "retention_rule.created", "retention_rule.updated", "api_key.created"] {
+    for kind in [
+        "endpoint.created",
+        "endpoint.updated",
+        "endpoint.deleted",
+        "retention_rule.created",
+        "retention_rule.updated",
+        "api_key.created",
+    ] {
         assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
     }
-    let indices: Vec<i64> = events.iter().filter_map(|event| event["index"].as_i64()).collect();
+    let indices: Vec<i64> = events
+        .iter()
+        .filter_map(|event| event["index"].as_i64())
+        .collect();
     let whole: Vec<i64> = (0..i64::try_from(events.len()).unwrap()).rev().collect();
     assert_eq!(indices, whole, "nobody took one out");
-    let by_key = events.iter().find(|event| event["actor"]["kind"] == "api_key").unwrap();
+    let by_key = events
+        .iter()
+        .find(|event| event["actor"]["kind"] == "api_key")
+        .unwrap();
     assert_eq!(by_key["kind"], "endpoint.created");
-    let of_chat = acme.owner.all(format!("/audit-events?target_kind=endpoint&target_id={}", chat.id)).await;
+    let of_chat = acme
+        .owner
+        .all(format!(
+            "/audit-events?target_kind=endpoint&target_id={}",
+            chat.id
+        ))
+        .await;
     assert_eq!(of_chat.len(), 3, "{of_chat:#?}");
     assert_eq!(acme.owner.all("/audit-events?kind=endpoint.").await.len(), 4);
 }
@@ -99,7 +136,10 @@ async fn the_log_is_published_as_tiles_that_anybody_can_read() {
     assert_eq!(lines.next(), log["origin"].as_str());
     let size: usize = lines.next().unwrap().parse().unwrap();
     assert_eq!(size, acme.owner.all("/audit-events").await.len());
-    let tile = server.nobody().get(format!("//log/acme/tile/0/000.p/{size}")).await;
+    let tile = server
+        .nobody()
+        .get(format!("//log/acme/tile/0/000.p/{size}"))
+        .await;
     tile.check(200);
     assert_eq!(tile.bytes.len(), size * 32);
     server.nobody().get("//log/nobody/checkpoint").await.check(404);
@@ -110,13 +150,23 @@ async fn a_leaf_names_no_person() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     acme.purpose("news").await;
-    acme.create("/subjects", json!({ "external_id": "user-zebra", "email": "zebra@stripes.example" })).await;
+    acme.create(
+        "/subjects",
+        json!({ "external_id": "user-zebra", "email": "zebra@stripes.example" }),
+    )
+    .await;
     acme.consent("user-zebra", "news", "given").await.expect(201);
     let subject = text(&acme.owner.all("/subjects?external_id=user-zebra").await[0]["id"]);
     for event in acme.owner.all("/audit-events").await {
-        let receipt = acme.owner.get(format!("/audit-events/{}/receipt", text(&event["id"]))).await.text();
-        let extra = receipt.lines().find_map(|line| line.strip_prefix("extra ")).unwrap();
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let receipt = acme
+            .owner
+            .get(format!("/audit-events/{}/receipt", text(&event["id"])))
+            .await
+            .text();
+        let extra = receipt
+            .lines()
+            .find_map(|line| line.strip_prefix("extra "))
+            .unwrap();
         let leaf = String::from_utf8(STANDARD.decode(extra).unwrap()).unwrap();
         for secret in ["zebra", "stripes", subject.as_str()] {
             assert!(!leaf.contains(secret), "{leaf}");

@@ -18,7 +18,10 @@ async fn a_data_type_is_created_changed_and_removed() {
     let path = format!("/data-types/{id}");
     let changed = json!({ "name": "Address", "minimise": { "strategy": "mask", "keep": 2 } });
     let changed = acme.owner.patch(&path, changed).await.expect(200);
-    assert_eq!((changed["name"].as_str(), changed["version"].as_i64()), (Some("Address"), Some(2)));
+    assert_eq!(
+        (changed["name"].as_str(), changed["version"].as_i64()),
+        (Some("Address"), Some(2))
+    );
     assert_eq!(changed["minimise"]["keep"], 2);
     acme.owner.delete(&path).await.expect(204);
     acme.owner.get(&path).await.problem(404, "not_found");
@@ -30,9 +33,15 @@ async fn a_false_path_is_named_with_its_place_in_the_list() {
     let acme = server.tenant("acme").await;
     let mut body = email_type();
     body["paths"] = json!(["$.email", "email["]);
-    acme.owner.post("/data-types", body.clone()).await.fault(422, "invalid_request", "/paths/1");
+    acme.owner
+        .post("/data-types", body.clone())
+        .await
+        .fault(422, "invalid_request", "/paths/1");
     body["paths"] = json!(["$..*..*..*"]);
-    acme.owner.post("/data-types", body).await.fault(422, "invalid_request", "/paths/0");
+    acme.owner
+        .post("/data-types", body)
+        .await
+        .fault(422, "invalid_request", "/paths/0");
 }
 
 #[tokio::test]
@@ -55,9 +64,14 @@ async fn what_a_data_type_minimises_never_reaches_a_socket_or_the_journal() {
     for (slug, path, minimise) in [
         ("email", "$.email", json!({ "strategy": "mask", "keep": 2 })),
         ("phone", "$.phone", json!({ "strategy": "remove" })),
-        ("name", "$.name", json!({ "strategy": "replace", "with": "somebody" })),
+        (
+            "name",
+            "$.name",
+            json!({ "strategy": "replace", "with": "somebody" }),
+        ),
     ] {
-        let body = json!({ "slug": slug, "name": slug, "personal": true, "paths": [path], "minimise": minimise });
+        let body =
+            json!({ "slug": slug, "name": slug, "personal": true, "paths": [path], "minimise": minimise });
         acme.create("/data-types", body).await;
     }
     let chat = acme.channel("chat").await;
@@ -71,13 +85,21 @@ async fn what_a_data_type_minimises_never_reaches_a_socket_or_the_journal() {
         other => other.clone(),
     };
     assert_eq!(seen, kept);
-    assert_eq!((seen["name"].as_str(), seen["text"].as_str()), (Some("somebody"), Some("hi")));
+    assert_eq!(
+        (seen["name"].as_str(), seen["text"].as_str()),
+        (Some("somebody"), Some("hi"))
+    );
     assert!(seen.get("phone").is_none(), "{seen}");
     let said = format!("{seen}{stored}");
     for secret in ["ada@example.com", "1234567", "Lovelace"] {
         assert!(!said.contains(secret), "{said}");
     }
-    let mut types: Vec<&str> = stored["data_types"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let mut types: Vec<&str> = stored["data_types"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     types.sort_unstable();
     assert_eq!(types, ["email", "name", "phone"]);
 }
@@ -87,9 +109,15 @@ async fn a_purpose_waits_for_consent_when_consent_is_its_basis() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let news = acme.purpose("news").await;
-    assert_eq!(acme.owner.get(format!("/purposes/{news}")).await.expect(200)["requires_consent"], true);
+    assert_eq!(
+        acme.owner.get(format!("/purposes/{news}")).await.expect(200)["requires_consent"],
+        true
+    );
     let body = json!({ "slug": "service", "name": "Service", "lawful_basis": "contract" });
-    assert_eq!(acme.owner.post("/purposes", body).await.expect(201)["requires_consent"], false);
+    assert_eq!(
+        acme.owner.post("/purposes", body).await.expect(201)["requires_consent"],
+        false
+    );
     let body = json!({ "slug": "x", "name": "X", "lawful_basis": "because" });
     let refused = acme.owner.post("/purposes", body).await;
     assert!([400, 422].contains(&refused.status), "{}", refused.text());
@@ -100,8 +128,12 @@ async fn a_purpose_in_use_cannot_be_removed() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let news = acme.purpose("news").await;
-    acme.endpoint(json!({ "slug": "chat", "kind": "channel", "purpose_id": news })).await;
-    acme.owner.delete(format!("/purposes/{news}")).await.problem(409, "in_use");
+    acme.endpoint(json!({ "slug": "chat", "kind": "channel", "purpose_id": news }))
+        .await;
+    acme.owner
+        .delete(format!("/purposes/{news}"))
+        .await
+        .problem(409, "in_use");
     acme.owner.get(format!("/purposes/{news}")).await.expect(200);
 }
 
@@ -113,12 +145,30 @@ async fn a_notice_keeps_every_version_and_its_hash() {
     let body = json!({ "slug": "newsletter", "name": "Newsletter", "purpose_ids": [news] });
     let notice = acme.create("/notices", body).await;
     let path = format!("/notices/{notice}/versions");
-    let first = acme.owner.post(&path, json!({ "language": "en", "text": "We send you news." })).await.expect(201);
-    let second = acme.owner.post(&path, json!({ "language": "en", "text": "We send you more news." })).await.expect(201);
-    assert_eq!((first["number"].as_i64(), second["number"].as_i64()), (Some(1), Some(2)));
+    let first = acme
+        .owner
+        .post(&path, json!({ "language": "en", "text": "We send you news." }))
+        .await
+        .expect(201);
+    let second = acme
+        .owner
+        .post(
+            &path,
+            json!({ "language": "en", "text": "We send you more news." }),
+        )
+        .await
+        .expect(201);
+    assert_eq!(
+        (first["number"].as_i64(), second["number"].as_i64()),
+        (Some(1), Some(2))
+    );
     assert_eq!(text(&first["hash"]).len(), 64);
     assert_ne!(first["hash"], second["hash"]);
     assert_eq!(acme.owner.all(&path).await.len(), 2);
-    let read = acme.owner.get(format!("/notice-versions/{}", text(&first["id"]))).await.expect(200);
+    let read = acme
+        .owner
+        .get(format!("/notice-versions/{}", text(&first["id"])))
+        .await
+        .expect(200);
     assert_eq!(read["text"], "We send you news.");
 }

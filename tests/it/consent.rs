@@ -15,7 +15,8 @@ use tokio::time::sleep;
 async fn gated(server: &Server, on_withdrawal: &str) -> (Tenant, Endpoint) {
     let acme = server.tenant("acme").await;
     let news = acme.purpose("news").await;
-    let body = json!({ "slug": "news", "kind": "channel", "purpose_id": news, "on_withdrawal": on_withdrawal });
+    let body =
+        json!({ "slug": "news", "kind": "channel", "purpose_id": news, "on_withdrawal": on_withdrawal });
     let endpoint = acme.endpoint(body).await;
     (acme, endpoint)
 }
@@ -39,7 +40,11 @@ async fn a_refused_consent_is_none() {
     for state in ["refused", "withdrawn"] {
         acme.consent("ada", "news", "given").await.expect(201);
         acme.consent("ada", "news", state).await.expect(201);
-        assert_eq!(acme.connect(&news, "ada").await.close_code().await, 4030, "after {state}");
+        assert_eq!(
+            acme.connect(&news, "ada").await.close_code().await,
+            4030,
+            "after {state}"
+        );
     }
 }
 
@@ -47,10 +52,14 @@ async fn a_refused_consent_is_none() {
 async fn nothing_is_published_about_a_person_who_did_not_consent() {
     let server = Server::start().await;
     let (acme, news) = gated(&server, "close").await;
-    acme.publish(&news, json!({ "data": "x", "subject": "ada" })).await.problem(403, "consent_required");
+    acme.publish(&news, json!({ "data": "x", "subject": "ada" }))
+        .await
+        .problem(403, "consent_required");
     assert!(acme.messages(&news).await.is_empty(), "nothing was recorded");
     acme.consent("ada", "news", "given").await.expect(201);
-    acme.publish(&news, json!({ "data": "x", "subject": "ada" })).await.expect(201);
+    acme.publish(&news, json!({ "data": "x", "subject": "ada" }))
+        .await
+        .expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,19 +107,29 @@ async fn a_withdrawal_under_a_flood_closes_the_socket_before_it_answers_and_noth
     let (heard, code) = ada.await.unwrap();
     assert_eq!(code, 4031);
     let late: Vec<_> = heard.iter().filter(|number| **number >= first_after).collect();
-    assert!(late.is_empty(), "published after the answer, and delivered: {late:?}");
+    assert!(
+        late.is_empty(),
+        "published after the answer, and delivered: {late:?}"
+    );
     // The server's own word: what went out before the cut, and that the record of the connection agrees.
     let cut = &withdrawn["cutoffs"][0];
     assert_eq!(cut["messages_out"], heard.len() + 20, "{withdrawn:#}");
     sleep(Duration::from_millis(300)).await;
     let session = cut["session_id"].as_str().unwrap();
     let record = tests::eventually("the end of the connection's record", || async {
-        let record = acme.owner.get(format!("/connections/{session}")).await.expect(200);
+        let record = acme
+            .owner
+            .get(format!("/connections/{session}"))
+            .await
+            .expect(200);
         (record["state"] == "closed").then_some(record)
     })
     .await;
     assert_eq!(record["close_code"], 4031);
-    assert_eq!(record["messages_out"], cut["messages_out"], "nothing was delivered after the cut: {record:#}");
+    assert_eq!(
+        record["messages_out"], cut["messages_out"],
+        "nothing was delivered after the cut: {record:#}"
+    );
     stop.store(true, Ordering::SeqCst);
     for flood in floods {
         flood.await.unwrap();
@@ -118,7 +137,10 @@ async fn a_withdrawal_under_a_flood_closes_the_socket_before_it_answers_and_noth
     // Nobody else noticed: Bob heard what was said after it too.
     let path = format!("/connections?endpoint_id={}&state=open", news.id);
     for connection in acme.owner.all(path).await {
-        acme.owner.delete(format!("/connections/{}", connection["id"].as_str().unwrap())).await.expect(204);
+        acme.owner
+            .delete(format!("/connections/{}", connection["id"].as_str().unwrap()))
+            .await
+            .expect(204);
     }
     let (heard, _) = bob.await.unwrap();
     assert!(heard.iter().any(|number| *number > first_after + 4));

@@ -12,24 +12,52 @@ use crate::{
 async fn an_erased_person_is_nowhere_any_more() {
     let server = Server::start().await;
     let (acme, subject) = known_person(&server).await;
-    let ids: Vec<String> = acme.owner.all("/messages").await.iter().map(|message| text(&message["id"])).collect();
+    let ids: Vec<String> = acme
+        .owner
+        .all("/messages")
+        .await
+        .iter()
+        .map(|message| text(&message["id"]))
+        .collect();
     assert_eq!(ids.len(), 3);
     let ada = sign_in(&server, &acme, "ada@example.com").await;
-    let made = ada.post("/portal/acme/requests", json!({ "kind": "erasure" })).await.expect(201);
+    let made = ada
+        .post("/portal/acme/requests", json!({ "kind": "erasure" }))
+        .await
+        .expect(201);
     let id = text(&made["id"]);
     let request = in_state(&acme, &id, "completed").await;
     assert_eq!(request["result"]["messages"], 3, "{request:#}");
     assert!(request["result"]["keys"].as_i64().unwrap() >= 1);
-    assert!(request.get("subject_id").is_none() && request.get("email").is_none(), "{request:#}");
-    acme.owner.get(format!("/subjects/{subject}")).await.problem(404, "not_found");
+    assert!(
+        request.get("subject_id").is_none() && request.get("email").is_none(),
+        "{request:#}"
+    );
+    acme.owner
+        .get(format!("/subjects/{subject}"))
+        .await
+        .problem(404, "not_found");
     for query in ["external_id=ada", "email=ada@example.com"] {
-        assert!(acme.owner.all(format!("/subjects?{query}")).await.is_empty(), "{query}");
+        assert!(
+            acme.owner.all(format!("/subjects?{query}")).await.is_empty(),
+            "{query}"
+        );
     }
     for message in &ids {
-        acme.owner.get(format!("/messages/{message}?unseal=true")).await.problem(404, "not_found");
+        acme.owner
+            .get(format!("/messages/{message}?unseal=true"))
+            .await
+            .problem(404, "not_found");
     }
-    assert!(acme.owner.all(format!("/consents?subject_id={subject}")).await.is_empty());
-    let mail = server.mail("ada@example.com", |mail| !mail.attachments.is_empty()).await;
+    assert!(
+        acme.owner
+            .all(format!("/consents?subject_id={subject}"))
+            .await
+            .is_empty()
+    );
+    let mail = server
+        .mail("ada@example.com", |mail| !mail.attachments.is_empty())
+        .await;
     let receipt = String::from_utf8(mail.attachments[0].bytes.clone()).unwrap();
     assert!(receipt.starts_with("c2sp.org/tlog-proof@v1"), "{receipt}");
     for secret in ["ada@example.com", subject.as_str()] {
@@ -46,32 +74,53 @@ async fn an_erased_person_is_cut_off_and_comes_back_as_somebody_new() {
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
     let mut socket = acme.connect(&chat, "ada").await;
-    acme.publish(&chat, json!({ "data": "hello", "subject": "ada" })).await.expect(201);
+    acme.publish(&chat, json!({ "data": "hello", "subject": "ada" }))
+        .await
+        .expect(201);
     assert_eq!(socket.text().await, "hello");
     let subject = text(&acme.owner.all("/subjects?external_id=ada").await[0]["id"]);
-    let answer = acme.owner.delete(format!("/subjects/{subject}?confirm=somebody-else")).await;
+    let answer = acme
+        .owner
+        .delete(format!("/subjects/{subject}?confirm=somebody-else"))
+        .await;
     answer.check(422);
-    let made = acme.owner.delete(format!("/subjects/{subject}?confirm=ada")).await.expect(202);
+    let made = acme
+        .owner
+        .delete(format!("/subjects/{subject}?confirm=ada"))
+        .await
+        .expect(202);
     assert_eq!(socket.close_code().await, 4033);
     in_state(&acme, &text(&made["id"]), "completed").await;
     let _again = acme.connect(&chat, "ada").await;
     let fresh = acme.owner.all("/subjects?external_id=ada").await;
     assert_ne!(fresh[0]["id"], subject.as_str());
-    assert!(acme.owner.all(format!("/messages?subject_id={}", text(&fresh[0]["id"]))).await.is_empty());
+    assert!(
+        acme.owner
+            .all(format!("/messages?subject_id={}", text(&fresh[0]["id"])))
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn a_backup_from_before_does_not_open_for_who_was_erased_after() {
-    let server = Server::start().await;
+    let server = Server::builder().in_folder().start().await;
     let (acme, subject) = known_person(&server).await;
     let chat: Value = acme.owner.all("/endpoints").await.remove(0);
     acme.create("/subjects", json!({ "external_id": "bob" })).await;
     acme.consent("bob", "news", "given").await.expect(201);
     let body = json!({ "data": "about bob", "subject": "bob" });
-    acme.owner.post(format!("/endpoints/{}/messages", text(&chat["id"])), body).await.expect(201);
+    acme.owner
+        .post(format!("/endpoints/{}/messages", text(&chat["id"])), body)
+        .await
+        .expect(201);
     let backup = server.scratch("before.backup");
     server.run_well(&["backup", "--to", backup.to_str().unwrap()]);
-    let made = acme.owner.delete(format!("/subjects/{subject}?confirm=ada")).await.expect(202);
+    let made = acme
+        .owner
+        .delete(format!("/subjects/{subject}?confirm=ada"))
+        .await
+        .expect(202);
     in_state(&acme, &text(&made["id"]), "completed").await;
 
     // Another folder: yesterday's data with today's keys.
@@ -101,7 +150,11 @@ async fn a_backup_from_before_does_not_open_for_who_was_erased_after() {
             of_bob += 1;
         }
     }
-    assert_eq!((of_ada, of_bob), (3, 1), "the rows are back, what they held is not");
+    assert_eq!(
+        (of_ada, of_bob),
+        (3, 1),
+        "the rows are back, what they held is not"
+    );
 }
 
 #[tokio::test]
@@ -109,20 +162,37 @@ async fn an_erasure_that_is_interrupted_goes_on_after_the_restart() {
     let mut server = Server::start().await;
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
-    acme.create("/subjects", json!({ "external_id": "ada", "email": "ada@example.com" })).await;
+    acme.create(
+        "/subjects",
+        json!({ "external_id": "ada", "email": "ada@example.com" }),
+    )
+    .await;
     for n in 0..50 {
-        acme.publish(&chat, json!({ "data": n, "subject": "ada" })).await.expect(201);
+        acme.publish(&chat, json!({ "data": n, "subject": "ada" }))
+            .await
+            .expect(201);
     }
     let subject = text(&acme.owner.all("/subjects?external_id=ada").await[0]["id"]);
-    let made = acme.owner.delete(format!("/subjects/{subject}?confirm=ada")).await.expect(202);
+    let made = acme
+        .owner
+        .delete(format!("/subjects/{subject}?confirm=ada"))
+        .await
+        .expect(202);
     server.restart().await;
     let id = text(&made["id"]);
     // A job of a process that died is taken again when its lease ends.
-    let request = tests::wait::eventually_within(std::time::Duration::from_secs(150), "the end of the erasure", || async {
-        let request = acme.owner.get(format!("/requests/{id}")).await.expect(200);
-        (request["state"] == "completed").then_some(request)
-    })
+    let request = tests::wait::eventually_within(
+        std::time::Duration::from_secs(150),
+        "the end of the erasure",
+        || async {
+            let request = acme.owner.get(format!("/requests/{id}")).await.expect(200);
+            (request["state"] == "completed").then_some(request)
+        },
+    )
     .await;
     assert_eq!(request["result"]["messages"], 50, "{request:#}");
-    eventually("no messages", || async { acme.owner.all("/messages").await.is_empty().then_some(()) }).await;
+    eventually("no messages", || async {
+        acme.owner.all("/messages").await.is_empty().then_some(())
+    })
+    .await;
 }

@@ -32,9 +32,18 @@ const CASES: &[(&str, Case)] = &[
     ("GET /me", Own),
     ("PATCH /me", Own),
     ("POST /email-verifications", Own),
-    ("POST /email-verifications/confirm", Open("the token is in a mail, which may be read anywhere")),
-    ("POST /password-resets", Open("who forgot the password cannot sign in")),
-    ("POST /password-resets/confirm", Open("the token is in a mail, which may be read anywhere")),
+    (
+        "POST /email-verifications/confirm",
+        Open("the token is in a mail, which may be read anywhere"),
+    ),
+    (
+        "POST /password-resets",
+        Open("who forgot the password cannot sign in"),
+    ),
+    (
+        "POST /password-resets/confirm",
+        Open("the token is in a mail, which may be read anywhere"),
+    ),
     // tenant
     ("GET /tenant", Own),
     ("PATCH /tenant", Own),
@@ -46,7 +55,10 @@ const CASES: &[(&str, Case)] = &[
     ("GET /invitations", Own),
     ("POST /invitations", Own),
     ("DELETE /invitations/{id}", Names("", "")),
-    ("POST /invitations/accept", Open("the token is in a mail to somebody who has no account yet")),
+    (
+        "POST /invitations/accept",
+        Open("the token is in a mail to somebody who has no account yet"),
+    ),
     ("GET /api-keys", Own),
     ("POST /api-keys", Own),
     ("GET /api-keys/{id}", Names("", "")),
@@ -82,7 +94,10 @@ const CASES: &[(&str, Case)] = &[
     ("PATCH /notices/{id}", Names("", r#"{"name":"mine now"}"#)),
     ("DELETE /notices/{id}", Names("", "")),
     ("GET /notices/{id}/versions", Names("", "")),
-    ("POST /notices/{id}/versions", Names("", r#"{"language":"en","text":"mine now"}"#)),
+    (
+        "POST /notices/{id}/versions",
+        Names("", r#"{"language":"en","text":"mine now"}"#),
+    ),
     ("GET /notice-versions/{id}", Names("", "")),
     // retention
     ("GET /retention-rules", Own),
@@ -97,7 +112,10 @@ const CASES: &[(&str, Case)] = &[
     ("GET /subjects", Own),
     ("POST /subjects", Own),
     ("GET /subjects/{id}", Names("", "")),
-    ("PATCH /subjects/{id}", Names("", r#"{"email":"mine@example.com"}"#)),
+    (
+        "PATCH /subjects/{id}",
+        Names("", r#"{"email":"mine@example.com"}"#),
+    ),
     ("DELETE /subjects/{id}", Names("?confirm=ada", "")),
     ("GET /subjects/{id}/consents", Names("", "")),
     ("GET /consents", Own),
@@ -112,7 +130,10 @@ const CASES: &[(&str, Case)] = &[
     ("GET /requests", Own),
     ("POST /requests", Own),
     ("GET /requests/{id}", Names("", "")),
-    ("POST /requests/{id}/refuse", Names("", r#"{"code":"manifestly_unfounded","text":"no"}"#)),
+    (
+        "POST /requests/{id}/refuse",
+        Names("", r#"{"code":"manifestly_unfounded","text":"no"}"#),
+    ),
     ("POST /requests/{id}/withdraw", Names("", "{}")),
     ("POST /requests/{id}/approve", Names("", "{}")),
     ("GET /requests/{id}/export", Names("", "")),
@@ -128,10 +149,22 @@ const CASES: &[(&str, Case)] = &[
     // outside the API
     ("GET /healthz", Open("it says one word")),
     ("GET /readyz", Open("it says whether the parts answer")),
-    ("GET /metrics", Open("numbers without names; the operator decides who reaches it")),
-    ("GET /connect/{tenant}/{endpoint}", Open("the token is checked on the socket, see tokens.rs")),
-    ("GET /log/{tenant}/checkpoint", Open("the log is public, and names nobody")),
-    ("GET /log/{tenant}/tile/{path}", Open("the log is public, and names nobody")),
+    (
+        "GET /metrics",
+        Open("numbers without names; the operator decides who reaches it"),
+    ),
+    (
+        "GET /connect/{tenant}/{endpoint}",
+        Open("the token is checked on the socket, see tokens.rs"),
+    ),
+    (
+        "GET /log/{tenant}/checkpoint",
+        Open("the log is public, and names nobody"),
+    ),
+    (
+        "GET /log/{tenant}/tile/{path}",
+        Open("the log is public, and names nobody"),
+    ),
     // privacy page
     ("GET /portal/{tenant}", Open("it says whose page this is")),
     ("POST /portal/{tenant}/codes", Open("a person has no account")),
@@ -139,7 +172,10 @@ const CASES: &[(&str, Case)] = &[
     ("DELETE /portal/{tenant}/sessions/current", Person("")),
     ("GET /portal/{tenant}/me", Person("")),
     ("GET /portal/{tenant}/consents", Person("")),
-    ("POST /portal/{tenant}/consents", Person(r#"{"purpose_id":"$purposes","state":"withdrawn"}"#)),
+    (
+        "POST /portal/{tenant}/consents",
+        Person(r#"{"purpose_id":"$purposes","state":"withdrawn"}"#),
+    ),
     ("GET /portal/{tenant}/requests", Person("")),
     ("POST /portal/{tenant}/requests", Person(r#"{"kind":"erasure"}"#)),
     ("POST /portal/{tenant}/requests/{id}/withdraw", Person("{}")),
@@ -151,7 +187,13 @@ const CASES: &[(&str, Case)] = &[
 fn operations(description: &Value) -> BTreeSet<String> {
     let mut operations = BTreeSet::new();
     for (path, item) in description["paths"].as_object().unwrap() {
-        let segments = path.split('/').map(|segment| if segment.ends_with("_id}") { "{id}" } else { segment });
+        let segments = path.split('/').map(|segment| {
+            if segment.ends_with("_id}") {
+                "{id}"
+            } else {
+                segment
+            }
+        });
         let path = segments.collect::<Vec<_>>().join("/");
         for method in item.as_object().unwrap().keys() {
             if ["get", "post", "put", "patch", "delete"].contains(&method.as_str()) {
@@ -183,7 +225,9 @@ async fn call(client: &Client, operation: &str, path: &str, body: &str) -> Answe
     let request = client.request(method, path);
     let request = match body {
         "" => request,
-        body => request.header("content-type", "application/json").body(body.to_owned()),
+        body => request
+            .header("content-type", "application/json")
+            .body(body.to_owned()),
     };
     client.send(request).await
 }
@@ -203,32 +247,77 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
     let mut ids = BTreeMap::new();
     let first = |list: Vec<Value>| text(&list[0]["id"]);
     ids.insert("purposes", acme.purpose("news").await);
-    let notice = acme.create("/notices", json!({ "slug": "n", "name": "N", "purpose_ids": [ids["purposes"]] })).await;
+    let notice = acme
+        .create(
+            "/notices",
+            json!({ "slug": "n", "name": "N", "purpose_ids": [ids["purposes"]] }),
+        )
+        .await;
     let version = json!({ "language": "en", "text": "We send you news." });
-    ids.insert("notice-versions", acme.create(format!("/notices/{notice}/versions"), version).await);
+    ids.insert(
+        "notice-versions",
+        acme.create(format!("/notices/{notice}/versions"), version).await,
+    );
     ids.insert("notices", notice);
     let body = json!({ "slug": "email", "name": "E", "personal": true, "paths": ["$.email"], "minimise": { "strategy": "none" } });
     ids.insert("data-types", acme.create("/data-types", body).await);
     ids.insert("retention-rules", first(acme.owner.all("/retention-rules").await));
-    ids.insert("subjects", acme.create("/subjects", json!({ "external_id": "ada", "email": "ada@example.com" })).await);
-    ids.insert("consents", text(&acme.consent("ada", "news", "given").await.expect(201)["id"]));
+    ids.insert(
+        "subjects",
+        acme.create(
+            "/subjects",
+            json!({ "external_id": "ada", "email": "ada@example.com" }),
+        )
+        .await,
+    );
+    ids.insert(
+        "consents",
+        text(&acme.consent("ada", "news", "given").await.expect(201)["id"]),
+    );
     let chat = acme.channel("chat").await;
     ids.insert("endpoints", chat.id.clone());
-    ids.insert("messages", text(&acme.publish(&chat, json!({ "data": "of acme", "subject": "ada" })).await.expect(201)["id"]));
+    ids.insert(
+        "messages",
+        text(
+            &acme
+                .publish(&chat, json!({ "data": "of acme", "subject": "ada" }))
+                .await
+                .expect(201)["id"],
+        ),
+    );
     let mut socket = acme.connect(&chat, "ada").await;
-    let open = eventually("the connection", || async { acme.owner.all("/connections").await.pop() }).await;
+    let open = eventually("the connection", || async {
+        acme.owner.all("/connections").await.pop()
+    })
+    .await;
     ids.insert("connections", text(&open["id"]));
     socket.is_silent_for(std::time::Duration::from_millis(50)).await;
-    acme.owner.post("/invitations", json!({ "email": "x@acme.example", "role": "developer" })).await.expect(201);
+    acme.owner
+        .post(
+            "/invitations",
+            json!({ "email": "x@acme.example", "role": "developer" }),
+        )
+        .await
+        .expect(201);
     acme.key(&["endpoints:read"]).await;
     for path in ["members", "invitations", "api-keys", "sessions", "audit-events"] {
         ids.insert(path, first(acme.owner.all(format!("/{path}")).await));
     }
     let ada = sign_in(server, acme, "ada@example.com").await;
-    ids.insert("requests", text(&ada.post("/portal/acme/requests", json!({ "kind": "access" })).await.expect(201)["id"]));
+    ids.insert(
+        "requests",
+        text(
+            &ada.post("/portal/acme/requests", json!({ "kind": "access" }))
+                .await
+                .expect(201)["id"],
+        ),
+    );
     crate::requests::in_state(acme, &ids["requests"], "completed").await;
     let jobs = acme.owner.get("/jobs").await.expect(200);
-    let job = jobs["items"].as_array().and_then(|jobs| jobs.first()).map(|job| text(&job["id"]));
+    let job = jobs["items"]
+        .as_array()
+        .and_then(|jobs| jobs.first())
+        .map(|job| text(&job["id"]));
     // Work that is done may be gone from the list; then no tenant has one to name.
     ids.insert("jobs", job.unwrap_or_else(|| missing("jobs")));
     ids
@@ -249,7 +338,10 @@ async fn description(server: &Server) -> Value {
 async fn every_operation_has_a_case_and_every_case_an_operation() {
     let server = Server::start().await;
     let described = operations(&description(&server).await);
-    let cases: BTreeSet<String> = CASES.iter().map(|(operation, _)| (*operation).to_owned()).collect();
+    let cases: BTreeSet<String> = CASES
+        .iter()
+        .map(|(operation, _)| (*operation).to_owned())
+        .collect();
     let without: Vec<_> = described.difference(&cases).collect();
     assert!(without.is_empty(), "operations without a case: {without:#?}");
     let stale: Vec<_> = cases.difference(&described).collect();
@@ -283,7 +375,11 @@ async fn nobody_gets_nothing_but_a_401() {
             answer.problem(401, "unauthenticated");
         }
     }
-    assert_eq!(acme.owner.all("/audit-events").await.len(), events, "nothing happened");
+    assert_eq!(
+        acme.owner.all("/audit-events").await.len(),
+        events,
+        "nothing happened"
+    );
 }
 
 #[tokio::test]
@@ -300,9 +396,17 @@ async fn what_is_another_tenants_is_not_there() {
         let theirs = call(&beta.owner, operation, &theirs, body).await;
         let none = call(&beta.owner, operation, &none, body).await;
         assert_eq!(theirs.status, 404, "{operation}: {}", theirs.text());
-        assert_eq!(visible(&theirs), visible(&none), "{operation}: a stranger can tell that it exists");
+        assert_eq!(
+            visible(&theirs),
+            visible(&none),
+            "{operation}: a stranger can tell that it exists"
+        );
     }
-    assert_eq!(acme.owner.all("/audit-events").await.len(), events, "nothing happened");
+    assert_eq!(
+        acme.owner.all("/audit-events").await.len(),
+        events,
+        "nothing happened"
+    );
     // All of it is still there, and untouched.
     for (operation, case) in CASES {
         if let (Some(template), Names(_, _)) = (operation.strip_prefix("GET "), case)
@@ -323,20 +427,34 @@ async fn lists_show_only_what_is_the_callers_own() {
     let (acme, beta) = (server.tenant("acme").await, server.tenant("beta").await);
     let ids = one_of_everything(&server, &acme).await;
     for (operation, case) in CASES {
-        let (Some(template), Own) = (operation.strip_prefix("GET "), case) else { continue };
+        let (Some(template), Own) = (operation.strip_prefix("GET "), case) else {
+            continue;
+        };
         let answer = beta.owner.get(fill(template, &|kind| ids[kind].clone())).await;
         answer.check(200);
         for (kind, id) in &ids {
-            assert!(!answer.text().contains(id.as_str()), "{operation} shows one of acme's {kind}");
+            assert!(
+                !answer.text().contains(id.as_str()),
+                "{operation} shows one of acme's {kind}"
+            );
         }
         assert!(!answer.text().contains("acme"), "{operation}: {}", answer.text());
     }
     for filter in ["endpoint_id", "subject_id", "purpose_id", "data_type_id"] {
         let kind = format!("{}s", filter.trim_end_matches("_id").replace('_', "-"));
         let id = &ids[kind.as_str()];
-        assert!(beta.owner.all(format!("/messages?{filter}={id}")).await.is_empty(), "{filter}");
+        assert!(
+            beta.owner
+                .all(format!("/messages?{filter}={id}"))
+                .await
+                .is_empty(),
+            "{filter}"
+        );
     }
 }
+
+/// A body that refers to this id.
+type Body<'a> = &'a dyn Fn(String) -> Value;
 
 #[tokio::test]
 async fn nothing_new_can_refer_to_what_is_another_tenants() {
@@ -360,24 +478,49 @@ async fn nothing_new_can_refer_to_what_is_another_tenants() {
         body[field] = json!(id);
         body
     };
-    type Body<'a> = &'a dyn Fn(String) -> Value;
     let tries: [(&str, &str, Body<'_>); 11] = [
-        ("/endpoints", "purposes", &|id| json!({ "slug": "e", "kind": "channel", "purpose_id": id })),
-        ("/notices", "purposes", &|id| json!({ "slug": "n", "name": "N", "purpose_ids": [id] })),
+        (
+            "/endpoints",
+            "purposes",
+            &|id| json!({ "slug": "e", "kind": "channel", "purpose_id": id }),
+        ),
+        (
+            "/notices",
+            "purposes",
+            &|id| json!({ "slug": "n", "name": "N", "purpose_ids": [id] }),
+        ),
         ("/retention-rules", "endpoints", &|id| rule("endpoint_id", id)),
         ("/retention-rules", "data-types", &|id| rule("data_type_id", id)),
         ("/retention-rules", "purposes", &|id| rule("purpose_id", id)),
-        ("/retention-rules/explain", "messages", &|id| json!({ "message_id": id })),
-        ("/retention-rules/explain", "endpoints", &|id| json!({ "endpoint_id": id })),
+        (
+            "/retention-rules/explain",
+            "messages",
+            &|id| json!({ "message_id": id }),
+        ),
+        (
+            "/retention-rules/explain",
+            "endpoints",
+            &|id| json!({ "endpoint_id": id }),
+        ),
         ("/consents", "subjects", &|id| consent("subject_id", id)),
         ("/consents", "purposes", &|id| consent("purpose_id", id)),
-        ("/consents", "notice-versions", &|id| consent("notice_version_id", id)),
-        ("/requests", "subjects", &|id| json!({ "kind": "access", "subject_id": id })),
+        ("/consents", "notice-versions", &|id| {
+            consent("notice_version_id", id)
+        }),
+        (
+            "/requests",
+            "subjects",
+            &|id| json!({ "kind": "access", "subject_id": id }),
+        ),
     ];
     for (path, kind, body) in tries {
         let theirs = beta.owner.post(path, body(of(kind))).await;
         let none = beta.owner.post(path, body(missing(kind))).await;
-        assert!([404, 422].contains(&theirs.status), "{path} with acme's {kind}: {}", theirs.text());
+        assert!(
+            [404, 422].contains(&theirs.status),
+            "{path} with acme's {kind}: {}",
+            theirs.text()
+        );
         assert_eq!(visible(&theirs), visible(&none), "{path} with acme's {kind}");
     }
 }
@@ -387,9 +530,18 @@ async fn a_person_of_another_tenant_gets_nothing_on_this_ones_page() {
     let server = Server::start().await;
     let (acme, beta) = (server.tenant("acme").await, server.tenant("beta").await);
     let ids = one_of_everything(&server, &acme).await;
-    beta.create("/subjects", json!({ "external_id": "eve", "email": "eve@example.com" })).await;
+    beta.create(
+        "/subjects",
+        json!({ "external_id": "eve", "email": "eve@example.com" }),
+    )
+    .await;
     let eve = sign_in(&server, &beta, "eve@example.com").await;
-    let mallory = acme.create("/subjects", json!({ "external_id": "mallory", "email": "mallory@example.com" })).await;
+    let mallory = acme
+        .create(
+            "/subjects",
+            json!({ "external_id": "mallory", "email": "mallory@example.com" }),
+        )
+        .await;
     let neighbour = sign_in(&server, &acme, "mallory@example.com").await;
     for (operation, case) in CASES {
         let Person(body) = case else { continue };
@@ -403,10 +555,19 @@ async fn a_person_of_another_tenant_gets_nothing_on_this_ones_page() {
         // Somebody else on the same page: what names Ada's request is not there.
         if template.contains("{id}") {
             let answer = call(&neighbour, operation, &path, &body).await;
-            let none = call(&neighbour, operation, &fill(template, &|kind| missing(kind)), &body).await;
+            let none = call(
+                &neighbour,
+                operation,
+                &fill(template, &|kind| missing(kind)),
+                &body,
+            )
+            .await;
             assert_eq!(answer.status, 404, "{operation}: {}", answer.text());
             assert_eq!(visible(&answer), visible(&none), "{operation}");
         }
     }
-    assert_eq!(acme.owner.get(format!("/subjects/{mallory}")).await.expect(200)["restricted"], false);
+    assert_eq!(
+        acme.owner.get(format!("/subjects/{mallory}")).await.expect(200)["restricted"],
+        false
+    );
 }

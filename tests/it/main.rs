@@ -4,6 +4,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "helpers of tests fail the test by panicking"
 )]
 
@@ -27,6 +28,7 @@ mod members;
 mod messages;
 mod pagination;
 mod portal;
+mod postgres;
 mod problems;
 mod rate_limits;
 mod readme;

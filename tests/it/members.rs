@@ -8,16 +8,27 @@ use tests::{
 
 /// Invites somebody and plays their part; they end up signed in.
 pub(crate) async fn join(server: &Server, tenant: &Tenant, email: &str, role: &str) -> Client {
-    tenant.owner.post("/invitations", json!({ "email": email, "role": role })).await.expect(201);
+    tenant
+        .owner
+        .post("/invitations", json!({ "email": email, "role": role }))
+        .await
+        .expect(201);
     let mail = server.mail(email, |mail| mail.token().is_some()).await;
     let body = json!({ "token": mail.token().unwrap(), "name": format!("The {role}"), "password": PASSWORD });
-    let joined = server.nobody().post("/invitations/accept", body).await.expect(201);
+    let joined = server
+        .nobody()
+        .post("/invitations/accept", body)
+        .await
+        .expect(201);
     server.nobody().with_token(text(&joined["token"]))
 }
 
 async fn member(tenant: &Tenant, email: &str) -> Value {
     let members = tenant.owner.all("/members").await;
-    members.into_iter().find(|member| member["email"] == email).unwrap()
+    members
+        .into_iter()
+        .find(|member| member["email"] == email)
+        .unwrap()
 }
 
 #[tokio::test]
@@ -40,17 +51,29 @@ async fn each_role_may_do_its_work_and_no_more() {
     let auditor = join(&server, &acme, "ann@acme.example", "auditor").await;
     let dpo = join(&server, &acme, "dora@acme.example", "dpo").await;
     let endpoint = json!({ "slug": "chat", "kind": "channel" });
-    auditor.post("/endpoints", endpoint.clone()).await.problem(403, "forbidden");
+    auditor
+        .post("/endpoints", endpoint.clone())
+        .await
+        .problem(403, "forbidden");
     auditor.get("/audit-events").await.expect(200);
     let made = developer.post("/endpoints", endpoint).await.expect(201);
     let id = text(&made["id"]);
-    developer.get(format!("/messages?endpoint_id={id}&unseal=true")).await.problem(403, "forbidden");
+    developer
+        .get(format!("/messages?endpoint_id={id}&unseal=true"))
+        .await
+        .problem(403, "forbidden");
     let rule = json!({ "name": "a month", "target": "messages", "duration": "P30D", "action": "delete" });
-    developer.post("/retention-rules", rule.clone()).await.problem(403, "forbidden");
+    developer
+        .post("/retention-rules", rule.clone())
+        .await
+        .problem(403, "forbidden");
     dpo.post("/retention-rules", rule).await.expect(201);
     let invitation = json!({ "email": "x@acme.example", "role": "owner" });
     for member in [&developer, &auditor, &dpo] {
-        member.post("/invitations", invitation.clone()).await.problem(403, "forbidden");
+        member
+            .post("/invitations", invitation.clone())
+            .await
+            .problem(403, "forbidden");
     }
 }
 
@@ -59,8 +82,14 @@ async fn the_last_owner_cannot_go_or_step_down() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let id = text(&member(&acme, &acme.email).await["id"]);
-    acme.owner.delete(format!("/members/{id}")).await.problem(409, "last_owner");
-    acme.owner.patch(format!("/members/{id}"), json!({ "role": "developer" })).await.problem(409, "last_owner");
+    acme.owner
+        .delete(format!("/members/{id}"))
+        .await
+        .problem(409, "last_owner");
+    acme.owner
+        .patch(format!("/members/{id}"), json!({ "role": "developer" }))
+        .await
+        .problem(409, "last_owner");
 }
 
 #[tokio::test]
@@ -69,9 +98,15 @@ async fn who_is_removed_is_out_at_once() {
     let acme = server.tenant("acme").await;
     let dan = join(&server, &acme, "dan@acme.example", "developer").await;
     let id = text(&member(&acme, "dan@acme.example").await["id"]);
-    let changed = acme.owner.patch(format!("/members/{id}"), json!({ "role": "auditor" })).await.expect(200);
+    let changed = acme
+        .owner
+        .patch(format!("/members/{id}"), json!({ "role": "auditor" }))
+        .await
+        .expect(200);
     assert_eq!(changed["role"], "auditor");
-    dan.post("/endpoints", json!({ "slug": "chat", "kind": "channel" })).await.problem(403, "forbidden");
+    dan.post("/endpoints", json!({ "slug": "chat", "kind": "channel" }))
+        .await
+        .problem(403, "forbidden");
     acme.owner.delete(format!("/members/{id}")).await.expect(204);
     dan.get("/endpoints").await.problem(401, "unauthenticated");
     assert_eq!(acme.owner.all("/members").await.len(), 1);
@@ -81,9 +116,19 @@ async fn who_is_removed_is_out_at_once() {
 async fn an_invitation_taken_back_opens_nothing() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let made = acme.owner.post("/invitations", json!({ "email": "x@acme.example", "role": "admin" })).await.expect(201);
+    let made = acme
+        .owner
+        .post(
+            "/invitations",
+            json!({ "email": "x@acme.example", "role": "admin" }),
+        )
+        .await
+        .expect(201);
     let mail = server.mail("x@acme.example", |mail| mail.token().is_some()).await;
-    acme.owner.delete(format!("/invitations/{}", text(&made["id"]))).await.expect(204);
+    acme.owner
+        .delete(format!("/invitations/{}", text(&made["id"])))
+        .await
+        .expect(204);
     let body = json!({ "token": mail.token().unwrap(), "name": "X", "password": PASSWORD });
     let late = server.nobody().post("/invitations/accept", body).await;
     assert!([401, 404, 410].contains(&late.status), "{}", late.text());

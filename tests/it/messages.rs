@@ -9,13 +9,26 @@ async fn a_published_message_reaches_everybody_and_stands_in_the_journal() {
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
     let (mut ada, mut bob) = (acme.connect(&chat, "ada").await, acme.connect(&chat, "bob").await);
-    let made = acme.publish(&chat, json!({ "data": { "text": "hello" } })).await.expect(201);
-    assert_eq!((made["channel"].as_str(), made["offset"].as_i64()), (Some("main"), Some(1)));
-    assert_eq!((made["recorded"].as_bool(), made["recipients"].as_i64()), (Some(true), Some(2)));
+    let made = acme
+        .publish(&chat, json!({ "data": { "text": "hello" } }))
+        .await
+        .expect(201);
+    assert_eq!(
+        (made["channel"].as_str(), made["offset"].as_i64()),
+        (Some("main"), Some(1))
+    );
+    assert_eq!(
+        (made["recorded"].as_bool(), made["recipients"].as_i64()),
+        (Some(true), Some(2))
+    );
     for socket in [&mut ada, &mut bob] {
         assert_eq!(socket.json().await, json!({ "text": "hello" }));
     }
-    let message = acme.owner.get(format!("/messages/{}", text(&made["id"]))).await.expect(200);
+    let message = acme
+        .owner
+        .get(format!("/messages/{}", text(&made["id"])))
+        .await
+        .expect(200);
     assert_eq!(message["sealed"], true);
     assert!(message.get("data").is_none(), "sealed until asked: {message:#}");
 }
@@ -47,11 +60,24 @@ async fn offsets_have_no_gaps_and_history_goes_on_from_any() {
         assert_eq!(made["offset"], n);
     }
     let history = format!("/endpoints/{}/channels/main/messages", chat.id);
-    let offsets = |list: Vec<Value>| list.iter().filter_map(|message| message["offset"].as_i64()).collect::<Vec<_>>();
-    assert_eq!(offsets(acme.owner.all(format!("{history}?limit=3")).await), (1..=10).collect::<Vec<_>>());
-    assert_eq!(offsets(acme.owner.all(format!("{history}?after=7")).await), [8, 9, 10]);
+    let offsets = |list: Vec<Value>| {
+        list.iter()
+            .filter_map(|message| message["offset"].as_i64())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        offsets(acme.owner.all(format!("{history}?limit=3")).await),
+        (1..=10).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        offsets(acme.owner.all(format!("{history}?after=7")).await),
+        [8, 9, 10]
+    );
     let channels = acme.owner.all(format!("/endpoints/{}/channels", chat.id)).await;
-    assert_eq!((channels[0]["name"].as_str(), channels[0]["last_offset"].as_i64()), (Some("main"), Some(10)));
+    assert_eq!(
+        (channels[0]["name"].as_str(), channels[0]["last_offset"].as_i64()),
+        (Some("main"), Some(10))
+    );
     assert!(channels[0]["epoch"].is_string());
 }
 
@@ -61,12 +87,27 @@ async fn channels_are_counted_and_kept_apart() {
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
     for (channel, offset) in [("main", 1), ("room-1", 1), ("room-1", 2), ("main", 2)] {
-        let made = acme.publish(&chat, json!({ "data": "x", "channel": channel })).await.expect(201);
-        assert_eq!((made["channel"].as_str(), made["offset"].as_i64()), (Some(channel), Some(offset)));
+        let made = acme
+            .publish(&chat, json!({ "data": "x", "channel": channel }))
+            .await
+            .expect(201);
+        assert_eq!(
+            (made["channel"].as_str(), made["offset"].as_i64()),
+            (Some(channel), Some(offset))
+        );
     }
-    let room = acme.owner.all(format!("/endpoints/{}/channels/room-1/messages", chat.id)).await;
+    let room = acme
+        .owner
+        .all(format!("/endpoints/{}/channels/room-1/messages", chat.id))
+        .await;
     assert_eq!(room.len(), 2);
-    assert_eq!(acme.owner.all(format!("/messages?endpoint_id={}&channel=room-1", chat.id)).await.len(), 2);
+    assert_eq!(
+        acme.owner
+            .all(format!("/messages?endpoint_id={}&channel=room-1", chat.id))
+            .await
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -78,11 +119,22 @@ async fn messages_are_found_by_person_purpose_type_and_time() {
     let body = json!({ "slug": "service", "name": "S", "lawful_basis": "contract" });
     let service = acme.create("/purposes", body).await;
     let chat = acme.channel("chat").await;
-    let desk = acme.endpoint(json!({ "slug": "desk", "kind": "channel", "purpose_id": service })).await;
+    let desk = acme
+        .endpoint(json!({ "slug": "desk", "kind": "channel", "purpose_id": service }))
+        .await;
     let ada = acme.create("/subjects", json!({ "external_id": "ada" })).await;
-    let of_ada = acme.publish(&chat, json!({ "data": { "text": "a" }, "subject": "ada" })).await.expect(201);
-    let of_service = acme.publish(&desk, json!({ "data": { "text": "b" } })).await.expect(201);
-    let with_email = acme.publish(&chat, json!({ "data": { "email": "x@example.com" } })).await.expect(201);
+    let of_ada = acme
+        .publish(&chat, json!({ "data": { "text": "a" }, "subject": "ada" }))
+        .await
+        .expect(201);
+    let of_service = acme
+        .publish(&desk, json!({ "data": { "text": "b" } }))
+        .await
+        .expect(201);
+    let with_email = acme
+        .publish(&chat, json!({ "data": { "email": "x@example.com" } }))
+        .await
+        .expect(201);
     for (filter, one) in [
         (format!("subject_id={ada}"), &of_ada),
         (format!("purpose_id={service}"), &of_service),
@@ -92,7 +144,14 @@ async fn messages_are_found_by_person_purpose_type_and_time() {
         assert_eq!(found.len(), 1, "{filter}: {found:#?}");
         assert_eq!(found[0]["id"], one["id"], "{filter}");
     }
-    let at = text(&acme.owner.get(format!("/messages/{}", text(&of_service["id"]))).await.expect(200)["created_at"]).replace('+', "%2B");
+    let at = text(
+        &acme
+            .owner
+            .get(format!("/messages/{}", text(&of_service["id"])))
+            .await
+            .expect(200)["created_at"],
+    )
+    .replace('+', "%2B");
     assert_eq!(acme.owner.all(format!("/messages?from={at}")).await.len(), 2);
     assert_eq!(acme.owner.all(format!("/messages?to={at}")).await.len(), 1);
 }
@@ -106,19 +165,33 @@ async fn every_unsealing_is_an_event_that_says_who() {
     let path = format!("/messages/{}", text(&made["id"]));
     let unsealed = || async {
         let events = acme.owner.all("/audit-events?kind=messages.").await;
-        events.into_iter().filter(|event| event["kind"].as_str().is_some_and(|kind| kind.contains("unseal"))).collect::<Vec<_>>()
+        events
+            .into_iter()
+            .filter(|event| event["kind"].as_str().is_some_and(|kind| kind.contains("unseal")))
+            .collect::<Vec<_>>()
     };
     acme.owner.get(&path).await.expect(200);
-    assert!(unsealed().await.is_empty(), "looking at the envelope is not unsealing");
-    assert_eq!(acme.owner.get(format!("{path}?unseal=true")).await.expect(200)["data"], "secret");
-    acme.owner.get(format!("/messages?endpoint_id={}&unseal=true", chat.id)).await.expect(200);
+    assert!(
+        unsealed().await.is_empty(),
+        "looking at the envelope is not unsealing"
+    );
+    assert_eq!(
+        acme.owner.get(format!("{path}?unseal=true")).await.expect(200)["data"],
+        "secret"
+    );
+    acme.owner
+        .get(format!("/messages?endpoint_id={}&unseal=true", chat.id))
+        .await
+        .expect(200);
     let events = unsealed().await;
     assert_eq!(events.len(), 2, "{events:#?}");
     assert_eq!(events[0]["actor"]["kind"], "member");
     assert!(!events[0]["facts"].to_string().contains("secret"));
     let key = acme.key(&["messages:read"]).await;
     key.get(&path).await.expect(200);
-    key.get(format!("{path}?unseal=true")).await.problem(403, "forbidden");
+    key.get(format!("{path}?unseal=true"))
+        .await
+        .problem(403, "forbidden");
 }
 
 #[tokio::test]
@@ -128,7 +201,10 @@ async fn what_no_rule_covers_is_delivered_and_not_recorded() {
     let chat = acme.channel("chat").await;
     let mut ada = acme.connect(&chat, "ada").await;
     let made = acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
-    assert_eq!((made["recorded"].as_bool(), ada.text().await.as_str()), (Some(false), "hello"));
+    assert_eq!(
+        (made["recorded"].as_bool(), ada.text().await.as_str()),
+        (Some(false), "hello")
+    );
     assert!(acme.messages(&chat).await.is_empty());
 }
 
@@ -136,7 +212,9 @@ async fn what_no_rule_covers_is_delivered_and_not_recorded() {
 async fn an_endpoint_that_never_records_delivers_and_forgets() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let chat = acme.endpoint(json!({ "slug": "chat", "kind": "channel", "record": "never" })).await;
+    let chat = acme
+        .endpoint(json!({ "slug": "chat", "kind": "channel", "record": "never" }))
+        .await;
     let mut ada = acme.connect(&chat, "ada").await;
     let made = acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
     assert_eq!(made["recorded"], false);
@@ -148,10 +226,14 @@ async fn an_endpoint_that_never_records_delivers_and_forgets() {
 async fn a_message_that_is_too_large_is_refused_and_not_recorded() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let chat = acme.endpoint(json!({ "slug": "chat", "kind": "channel", "max_message_bytes": 100 })).await;
+    let chat = acme
+        .endpoint(json!({ "slug": "chat", "kind": "channel", "max_message_bytes": 100 }))
+        .await;
     let refused = acme.publish(&chat, json!({ "data": "x".repeat(101) })).await;
     assert!([413, 422].contains(&refused.status), "{}", refused.text());
-    acme.publish(&chat, json!({ "data": "x".repeat(100) })).await.expect(201);
+    acme.publish(&chat, json!({ "data": "x".repeat(100) }))
+        .await
+        .expect(201);
     assert_eq!(acme.messages(&chat).await.len(), 1);
 }
 

@@ -7,14 +7,26 @@ use tests::{Client, Server, Tenant, tenant::text};
 pub(crate) async fn sign_in(server: &Server, tenant: &Tenant, email: &str) -> Client {
     let base = format!("/portal/{}", tenant.slug);
     let before = server.mailbox().len();
-    server.nobody().post(format!("{base}/codes"), json!({ "email": email })).await.expect(202);
+    server
+        .nobody()
+        .post(format!("{base}/codes"), json!({ "email": email }))
+        .await
+        .expect(202);
     let code = tests::eventually("a code by mail", || async {
         let mails = server.mailbox();
-        mails[before.min(mails.len())..].iter().rev().filter(|mail| mail.to == [email]).find_map(tests::Mail::code)
+        mails[before.min(mails.len())..]
+            .iter()
+            .rev()
+            .filter(|mail| mail.to == [email])
+            .find_map(tests::Mail::code)
     })
     .await;
     let body = json!({ "email": email, "code": code });
-    let session = server.nobody().post(format!("{base}/sessions"), body).await.expect(201);
+    let session = server
+        .nobody()
+        .post(format!("{base}/sessions"), body)
+        .await
+        .expect(201);
     server.nobody().with_token(text(&session["token"]))
 }
 
@@ -24,10 +36,20 @@ pub(crate) async fn known_person(server: &Server) -> (Tenant, String) {
     let news = acme.purpose("news").await;
     let body = json!({ "slug": "chat", "name": "Chat", "kind": "channel", "purpose_id": news });
     let chat = acme.endpoint(body).await;
-    let subject = acme.create("/subjects", json!({ "external_id": "ada", "email": "ada@example.com" })).await;
+    let subject = acme
+        .create(
+            "/subjects",
+            json!({ "external_id": "ada", "email": "ada@example.com" }),
+        )
+        .await;
     acme.consent("ada", "news", "given").await.expect(201);
     for n in 0..3 {
-        acme.publish(&chat, json!({ "data": { "n": n, "text": "about ada" }, "subject": "ada" })).await.expect(201);
+        acme.publish(
+            &chat,
+            json!({ "data": { "n": n, "text": "about ada" }, "subject": "ada" }),
+        )
+        .await
+        .expect(201);
     }
     (acme, subject)
 }
@@ -39,7 +61,11 @@ async fn the_page_says_whose_it_is_to_everybody() {
     let page = server.nobody().get("/portal/acme").await.expect(200);
     assert_eq!(page["tenant"]["slug"], "acme");
     assert_eq!(page["purposes"][0]["name"], "news");
-    server.nobody().get("/portal/nobody").await.problem(404, "not_found");
+    server
+        .nobody()
+        .get("/portal/nobody")
+        .await
+        .problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -48,9 +74,16 @@ async fn a_person_sees_what_is_held_and_until_when() {
     let (acme, _) = known_person(&server).await;
     let ada = sign_in(&server, &acme, "ada@example.com").await;
     let me = ada.get("/portal/acme/me").await.expect(200);
-    assert_eq!((me["email"].as_str(), me["known"].as_bool()), (Some("ada@example.com"), Some(true)));
+    assert_eq!(
+        (me["email"].as_str(), me["known"].as_bool()),
+        (Some("ada@example.com"), Some(true))
+    );
     let held = &me["held"][0];
-    assert_eq!((held["messages"].as_i64(), held["duration"].as_str()), (Some(3), Some("P30D")), "{me:#}");
+    assert_eq!(
+        (held["messages"].as_i64(), held["duration"].as_str()),
+        (Some(3), Some("P30D")),
+        "{me:#}"
+    );
     for field in ["oldest_at", "newest_at", "next_expiry_at"] {
         assert!(held[field].is_string(), "{field}: {held:#}");
     }
@@ -72,13 +105,19 @@ async fn a_stranger_learns_nothing_about_who_is_known() {
         let body = json!({ "email": email, "code": "000000" });
         let nobody = server.nobody();
         async move {
-            let mut problem = nobody.post("/portal/acme/sessions", body).await.problem(401, "code_invalid");
+            let mut problem = nobody
+                .post("/portal/acme/sessions", body)
+                .await
+                .problem(401, "code_invalid");
             problem.as_object_mut().unwrap().remove("request_id");
             problem
         }
     };
     assert_eq!(guess("ada@example.com").await, guess("eve@example.com").await);
-    assert!(server.mailbox().iter().all(|mail| mail.to != ["eve@example.com"]), "a stranger gets no code");
+    assert!(
+        server.mailbox().iter().all(|mail| mail.to != ["eve@example.com"]),
+        "a stranger gets no code"
+    );
 }
 
 #[tokio::test]
@@ -86,19 +125,48 @@ async fn a_code_works_once_and_dies_after_a_few_wrong_tries() {
     let server = Server::start().await;
     let (_, _) = known_person(&server).await;
     let nobody = server.nobody();
-    let attempt = |code: String| nobody.post("/portal/acme/sessions", json!({ "email": "ada@example.com", "code": code }));
-    nobody.post("/portal/acme/codes", json!({ "email": "ada@example.com" })).await.expect(202);
-    let code = server.mail("ada@example.com", |mail| mail.code().is_some()).await.code().unwrap();
+    let attempt = |code: String| {
+        nobody.post(
+            "/portal/acme/sessions",
+            json!({ "email": "ada@example.com", "code": code }),
+        )
+    };
+    nobody
+        .post("/portal/acme/codes", json!({ "email": "ada@example.com" }))
+        .await
+        .expect(202);
+    let code = server
+        .mail("ada@example.com", |mail| mail.code().is_some())
+        .await
+        .code()
+        .unwrap();
     attempt(code.clone()).await.expect(201);
     attempt(code.clone()).await.problem(401, "code_invalid");
-    nobody.post("/portal/acme/codes", json!({ "email": "ada@example.com" })).await.expect(202);
-    let second = server.mail("ada@example.com", |mail| mail.code().is_some_and(|new| new != code)).await.code().unwrap();
+    nobody
+        .post("/portal/acme/codes", json!({ "email": "ada@example.com" }))
+        .await
+        .expect(202);
+    let second = server
+        .mail("ada@example.com", |mail| {
+            mail.code().is_some_and(|new| new != code)
+        })
+        .await
+        .code()
+        .unwrap();
     for n in 0..8 {
-        let wrong = attempt(format!("{:06}", (second.parse::<u32>().unwrap() + n + 1) % 1_000_000)).await;
+        let wrong = attempt(format!(
+            "{:06}",
+            (second.parse::<u32>().unwrap() + n + 1) % 1_000_000
+        ))
+        .await;
         assert!([401, 429].contains(&wrong.status), "{}", wrong.text());
     }
     let late = attempt(second).await;
-    assert!([401, 429].contains(&late.status), "the right code comes too late: {}", late.text());
+    assert!(
+        [401, 429].contains(&late.status),
+        "the right code comes too late: {}",
+        late.text()
+    );
 }
 
 #[tokio::test]
@@ -106,7 +174,11 @@ async fn a_session_of_one_tenants_page_opens_no_other() {
     let server = Server::start().await;
     let (acme, _) = known_person(&server).await;
     let beta = server.tenant("beta").await;
-    beta.create("/subjects", json!({ "external_id": "ada", "email": "ada@example.com" })).await;
+    beta.create(
+        "/subjects",
+        json!({ "external_id": "ada", "email": "ada@example.com" }),
+    )
+    .await;
     let ada = sign_in(&server, &acme, "ada@example.com").await;
     ada.get("/portal/beta/me").await.check(401);
     ada.get("/endpoints").await.problem(401, "unauthenticated");
@@ -126,14 +198,32 @@ async fn a_person_withdraws_and_gives_consent_and_it_acts_at_once() {
     let mut socket = tests::Socket::connect(&url).await;
     let ada = sign_in(&server, &acme, "ada@example.com").await;
     let consents = ada.get("/portal/acme/consents").await.expect(200);
-    let consents = consents["items"].as_array().or(consents.as_array()).unwrap().clone();
-    assert_eq!((consents[0]["purpose"]["slug"].as_str(), consents[0]["state"].as_str()), (Some("news"), Some("given")));
+    let consents = consents["items"]
+        .as_array()
+        .or(consents.as_array())
+        .unwrap()
+        .clone();
+    assert_eq!(
+        (
+            consents[0]["purpose"]["slug"].as_str(),
+            consents[0]["state"].as_str()
+        ),
+        (Some("news"), Some("given"))
+    );
     let purpose = consents[0]["purpose"]["id"].clone();
-    let change = |state: &str| ada.post("/portal/acme/consents", json!({ "purpose_id": purpose, "state": state }));
+    let change = |state: &str| {
+        ada.post(
+            "/portal/acme/consents",
+            json!({ "purpose_id": purpose, "state": state }),
+        )
+    };
     assert!(change("withdrawn").await.is_success());
     assert_eq!(socket.close_code().await, 4031);
     let events = acme.owner.all(format!("/consents?subject_id={subject}")).await;
-    assert_eq!((events[0]["state"].as_str(), events[0]["method"].as_str()), (Some("withdrawn"), Some("portal")));
+    assert_eq!(
+        (events[0]["state"].as_str(), events[0]["method"].as_str()),
+        (Some("withdrawn"), Some("portal"))
+    );
     assert!(change("given").await.is_success());
     let mut socket = tests::Socket::connect(&url).await;
     socket.is_silent_for(std::time::Duration::from_millis(200)).await;

@@ -21,7 +21,11 @@ async fn messages_pass_both_ways_in_order_and_are_recorded_both_ways() {
     ada.send_bytes(vec![1, 2, 255]).await;
     assert_eq!(ada.frame().await, Frame::Binary(vec![1, 2, 255]));
     let kept = acme.messages(&relay).await;
-    let count = |direction: &str| kept.iter().filter(|message| message["direction"] == direction).count();
+    let count = |direction: &str| {
+        kept.iter()
+            .filter(|message| message["direction"] == direction)
+            .count()
+    };
     assert_eq!((count("inbound"), count("outbound")), (21, 21));
 }
 
@@ -66,15 +70,27 @@ async fn sockets_are_kept_warm_before_anybody_comes() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let echo = Echo::start().await;
-    let body = json!({ "slug": "relay", "kind": "relay", "upstream_url": echo.url(), "pool_min": 3, "pool_max": 5 });
+    let body =
+        json!({ "slug": "relay", "kind": "relay", "upstream_url": echo.url(), "pool_min": 3, "pool_max": 5 });
     let relay = acme.endpoint(body).await;
     // The first person wakes the pool, if nothing did before.
     let mut ada = acme.connect(&relay, "ada").await;
     ada.send("hello").await;
     assert_eq!(ada.text().await, "hello");
-    eventually("three warm sockets", || async { (echo.open() >= 4).then_some(()) }).await;
-    let pool = acme.owner.get(format!("/endpoints/{}/pool", relay.id)).await.expect(200);
-    assert_eq!((pool["active"].as_i64(), pool["max"].as_i64()), (Some(1), Some(5)), "{pool:#}");
+    eventually("three warm sockets", || async {
+        (echo.open() >= 4).then_some(())
+    })
+    .await;
+    let pool = acme
+        .owner
+        .get(format!("/endpoints/{}/pool", relay.id))
+        .await
+        .expect(200);
+    assert_eq!(
+        (pool["active"].as_i64(), pool["max"].as_i64()),
+        (Some(1), Some(5)),
+        "{pool:#}"
+    );
     assert!(echo.open() <= 5);
 }
 
@@ -83,7 +99,8 @@ async fn a_back_end_never_sees_more_sockets_than_agreed() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let echo = Echo::start().await;
-    let body = json!({ "slug": "relay", "kind": "relay", "upstream_url": echo.url(), "pool_min": 0, "pool_max": 2 });
+    let body =
+        json!({ "slug": "relay", "kind": "relay", "upstream_url": echo.url(), "pool_min": 0, "pool_max": 2 });
     let relay = acme.endpoint(body).await;
     let mut people = Vec::new();
     for n in 0..2 {
@@ -97,7 +114,11 @@ async fn a_back_end_never_sees_more_sockets_than_agreed() {
     third.is_silent_for(Duration::from_millis(300)).await;
     assert_eq!(echo.open(), 2);
     people.pop().unwrap().close(1000, "").await;
-    assert_eq!(third.text().await, "let me in", "who waited takes the place that became free");
+    assert_eq!(
+        third.text().await,
+        "let me in",
+        "who waited takes the place that became free"
+    );
     assert!(echo.open() <= 2);
 }
 
@@ -129,7 +150,11 @@ async fn consent_gates_a_relay_as_it_gates_a_channel() {
     let before = echo.messages().await.len();
     drop(ada.try_send("after").await);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(echo.messages().await.len(), before, "nothing reaches the back end either");
+    assert_eq!(
+        echo.messages().await.len(),
+        before,
+        "nothing reaches the back end either"
+    );
 }
 
 #[tokio::test]
@@ -138,11 +163,13 @@ async fn what_is_minimised_does_not_reach_the_back_end() {
     let acme = server.tenant("acme").await;
     let echo = Echo::start().await;
     let minimise = json!({ "strategy": "remove" });
-    let body = json!({ "slug": "phone", "name": "P", "personal": true, "paths": ["$.phone"], "minimise": minimise });
+    let body =
+        json!({ "slug": "phone", "name": "P", "personal": true, "paths": ["$.phone"], "minimise": minimise });
     acme.create("/data-types", body).await;
     let relay = acme.relay("relay", &echo.url()).await;
     let mut ada = acme.connect(&relay, "ada").await;
-    ada.send(json!({ "phone": "+49 30 1234567", "text": "hi" }).to_string()).await;
+    ada.send(json!({ "phone": "+49 30 1234567", "text": "hi" }).to_string())
+        .await;
     assert_eq!(ada.json().await, json!({ "text": "hi" }));
     let heard: Value = serde_json::from_str(&echo.messages().await[0]).unwrap();
     assert_eq!(heard, json!({ "text": "hi" }));
@@ -153,5 +180,8 @@ async fn a_channel_has_no_pool() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
-    acme.owner.get(format!("/endpoints/{}/pool", chat.id)).await.check(409);
+    acme.owner
+        .get(format!("/endpoints/{}/pool", chat.id))
+        .await
+        .check(409);
 }

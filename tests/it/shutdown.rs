@@ -10,8 +10,13 @@ async fn sockets_are_told_to_come_back_and_the_server_ends_well() {
     let echo = Echo::start().await;
     let chat = acme.channel("chat").await;
     let relay = acme.relay("relay", &echo.url()).await;
-    let mut sockets = vec![acme.connect(&chat, "ada").await, acme.connect(&relay, "bob").await];
-    acme.publish(&chat, json!({ "data": "last words" })).await.expect(201);
+    let mut sockets = vec![
+        acme.connect(&chat, "ada").await,
+        acme.connect(&relay, "bob").await,
+    ];
+    acme.publish(&chat, json!({ "data": "last words" }))
+        .await
+        .expect(201);
     assert_eq!(sockets[0].text().await, "last words");
     server.ask_to_stop();
     for socket in &mut sockets {
@@ -26,7 +31,10 @@ async fn sockets_are_told_to_come_back_and_the_server_ends_well() {
     let records = acme.owner.all("/connections?state=closed").await;
     assert_eq!(records.len(), 2, "{records:#?}");
     for record in records {
-        assert!([Some(1001), Some(4200)].contains(&record["close_code"].as_i64()), "{record:#}");
+        assert!(
+            [Some(1001), Some(4200)].contains(&record["close_code"].as_i64()),
+            "{record:#}"
+        );
     }
 }
 
@@ -54,7 +62,10 @@ async fn what_was_sent_just_before_the_stop_is_either_recorded_or_was_never_deli
     server.restart().await;
     let kept = acme.messages(&chat).await;
     for text in &heard {
-        assert!(kept.iter().any(|message| message["data"] == text.as_str()), "{text} was delivered and is not recorded");
+        assert!(
+            kept.iter().any(|message| message["data"] == text.as_str()),
+            "{text} was delivered and is not recorded"
+        );
     }
 }
 

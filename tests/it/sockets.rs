@@ -21,7 +21,10 @@ async fn what_one_says_the_others_hear_and_the_journal_keeps() {
     ada.is_silent_for(Duration::from_millis(200)).await;
     let kept = acme.messages(&chat).await;
     assert_eq!(kept.len(), 50);
-    assert_eq!((kept[0]["data"].as_str(), kept[0]["offset"].as_i64()), (Some("message 49"), Some(50)));
+    assert_eq!(
+        (kept[0]["data"].as_str(), kept[0]["offset"].as_i64()),
+        (Some("message 49"), Some(50))
+    );
     assert_eq!(kept[0]["direction"], "inbound");
 }
 
@@ -48,14 +51,19 @@ async fn two_tenants_with_the_same_names_hear_nothing_of_each_other() {
     eve.is_silent_for(Duration::from_millis(300)).await;
     // A token of the one opens nothing of the other.
     let token = acme.token(&ours, "ada").await;
-    assert_eq!(Socket::connect(&theirs.url(&token)).await.close_code().await, 4009);
+    assert_eq!(
+        Socket::connect(&theirs.url(&token)).await.close_code().await,
+        4009
+    );
 }
 
 #[tokio::test]
 async fn an_oversize_message_closes_with_1009_and_is_not_passed_on() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let chat = acme.endpoint(json!({ "slug": "chat", "kind": "channel", "max_message_bytes": 100 })).await;
+    let chat = acme
+        .endpoint(json!({ "slug": "chat", "kind": "channel", "max_message_bytes": 100 }))
+        .await;
     let mut ada = acme.connect(&chat, "ada").await;
     let mut bob = acme.connect(&chat, "bob").await;
     ada.send("x".repeat(100)).await;
@@ -75,8 +83,16 @@ async fn malformed_frames_close_with_the_code_that_the_protocol_has_for_them() {
         ("not masked", &[0x81, 0x01, b'x'][..], 1002),
         ("a reserved bit", &[0xC1, 0x81, 0, 0, 0, 0, b'x'][..], 1002),
         ("a reserved opcode", &[0x83, 0x81, 0, 0, 0, 0, b'x'][..], 1002),
-        ("a long ping", &[&[0x89, 0xFE, 0, 126, 0, 0, 0, 0][..], &[0; 126]].concat()[..], 1002),
-        ("text that is not UTF-8", &[0x81, 0x82, 0, 0, 0, 0, 0xC3, 0x28][..], 1007),
+        (
+            "a long ping",
+            &[&[0x89, 0xFE, 0, 126, 0, 0, 0, 0][..], &[0; 126]].concat()[..],
+            1002,
+        ),
+        (
+            "text that is not UTF-8",
+            &[0x81, 0x82, 0, 0, 0, 0, 0xC3, 0x28][..],
+            1007,
+        ),
     ] {
         let mut ada = acme.connect(&chat, "ada").await;
         ada.send_raw(frame).await;
@@ -84,7 +100,9 @@ async fn malformed_frames_close_with_the_code_that_the_protocol_has_for_them() {
     }
     assert!(acme.messages(&chat).await.is_empty());
     let mut ada = acme.connect(&chat, "ada").await;
-    acme.publish(&chat, json!({ "data": "still here" })).await.expect(201);
+    acme.publish(&chat, json!({ "data": "still here" }))
+        .await
+        .expect(201);
     assert_eq!(ada.text().await, "still here");
 }
 
@@ -92,7 +110,8 @@ async fn malformed_frames_close_with_the_code_that_the_protocol_has_for_them() {
 async fn a_client_that_does_not_read_is_let_go_and_holds_up_nobody() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let body = json!({ "slug": "chat", "kind": "channel", "record": "never", "max_message_bytes": 1_000_000 });
+    let body =
+        json!({ "slug": "chat", "kind": "channel", "record": "never", "max_message_bytes": 1_000_000 });
     let chat = acme.endpoint(body).await;
     let mut lazy = acme.connect(&chat, "lazy").await;
     let mut keen = acme.connect(&chat, "keen").await;
@@ -104,12 +123,16 @@ async fn a_client_that_does_not_read_is_let_go_and_holds_up_nobody() {
         }
     });
     for _ in 0..60 {
-        acme.publish(&chat, json!({ "data": "x".repeat(500_000) })).await.expect(201);
+        acme.publish(&chat, json!({ "data": "x".repeat(500_000) }))
+            .await
+            .expect(201);
     }
     reader.await.unwrap();
     let ended = tests::eventually("the lazy client's end", || async {
         let closed = acme.owner.all("/connections?state=closed").await;
-        closed.into_iter().find(|connection| connection["close_code"] == 4102)
+        closed
+            .into_iter()
+            .find(|connection| connection["close_code"] == 4102)
     })
     .await;
     assert!(ended["messages_out"].as_i64().unwrap() < 60, "{ended:#}");
@@ -126,13 +149,19 @@ async fn the_door_explains_itself_to_what_is_not_a_websocket() {
     answer.check(426);
     assert_eq!(answer.header("upgrade"), Some("websocket"));
     answer.problem(426, "upgrade_required");
-    let old = server.connect("/connect/acme/chat", &[("sec-websocket-version", "8")]).await.unwrap_err();
+    let old = server
+        .connect("/connect/acme/chat", &[("sec-websocket-version", "8")])
+        .await
+        .unwrap_err();
     assert_eq!(old.status, 426);
 }
 
 #[tokio::test]
 async fn connections_over_the_quota_are_turned_away_and_none_before() {
-    let server = Server::builder().env("WEIR_QUOTAS__CONNECTIONS", "3").start().await;
+    let server = Server::builder()
+        .env("WEIR_QUOTAS__CONNECTIONS", "3")
+        .start()
+        .await;
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
     let mut open = Vec::new();
@@ -156,11 +185,17 @@ async fn connections_over_the_quota_are_turned_away_and_none_before() {
 #[tokio::test]
 async fn the_description_lists_the_socket_door_and_matches_what_is_checked_in() {
     let server = Server::start().await;
-    let served: Value = Client::nobody(server.base()).get("//api/openapi.json").await.expect(200);
-    assert!(served["paths"].to_string().contains("create_endpoint"));
+    let described: Value = Client::nobody(server.base())
+        .get("//api/openapi.json")
+        .await
+        .expect(200);
+    assert!(described["paths"].to_string().contains("create_endpoint"));
     let file = tests::binary::root().join("openapi/openapi.json");
     let checked_in: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     for part in ["paths", "components"] {
-        assert!(served[part] == checked_in[part], "{part} differ: run `weir openapi > openapi/openapi.json`");
+        assert!(
+            described[part] == checked_in[part],
+            "{part} differ: run `weir openapi > openapi/openapi.json`"
+        );
     }
 }

@@ -16,14 +16,26 @@ fn fails(server: &Server, words: &[&str]) {
 
 #[tokio::test]
 async fn an_unknown_setting_is_named_with_what_was_probably_meant() {
-    fails(&Server::builder().env("WEIR_LISTN", "127.0.0.1:1").prepared(), &["WEIR_LISTN", "WEIR_LISTEN"]);
-    fails(&Server::builder().env("WEIR_LOG__FORMET", "json").prepared(), &["FORMET", "FORMAT"]);
+    fails(
+        &Server::builder().env("WEIR_LISTN", "127.0.0.1:1").prepared(),
+        &["WEIR_LISTN", "WEIR_LISTEN"],
+    );
+    fails(
+        &Server::builder().env("WEIR_LOG__FORMET", "json").prepared(),
+        &["FORMET", "FORMAT"],
+    );
 }
 
 #[tokio::test]
 async fn a_setting_that_makes_no_sense_is_named() {
-    fails(&Server::builder().env("WEIR_LISTEN", "somewhere").prepared(), &["listen"]);
-    fails(&Server::builder().env("WEIR_LOG__FORMAT", "xml").prepared(), &["format"]);
+    fails(
+        &Server::builder().env("WEIR_LISTEN", "somewhere").prepared(),
+        &["listen"],
+    );
+    fails(
+        &Server::builder().env("WEIR_LOG__FORMAT", "xml").prepared(),
+        &["format"],
+    );
 }
 
 #[tokio::test]
@@ -31,7 +43,9 @@ async fn an_unknown_key_in_the_file_is_named() {
     let server = Server::builder().prepared();
     let file = server.scratch("weir.toml");
     fs::write(&file, "[journal]\nbatch_mesages = 10\n").unwrap();
-    let server = Server::builder().env("WEIR_CONFIG", file.to_str().unwrap()).prepared();
+    let server = Server::builder()
+        .env("WEIR_CONFIG", file.to_str().unwrap())
+        .prepared();
     // The file is in the first one's folder, which is gone by now if it was moved.
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "[journal]\nbatch_mesages = 10\n").unwrap();
@@ -41,7 +55,7 @@ async fn an_unknown_key_in_the_file_is_named() {
 
 #[tokio::test]
 async fn a_damaged_store_is_said_and_left_as_it_is() {
-    let mut server = Server::start().await;
+    let mut server = Server::builder().in_folder().start().await;
     server.tenant("acme").await;
     server.terminate().await;
     let file = server.data_dir().join("weir.db");
@@ -57,15 +71,21 @@ async fn a_damaged_store_is_said_and_left_as_it_is() {
     // SQLite counts in the header how often a file was opened by somebody with settings; the rest is data.
     let header = 100;
     let after = fs::read(&file).unwrap();
-    let changed: Vec<usize> = (header..bytes.len()).filter(|at| after.get(*at) != Some(&bytes[*at])).take(20).collect();
-    assert!(changed.is_empty() && after.len() == bytes.len(), "it was changed, at {changed:?}");
+    let changed: Vec<usize> = (header..bytes.len())
+        .filter(|at| after.get(*at) != Some(&bytes[*at]))
+        .take(20)
+        .collect();
+    assert!(
+        changed.is_empty() && after.len() == bytes.len(),
+        "it was changed, at {changed:?}"
+    );
     fs::write(&file, "this is no database at all, and never was one").unwrap();
     fails(&server, &["weir.db"]);
 }
 
 #[tokio::test]
 async fn a_wrong_or_missing_root_key_is_said() {
-    let mut server = Server::start().await;
+    let mut server = Server::builder().in_folder().start().await;
     server.tenant("acme").await;
     server.terminate().await;
     let file = server.data_dir().join("root.key");
@@ -81,7 +101,7 @@ async fn a_wrong_or_missing_root_key_is_said() {
 
 #[tokio::test]
 async fn a_vault_that_is_gone_is_said() {
-    let mut server = Server::start().await;
+    let mut server = Server::builder().in_folder().start().await;
     server.tenant("acme").await;
     server.terminate().await;
     for name in ["vault.db", "vault.db-wal", "vault.db-shm"] {
@@ -92,12 +112,17 @@ async fn a_vault_that_is_gone_is_said() {
 
 #[tokio::test]
 async fn a_store_from_a_newer_version_is_not_touched() {
-    let mut server = Server::start().await;
+    let mut server = Server::builder().in_folder().start().await;
     server.terminate().await;
     let file = server.data_dir().join("weir.db");
     let future = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_from_the_future', 0)";
     let script = "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\nc.execute(sys.argv[2])\nc.commit()\n";
-    let done = std::process::Command::new("python3").args(["-c", script]).arg(&file).arg(future).status().unwrap();
+    let done = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(&file)
+        .arg(future)
+        .status()
+        .unwrap();
     assert!(done.success());
     fails(&server, &["newer"]);
 }
@@ -106,23 +131,44 @@ async fn a_store_from_a_newer_version_is_not_touched() {
 async fn a_port_that_is_taken_is_said() {
     let address = ports::free();
     let _taken = TcpListener::bind(address).unwrap();
-    fails(&Server::builder().env("WEIR_LISTEN", address.to_string()).prepared(), &[&address.to_string()]);
+    fails(
+        &Server::builder()
+            .env("WEIR_LISTEN", address.to_string())
+            .prepared(),
+        &[&address.to_string()],
+    );
 }
 
 #[tokio::test]
 async fn a_second_server_on_the_same_folder_is_refused() {
-    let server = Server::start().await;
+    let server = Server::builder().in_folder().start().await;
     let folder = server.data_dir();
-    fails(&Server::builder().env("WEIR_DATA_DIR", folder.to_str().unwrap()).prepared(), &["another weir"]);
+    fails(
+        &Server::builder()
+            .env("WEIR_DATA_DIR", folder.to_str().unwrap())
+            .prepared(),
+        &["another weir"],
+    );
 }
 
 #[tokio::test]
 async fn a_redis_or_a_postgres_that_does_not_answer_is_said() {
     let nowhere = ports::free();
-    fails(&Server::builder().env("WEIR_REDIS_URL", format!("redis://{nowhere}")).prepared(), &["edis"]);
+    fails(
+        &Server::builder()
+            .env("WEIR_REDIS_URL", format!("redis://{nowhere}"))
+            .prepared(),
+        &["edis"],
+    );
     let server = Server::builder()
-        .env("WEIR_DATABASE_URL", format!("postgres://weir:secret-word@{nowhere}/weir"))
-        .env("WEIR_VAULT_URL", format!("postgres://weir:secret-word@{nowhere}/vault"))
+        .env(
+            "WEIR_DATABASE_URL",
+            format!("postgres://weir:secret-word@{nowhere}/weir"),
+        )
+        .env(
+            "WEIR_VAULT_URL",
+            format!("postgres://weir:secret-word@{nowhere}/vault"),
+        )
         .prepared();
     let (status, said) = server.fails_to_start();
     assert!(!status.success());

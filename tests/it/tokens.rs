@@ -18,7 +18,9 @@ async fn a_token_signed_with_the_endpoints_secret_opens_the_door() {
 async fn eddsa_and_rs256_work_by_the_endpoints_key_set() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let chat = acme.endpoint(json!({ "slug": "chat", "kind": "channel", "jwks": jwt::key_set() })).await;
+    let chat = acme
+        .endpoint(json!({ "slug": "chat", "kind": "channel", "jwks": jwt::key_set() }))
+        .await;
     for token in [jwt::eddsa(&jwt::claims("ada")), jwt::rs256(&jwt::claims("ada"))] {
         let mut ada = Socket::connect(&chat.url(&token)).await;
         acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
@@ -27,7 +29,11 @@ async fn eddsa_and_rs256_work_by_the_endpoints_key_set() {
     }
     let news = acme.channel("news").await;
     let stranger = jwt::eddsa(&jwt::claims("ada"));
-    assert_eq!(Socket::connect(&news.url(&stranger)).await.close_code().await, 4009, "this endpoint has no key set");
+    assert_eq!(
+        Socket::connect(&news.url(&stranger)).await.close_code().await,
+        4009,
+        "this endpoint has no key set"
+    );
 }
 
 #[tokio::test]
@@ -35,7 +41,9 @@ async fn a_key_set_is_fetched_from_where_the_endpoint_says() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let keys = serve_once_and_again(jwt::key_set().to_string()).await;
-    let chat = acme.endpoint(json!({ "slug": "chat", "kind": "channel", "jwks_url": keys })).await;
+    let chat = acme
+        .endpoint(json!({ "slug": "chat", "kind": "channel", "jwks_url": keys }))
+        .await;
     let mut ada = Socket::connect(&chat.url(&jwt::eddsa(&jwt::claims("ada")))).await;
     acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
     assert_eq!(ada.text().await, "hello");
@@ -64,7 +72,10 @@ async fn a_token_can_come_as_a_subprotocol() {
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
     let protocol = format!("weir.token.{}", jwt::hs256(&chat.secret, &jwt::claims("ada")));
-    let mut ada = server.connect("/connect/acme/chat", &[("sec-websocket-protocol", &protocol)]).await.unwrap();
+    let mut ada = server
+        .connect("/connect/acme/chat", &[("sec-websocket-protocol", &protocol)])
+        .await
+        .unwrap();
     acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
     assert_eq!(ada.text().await, "hello");
 }
@@ -73,7 +84,9 @@ async fn a_token_can_come_as_a_subprotocol() {
 async fn every_bad_token_is_turned_away_with_the_same_code() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let chat = acme.endpoint(json!({ "slug": "chat", "kind": "channel", "jwks": jwt::key_set() })).await;
+    let chat = acme
+        .endpoint(json!({ "slug": "chat", "kind": "channel", "jwks": jwt::key_set() }))
+        .await;
     let other = acme.channel("other").await;
     let good = jwt::hs256(&chat.secret, &jwt::claims("ada"));
     let (head, tail) = good.split_once('.').unwrap();
@@ -90,10 +103,19 @@ async fn every_bad_token_is_turned_away_with_the_same_code() {
         ("expired", jwt::hs256(&chat.secret, &expired)),
         ("not yet", jwt::hs256(&chat.secret, &early)),
         ("for another", jwt::hs256(&chat.secret, &elsewhere)),
-        ("without a person", jwt::hs256(&chat.secret, &json!({ "exp": jwt::now() + 60 }))),
+        (
+            "without a person",
+            jwt::hs256(&chat.secret, &json!({ "exp": jwt::now() + 60 })),
+        ),
         ("with an empty person", jwt::hs256(&chat.secret, &jwt::claims(""))),
-        ("without an end", jwt::hs256(&chat.secret, &json!({ "sub": "ada" }))),
-        ("of another endpoint", jwt::hs256(&other.secret, &jwt::claims("ada"))),
+        (
+            "without an end",
+            jwt::hs256(&chat.secret, &json!({ "sub": "ada" })),
+        ),
+        (
+            "of another endpoint",
+            jwt::hs256(&other.secret, &jwt::claims("ada")),
+        ),
         ("cut", format!("{head}.{}", &tail[..tail.len() - 4])),
         ("unsigned", unsigned),
         ("confused", confused),
@@ -103,9 +125,14 @@ async fn every_bad_token_is_turned_away_with_the_same_code() {
     }
     let mut nobody = Socket::connect(&chat.connect_url).await;
     assert_eq!(nobody.close_code().await, 4009, "no token at all");
-    assert!(acme.owner.all("/subjects").await.is_empty(), "nobody was made known");
+    assert!(
+        acme.owner.all("/subjects").await.is_empty(),
+        "nobody was made known"
+    );
     let metrics = server.nobody().get("//metrics").await.text();
-    let counted = metrics.lines().find(|line| line.starts_with("weir_sockets_refused_total") && line.contains("4009"));
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("weir_sockets_refused_total") && line.contains("4009"));
     assert!(counted.is_some_and(|line| line.ends_with(" 13")), "{counted:?}");
 }
 
@@ -126,7 +153,10 @@ async fn an_endpoint_that_does_not_exist_says_so_to_everybody_alike() {
     let chat = acme.channel("chat").await;
     let token = jwt::hs256(&chat.secret, &jwt::claims("ada"));
     for path in ["/connect/acme/nothing", "/connect/nobody/chat"] {
-        let mut socket = server.connect(&format!("{path}?token={token}"), &[]).await.unwrap();
+        let mut socket = server
+            .connect(&format!("{path}?token={token}"), &[])
+            .await
+            .unwrap();
         assert_eq!(socket.close_code().await, 4001, "{path}");
     }
 }
@@ -136,13 +166,26 @@ async fn a_page_from_elsewhere_is_refused_where_origins_are_listed() {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
     let origins = json!(["https://app.example", "https://*.acme.example"]);
-    acme.endpoint(json!({ "slug": "chat", "kind": "channel", "allowed_origins": origins })).await;
+    acme.endpoint(json!({ "slug": "chat", "kind": "channel", "allowed_origins": origins }))
+        .await;
     let chat = acme.owner.all("/endpoints").await.remove(0);
     let path = format!("/endpoints/{}/tokens", chat["id"].as_str().unwrap());
-    let token = acme.owner.post(path, json!({ "sub": "ada" })).await.expect(201)["token"].as_str().unwrap().to_owned();
+    let token = acme.owner.post(path, json!({ "sub": "ada" })).await.expect(201)["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("/connect/acme/chat?token={token}");
-    for origin in ["https://evil.example", "http://app.example", "https://app.example.evil.example", "null"] {
-        let refused = server.connect(&path, &[("origin", origin)]).await.err().unwrap_or_else(|| panic!("{origin} came in"));
+    for origin in [
+        "https://evil.example",
+        "http://app.example",
+        "https://app.example.evil.example",
+        "null",
+    ] {
+        let refused = server
+            .connect(&path, &[("origin", origin)])
+            .await
+            .err()
+            .unwrap_or_else(|| panic!("{origin} came in"));
         assert_eq!(refused.status, 403, "{origin}");
     }
     for origin in ["https://app.example", "https://www.acme.example"] {

@@ -15,8 +15,11 @@ async fn the_pages_work_in_a_real_browser() {
     let server = Server::start().await;
     let mut npm = Command::new("npm");
     npm.args(["run", "--silent", "e2e"]).current_dir(folder);
-    npm.env("WEIR_URL", server.base()).env("WEIR_MAILBOX_DIR", server.data_dir().join("mailbox"));
-    let output = tokio::task::spawn_blocking(move || npm.output().unwrap()).await.unwrap();
+    npm.env("WEIR_URL", server.base())
+        .env("WEIR_MAILBOX_DIR", server.data_dir().join("mailbox"));
+    let output = tokio::task::spawn_blocking(move || npm.output().unwrap())
+        .await
+        .unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }
@@ -29,14 +32,30 @@ async fn the_pages_come_with_a_strict_policy_and_from_here_only() {
         let page = server.nobody().get(path).await;
         page.check(200);
         let policy = page.header("content-security-policy").unwrap().to_owned();
-        assert!(policy.contains("default-src 'none'") || policy.contains("default-src 'self'"), "{path}: {policy}");
-        assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'"), "{path}: {policy}");
+        assert!(
+            policy.contains("default-src 'none'") || policy.contains("default-src 'self'"),
+            "{path}: {policy}"
+        );
+        assert!(
+            !policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'"),
+            "{path}: {policy}"
+        );
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
-        for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
-            assert!(page.header(name).is_some_and(|found| found.contains(value) || found == "same-origin"), "{path}: {name}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert!(
+                page.header(name)
+                    .is_some_and(|found| found.contains(value) || found == "same-origin"),
+                "{path}: {name}"
+            );
         }
         for line in page.text().lines() {
-            assert!(!line.contains("src=\"http") && !line.contains("href=\"http"), "{path}: {line}");
+            assert!(
+                !line.contains("src=\"http") && !line.contains("href=\"http"),
+                "{path}: {line}"
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::ports;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A PostgreSQL server. It stops when the last one who uses it is gone.
 #[derive(Debug)]
@@ -54,8 +54,10 @@ impl Postgres {
     }
 
     fn binaries() -> Option<PathBuf> {
-        let mut versions: Vec<PathBuf> =
-            fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
+        let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+            .collect();
         versions.retain(|folder| folder.join("initdb").exists());
         versions.sort();
         versions.pop()
@@ -64,26 +66,58 @@ impl Postgres {
     /// Starts a server of its own.
     pub fn start() -> Self {
         let binaries = Self::binaries().expect("PostgreSQL is installed (apt-get install postgresql)");
-        let home = tempfile::Builder::new().prefix("weir-pg-").tempdir().expect("a temporary folder");
+        let home = tempfile::Builder::new()
+            .prefix("weir-pg-")
+            .tempdir()
+            .expect("a temporary folder");
         if is_root() {
             let given = Command::new("chown").arg("postgres").arg(home.path()).status();
             assert!(given.expect("chown runs").success(), "there is no user postgres");
         }
         let data = home.path().join("data");
         let mut initdb = unprivileged(&binaries.join("initdb"));
-        initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]).arg(&data);
+        initdb
+            .args([
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(&data);
         let done = initdb.stdin(Stdio::null()).output().expect("initdb runs");
-        assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         let port = ports::free().port();
         let mut postgres = unprivileged(&binaries.join("postgres"));
         postgres.arg("-D").arg(&data).arg("-k").arg(home.path());
         // A test's server need not survive a power cut.
-        for setting in ["listen_addresses=127.0.0.1", &format!("port={port}"), "fsync=off", "full_page_writes=off", "max_connections=300"] {
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            &format!("port={port}"),
+            "fsync=off",
+            "full_page_writes=off",
+            "max_connections=300",
+        ] {
             postgres.args(["-c", setting]);
         }
         let log = fs::File::create(home.path().join("log")).expect("a writable folder");
-        let child = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("postgres runs");
-        let server = Self { child, binaries, port, _home: home };
+        let child = postgres
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("postgres runs");
+        let server = Self {
+            child,
+            binaries,
+            port,
+            _home: home,
+        };
         let end = Instant::now() + PATIENCE;
         while !server.psql("postgres", "SELECT 1").status.success() {
             assert!(Instant::now() < end, "PostgreSQL is not ready after {PATIENCE:?}");
@@ -95,7 +129,19 @@ impl Postgres {
 
     fn psql(&self, database: &str, statement: &str) -> std::process::Output {
         Command::new(self.binaries.join("psql"))
-            .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-p"])
+            .args([
+                "-X",
+                "-q",
+                "-t",
+                "-A",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+                "-p",
+            ])
             .arg(self.port.to_string())
             .args(["-d", database, "-c", statement])
             .stdin(Stdio::null())
@@ -106,7 +152,11 @@ impl Postgres {
     /// Runs a statement as the server's superuser and answers what it printed.
     pub fn must(&self, database: &str, statement: &str) -> String {
         let output = self.psql(database, statement);
-        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{statement}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -117,7 +167,10 @@ impl Postgres {
         for name in [name.clone(), format!("{name}_vault")] {
             self.must("postgres", &format!("CREATE DATABASE {name} OWNER weir"));
         }
-        Database { server: Arc::clone(self), name }
+        Database {
+            server: Arc::clone(self),
+            name,
+        }
     }
 }
 
@@ -163,16 +216,33 @@ impl Redis {
 
     /// Starts a server that keeps nothing on disk.
     pub fn start() -> Self {
-        let home = tempfile::Builder::new().prefix("weir-redis-").tempdir().expect("a temporary folder");
+        let home = tempfile::Builder::new()
+            .prefix("weir-redis-")
+            .tempdir()
+            .expect("a temporary folder");
         let port = ports::free().port();
         let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string(), "--dir"])
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--port",
+                &port.to_string(),
+                "--dir",
+            ])
             .arg(home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("Redis is installed (apt-get install redis-server)");
-        let server = Self { child, port, _home: home };
+        let server = Self {
+            child,
+            port,
+            _home: home,
+        };
         let end = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < end, "Redis is not ready after {PATIENCE:?}");
@@ -205,6 +275,9 @@ fn unprivileged(program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program).current_dir("/");
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"])
+        .arg(program)
+        .current_dir("/");
     command
 }

@@ -20,12 +20,19 @@ pub fn weir() -> &'static Path {
         }
         let test = env::current_exe().expect("a running program has a path");
         // target/<profile>/deps/<test>
-        let profile = test.ancestors().nth(2).expect("a test runs from the target folder");
+        let profile = test
+            .ancestors()
+            .nth(2)
+            .expect("a test runs from the target folder");
         let path = profile.join("weir");
         if !path.exists() {
             build(profile);
         }
-        assert!(path.exists(), "cargo build -p weir did not make {}", path.display());
+        assert!(
+            path.exists(),
+            "cargo build -p weir did not make {}",
+            path.display()
+        );
         path
     })
 }
@@ -36,10 +43,15 @@ fn build(profile: &Path) {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    assert!(cargo.status().expect("cargo runs").success(), "weir does not build");
+    assert!(
+        cargo.status().expect("cargo runs").success(),
+        "weir does not build"
+    );
 }
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package lies in the workspace")
 }

@@ -40,22 +40,34 @@ impl Client {
     pub fn nobody(base: impl Into<String>) -> Self {
         install_crypto();
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .expect("a client without special wishes can be built");
-        Self { http, base: base.into(), token: None }
+        Self {
+            http,
+            base: base.into(),
+            token: None,
+        }
     }
 
     /// The same way in, with this bearer token.
+    #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
-        Self { token: Some(token.into()), ..self.clone() }
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
     }
 
     /// Somebody without a credential, by the same way.
+    #[must_use]
     pub fn without_token(&self) -> Self {
-        Self { token: None, ..self.clone() }
+        Self {
+            token: None,
+            ..self.clone()
+        }
     }
 
     /// The bearer token.
@@ -101,12 +113,14 @@ impl Client {
 
     /// `POST` with a JSON body.
     pub async fn post(&self, path: impl Display, body: Value) -> Answer {
-        self.send(self.request(Method::POST, &path.to_string()).json(&body)).await
+        self.send(self.request(Method::POST, &path.to_string()).json(&body))
+            .await
     }
 
     /// `PATCH` with a JSON body.
     pub async fn patch(&self, path: impl Display, body: Value) -> Answer {
-        self.send(self.request(Method::PATCH, &path.to_string()).json(&body)).await
+        self.send(self.request(Method::PATCH, &path.to_string()).json(&body))
+            .await
     }
 
     /// `DELETE`.
@@ -123,11 +137,20 @@ impl Client {
                 None => path.clone(),
                 Some(cursor) => {
                     let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-                    format!("{path}{}cursor={cursor}", if path.contains('?') { '&' } else { '?' })
+                    format!(
+                        "{path}{}cursor={cursor}",
+                        if path.contains('?') { '&' } else { '?' }
+                    )
                 }
             };
             let page = self.get(page).await.expect(200);
-            items.extend(page["items"].as_array().expect("a list has items").iter().cloned());
+            items.extend(
+                page["items"]
+                    .as_array()
+                    .expect("a list has items")
+                    .iter()
+                    .cloned(),
+            );
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = Some(next.to_owned()),
                 None => return items,
@@ -148,7 +171,13 @@ impl Answer {
     #[track_caller]
     pub fn check(&self, status: u16) -> &Self {
         let text = String::from_utf8_lossy(&self.bytes);
-        assert_eq!(self.status, status, "{}\n{}", self.asked, text.chars().take(4000).collect::<String>());
+        assert_eq!(
+            self.status,
+            status,
+            "{}\n{}",
+            self.asked,
+            text.chars().take(4000).collect::<String>()
+        );
         self
     }
 
@@ -156,7 +185,12 @@ impl Answer {
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {
         self.check(status);
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.asked);
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.asked
+        );
         let problem = self.json();
         assert_eq!(problem["code"], code, "{}\n{problem:#}", self.asked);
         assert_eq!(problem["status"], status, "{problem:#}");
@@ -172,9 +206,15 @@ impl Answer {
         let asked = self.asked.clone();
         let problem = self.problem(status, code);
         let errors = problem["errors"].as_array().cloned().unwrap_or_default();
-        assert!(errors.iter().any(|error| error["field"] == field), "{asked}: nothing is said about {field}: {problem:#}");
+        assert!(
+            errors.iter().any(|error| error["field"] == field),
+            "{asked}: nothing is said about {field}: {problem:#}"
+        );
         for error in &errors {
-            assert!(error["code"].is_string() && error["detail"].is_string(), "{error:#}");
+            assert!(
+                error["code"].is_string() && error["detail"].is_string(),
+                "{error:#}"
+            );
         }
         problem
     }

@@ -40,7 +40,9 @@ struct Seen {
 impl Echo {
     /// Listens on a free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let seen = Arc::new(Seen::default());
         let shared = Arc::clone(&seen);
@@ -90,7 +92,9 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+        return;
+    };
     seen.open.fetch_add(1, Ordering::Relaxed);
     seen.accepted.fetch_add(1, Ordering::Relaxed);
     while let Some(Ok(message)) = socket.next().await {
@@ -102,7 +106,10 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
             Message::Binary(bytes) => Message::Binary(bytes),
             Message::Close(frame) => {
                 if let Some(frame) = frame {
-                    seen.closes.lock().await.push((frame.code.into(), frame.reason.to_string()));
+                    seen.closes
+                        .lock()
+                        .await
+                        .push((frame.code.into(), frame.reason.to_string()));
                 }
                 continue;
             }
@@ -118,5 +125,8 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
 fn order(text: &str) -> Option<Message> {
     let (code, reason) = text.strip_prefix("close ")?.split_once(' ')?;
     let code = CloseCode::from(code.parse::<u16>().ok()?);
-    Some(Message::Close(Some(CloseFrame { code, reason: reason.into() })))
+    Some(Message::Close(Some(CloseFrame {
+        code,
+        reason: reason.into(),
+    })))
 }

@@ -18,9 +18,14 @@ pub mod keys {
 }
 
 /// Seconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "a token for a real server carries the real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a token for a real server carries the real time"
+)]
 pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970");
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("it is later than 1970");
     since.as_secs().cast_signed()
 }
 
@@ -31,7 +36,12 @@ pub fn claims(sub: &str) -> Value {
 
 /// Signed with an endpoint's secret.
 pub fn hs256(secret: &str, claims: &Value) -> String {
-    encode(Algorithm::HS256, None, claims, &EncodingKey::from_secret(secret.as_bytes()))
+    encode(
+        Algorithm::HS256,
+        None,
+        claims,
+        &EncodingKey::from_secret(secret.as_bytes()),
+    )
 }
 
 /// Signed with [`keys::ED25519`].
@@ -53,6 +63,9 @@ pub fn key_set() -> Value {
 }
 
 fn encode(algorithm: Algorithm, kid: Option<&str>, claims: &Value, key: &EncodingKey) -> String {
-    let header = Header { kid: kid.map(Into::into), ..Header::new(algorithm) };
+    let header = Header {
+        kid: kid.map(Into::into),
+        ..Header::new(algorithm)
+    };
     jsonwebtoken::encode(&header, claims, key).expect("claims can be signed")
 }

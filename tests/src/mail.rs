@@ -36,7 +36,10 @@ impl Mail {
         let text = String::from_utf8_lossy(raw).replace("\r\n", "\n");
         let (headers, body) = split(&text);
         let mut mail = Self {
-            subject: headers.get("subject").map(|subject| words(subject)).unwrap_or_default(),
+            subject: headers
+                .get("subject")
+                .map(|subject| words(subject))
+                .unwrap_or_default(),
             to: headers.get("to").map(|to| addresses(to)).unwrap_or_default(),
             ..Self::default()
         };
@@ -59,7 +62,9 @@ impl Mail {
             }
             return;
         }
-        let encoding = headers.get("content-transfer-encoding").map_or("7bit", String::as_str);
+        let encoding = headers
+            .get("content-transfer-encoding")
+            .map_or("7bit", String::as_str);
         let bytes = decode(encoding, body);
         let disposition = headers.get("content-disposition").map_or("", String::as_str);
         if let Some(name) = parameter(disposition, "filename").or_else(|| parameter(kind, "name")) {
@@ -74,7 +79,9 @@ impl Mail {
     /// The value of `token=` in the first link that has one.
     pub fn token(&self) -> Option<String> {
         let rest = self.text.split_once("token=")?.1;
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.~%".contains(c))).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || "_-.~%".contains(c)))
+            .unwrap_or(rest.len());
         Some(rest[..end].into())
     }
 
@@ -86,8 +93,13 @@ impl Mail {
                 && bare.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
                 && bare.chars().any(|c| c.is_ascii_digit())
         };
-        let words = self.text.split(|c: char| c.is_whitespace() || ",.;:()".contains(c));
-        words.filter(|word| !word.is_empty()).find(is_code).map(Into::into)
+        let words = self
+            .text
+            .split(|c: char| c.is_whitespace() || ",.;:()".contains(c));
+        words
+            .filter(|word| !word.is_empty())
+            .find(is_code)
+            .map(Into::into)
     }
 }
 
@@ -107,7 +119,8 @@ fn split(text: &str) -> (HashMap<String, String>, &str) {
 fn parameter(header: &str, name: &str) -> Option<String> {
     header.split(';').skip(1).find_map(|part| {
         let (key, value) = part.trim().split_once('=')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim_matches('"').to_owned())
+        key.eq_ignore_ascii_case(name)
+            .then(|| value.trim_matches('"').to_owned())
     })
 }
 
@@ -138,7 +151,9 @@ fn unquote(text: &str, in_header: bool) -> Vec<u8> {
         rest = after;
         match first {
             b'=' if after.len() >= 2 => {
-                let pair = std::str::from_utf8(&after[..2]).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+                let pair = std::str::from_utf8(&after[..2])
+                    .ok()
+                    .and_then(|pair| u8::from_str_radix(pair, 16).ok());
                 bytes.push(pair.expect("two hexadecimal digits after ="));
                 rest = &after[2..];
             }
@@ -167,8 +182,16 @@ fn encoded_word(text: &str) -> Option<(String, String, String)> {
     let mut parts = rest.splitn(3, '?');
     let (_charset, encoding, rest) = (parts.next()?, parts.next()?, parts.next()?);
     let (word, after) = rest.split_once("?=")?;
-    let bytes = if encoding.eq_ignore_ascii_case("b") { STANDARD.decode(word).ok()? } else { unquote(word, true) };
-    Some((before.to_owned(), String::from_utf8_lossy(&bytes).into_owned(), after.to_owned()))
+    let bytes = if encoding.eq_ignore_ascii_case("b") {
+        STANDARD.decode(word).ok()?
+    } else {
+        unquote(word, true)
+    };
+    Some((
+        before.to_owned(),
+        String::from_utf8_lossy(&bytes).into_owned(),
+        after.to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -190,6 +213,12 @@ mod tests {
         assert!(mail.text.contains("it holds für 10"), "{}", mail.text);
         assert_eq!(mail.code().as_deref(), Some("482913"));
         assert_eq!(mail.token().as_deref(), Some("ab_c-d"));
-        assert_eq!((mail.attachments[0].name.as_str(), mail.attachments[0].bytes.as_slice()), ("a.zip", &[1, 2, 3][..]));
+        assert_eq!(
+            (
+                mail.attachments[0].name.as_str(),
+                mail.attachments[0].bytes.as_slice()
+            ),
+            ("a.zip", &[1, 2, 3][..])
+        );
     }
 }

@@ -37,13 +37,15 @@ pub struct Server {
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     env: BTreeMap<String, String>,
+    in_folder: bool,
+    role: Option<&'static str>,
     /// Kept as long as somebody may start this server again.
     database: Option<Database>,
     redis: Option<std::sync::Arc<Redis>>,
 }
 
 /// How long a start or an orderly stop may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Server {
     /// Starts a server with the store that `WEIR_TEST_STORE` names (`sqlite`, unless set, or `postgres`) and otherwise the
@@ -110,13 +112,19 @@ impl Server {
             .unwrap_or_default();
         paths.retain(|path| path.extension().is_some_and(|kind| kind == "eml"));
         paths.sort();
-        paths.iter().filter_map(|path| Some(Mail::parse(&fs::read(path).ok()?))).collect()
+        paths
+            .iter()
+            .filter_map(|path| Some(Mail::parse(&fs::read(path).ok()?)))
+            .collect()
     }
 
     /// The newest mail to this address that fits, as soon as it is there.
     pub async fn mail(&self, to: &str, fits: impl Fn(&Mail) -> bool) -> Mail {
         eventually(&format!("a mail to {to}"), || async {
-            self.mailbox().into_iter().rev().find(|mail| mail.to.iter().any(|one| one == to) && fits(mail))
+            self.mailbox()
+                .into_iter()
+                .rev()
+                .find(|mail| mail.to.iter().any(|one| one == to) && fits(mail))
         })
         .await
     }
@@ -132,7 +140,11 @@ impl Server {
     pub fn run_well(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "weir {arguments:?} ended with {}: {said}", output.status);
+        assert!(
+            output.status.success(),
+            "weir {arguments:?} ended with {}: {said}",
+            output.status
+        );
         String::from_utf8(output.stdout).expect("text")
     }
 
@@ -148,7 +160,10 @@ impl Server {
     pub fn ask_to_stop(&self) {
         let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("kill runs").success(), "the server ended before it was asked to");
+        assert!(
+            sent.expect("kill runs").success(),
+            "the server ended before it was asked to"
+        );
     }
 
     /// Asks for an orderly stop and waits for it.
@@ -180,15 +195,25 @@ impl Server {
     }
 
     async fn launch(&mut self) {
-        let log = File::options().create(true).append(true).open(self.home.path().join("log")).expect("a writable folder");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.home.path().join("log"))
+            .expect("a writable folder");
         let mut command = self.settings.command(self.home.path(), &self.base);
-        command.arg("serve").stdin(Stdio::null());
-        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        command
+            .arg(self.settings.role.unwrap_or("serve"))
+            .stdin(Stdio::null());
+        command
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(log);
         self.child = Some(command.spawn().expect("the binary runs"));
         let nobody = self.nobody();
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Ok(answer) = nobody.try_send(nobody.request(reqwest::Method::GET, "//readyz")).await
+            if let Ok(answer) = nobody
+                .try_send(nobody.request(reqwest::Method::GET, "//readyz"))
+                .await
                 && answer.status == 200
             {
                 return;
@@ -213,7 +238,11 @@ impl Drop for Server {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let tail = lines.len().saturating_sub(150);
-            eprintln!("--- the server's log, from line {} ---\n{}\n---", tail + 1, lines[tail..].join("\n"));
+            eprintln!(
+                "--- the server's log, from line {} ---\n{}\n---",
+                tail + 1,
+                lines[tail..].join("\n")
+            );
         }
     }
 }
@@ -226,10 +255,26 @@ impl Builder {
         self
     }
 
+    /// Starts `weir api` or another part alone instead of `weir serve`. Without `worker` no mail is sent.
+    #[must_use]
+    pub fn role(mut self, role: &'static str) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// Uses SQLite in the data folder, whatever store the run is about: for tests that look at the files.
+    #[must_use]
+    pub fn in_folder(mut self) -> Self {
+        self.in_folder = true;
+        self
+    }
+
     /// Uses this PostgreSQL instead of SQLite.
     #[must_use]
     pub fn database(mut self, database: Database) -> Self {
-        self = self.env("WEIR_DATABASE_URL", database.url()).env("WEIR_VAULT_URL", database.vault_url());
+        self = self
+            .env("WEIR_DATABASE_URL", database.url())
+            .env("WEIR_VAULT_URL", database.vault_url());
         self.database = Some(database);
         self
     }
@@ -244,7 +289,10 @@ impl Builder {
 
     /// Starts the server and waits until it is ready.
     pub async fn start(mut self) -> Server {
-        if self.database.is_none() && std::env::var("WEIR_TEST_STORE").is_ok_and(|store| store == "postgres") {
+        if self.database.is_none()
+            && !self.in_folder
+            && std::env::var("WEIR_TEST_STORE").is_ok_and(|store| store == "postgres")
+        {
             self = self.database(Postgres::shared().database());
         }
         let mut server = self.prepared();
@@ -260,8 +308,16 @@ impl Builder {
 
     /// Folder and port, but nothing started: for a test that prepares the folder first.
     pub fn prepared(self) -> Server {
-        let home = tempfile::Builder::new().prefix("weir-test-").tempdir().expect("a temporary folder");
-        Server { child: None, base: format!("http://{}", ports::free()), settings: self, home }
+        let home = tempfile::Builder::new()
+            .prefix("weir-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        Server {
+            child: None,
+            base: format!("http://{}", ports::free()),
+            settings: self,
+            home,
+        }
     }
 
     fn command(&self, home: &Path, base: &str) -> Command {
@@ -287,7 +343,11 @@ impl Server {
     /// Starts a server that is expected to end by itself soon, with words.
     pub fn fails_to_start(&self) -> (ExitStatus, String) {
         let mut command = self.settings.command(self.home.path(), &self.base);
-        command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         let end = std::time::Instant::now() + PATIENCE;
         while child.try_wait().expect("a child can be waited for").is_none() {

@@ -28,7 +28,9 @@ pub struct Sink {
 impl Sink {
     /// Listens on a free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let mails = Arc::new(Mutex::new(Vec::new()));
         let refusals = Arc::new(AtomicU16::new(0));
@@ -40,7 +42,12 @@ impl Sink {
                 tokio::spawn(async move { drop(converse(stream, &kept, &refuse).await) });
             }
         });
-        Self { address, mails, refusals, task }
+        Self {
+            address,
+            mails,
+            refusals,
+            task,
+        }
     }
 
     /// What `WEIR_SMTP_URL` should be.
@@ -62,7 +69,11 @@ impl Sink {
     pub async fn mail(&self, to: &str, fits: impl Fn(&Mail) -> bool) -> Mail {
         eventually(&format!("a mail to {to}"), || async {
             let mails = self.mails.lock().unwrap();
-            mails.iter().rev().find(|mail| mail.to.iter().any(|one| one == to) && fits(mail)).cloned()
+            mails
+                .iter()
+                .rev()
+                .find(|mail| mail.to.iter().any(|one| one == to) && fits(mail))
+                .cloned()
         })
         .await
     }
@@ -86,7 +97,11 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refusals: &AtomicU
         if stream.read_line(&mut line).await? == 0 {
             return Ok(());
         }
-        let word = line.split([' ', '\r']).next().unwrap_or_default().to_ascii_uppercase();
+        let word = line
+            .split([' ', '\r'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
         let answer: &str = match word.as_str() {
             "EHLO" | "HELO" => "250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
             "MAIL" => {
@@ -101,11 +116,15 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refusals: &AtomicU
             "DATA" => {
                 stream.write_all(b"354 end with a dot\r\n").await?;
                 let raw = data(&mut stream).await?;
-                let refused = refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                let refused =
+                    refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
                 if refused.is_ok() {
                     "451 try again later\r\n"
                 } else {
-                    kept.lock().unwrap().push(Mail { to: recipients.clone(), ..Mail::parse(&raw) });
+                    kept.lock().unwrap().push(Mail {
+                        to: recipients.clone(),
+                        ..Mail::parse(&raw)
+                    });
                     "250 kept\r\n"
                 }
             }

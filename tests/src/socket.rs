@@ -51,7 +51,9 @@ pub enum Frame {
 impl Socket {
     /// Opens a socket; a server that does not want to fails the test.
     pub async fn connect(url: &str) -> Self {
-        Self::try_connect(url, &[]).await.unwrap_or_else(|refused| panic!("{url}: {refused:?}"))
+        Self::try_connect(url, &[])
+            .await
+            .unwrap_or_else(|refused| panic!("{url}: {refused:?}"))
     }
 
     /// Opens a socket with headers of one's own.
@@ -60,11 +62,16 @@ impl Socket {
         let mut request = url.into_client_request().expect("a ws:// address");
         for (name, value) in headers {
             let name: HeaderName = name.parse().expect("the name of a header");
-            request.headers_mut().insert(name, HeaderValue::from_str(value).expect("the value of a header"));
+            request
+                .headers_mut()
+                .insert(name, HeaderValue::from_str(value).expect("the value of a header"));
         }
         // Without TCP_NODELAY the second small frame would wait for the acknowledgement of the first.
         let connecting = tokio_tungstenite::connect_async_with_config(request, None, true);
-        match timeout(PATIENCE, connecting).await.expect("the handshake ends in time") {
+        match timeout(PATIENCE, connecting)
+            .await
+            .expect("the handshake ends in time")
+        {
             Ok((stream, response)) => {
                 let protocol = response.headers().get("sec-websocket-protocol");
                 let protocol = protocol.and_then(|value| value.to_str().ok()).map(Into::into);
@@ -90,12 +97,19 @@ impl Socket {
 
     /// Sends bytes.
     pub async fn send_bytes(&mut self, bytes: Vec<u8>) {
-        self.stream.send(Message::binary(bytes)).await.expect("the socket takes a message");
+        self.stream
+            .send(Message::binary(bytes))
+            .await
+            .expect("the socket takes a message");
     }
 
     /// Sends these bytes with no framing at all.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).await.expect("the connection takes bytes");
+        self.stream
+            .get_mut()
+            .write_all(bytes)
+            .await
+            .expect("the connection takes bytes");
     }
 
     /// The next frame that is not a ping or pong, if one comes within this time.
@@ -142,7 +156,9 @@ impl Socket {
         loop {
             match self.frame().await {
                 Frame::Close(code, reason) => return (messages, code, reason),
-                Frame::Lost => panic!("the connection broke without a close frame, after {messages} messages"),
+                Frame::Lost => {
+                    panic!("the connection broke without a close frame, after {messages} messages")
+                }
                 _ => messages += 1,
             }
         }
@@ -151,7 +167,10 @@ impl Socket {
     /// The code of the close frame that comes next.
     pub async fn close_code(&mut self) -> u16 {
         let (messages, code, reason) = self.closed_after().await;
-        assert_eq!(messages, 0, "closed with {code} {reason}, but messages came before");
+        assert_eq!(
+            messages, 0,
+            "closed with {code} {reason}, but messages came before"
+        );
         code
     }
 
@@ -164,7 +183,10 @@ impl Socket {
 
     /// Closes with a code and reason, and waits for the answer.
     pub async fn close(&mut self, code: u16, reason: &str) {
-        let frame = CloseFrame { code: code.into(), reason: reason.to_owned().into() };
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: reason.to_owned().into(),
+        };
         // A socket that is closed already is as closed as it gets.
         drop(self.stream.close(Some(frame)).await);
         while !matches!(self.frame().await, Frame::Close(..) | Frame::Lost) {}

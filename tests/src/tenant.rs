@@ -48,13 +48,18 @@ impl Tenant {
         let tenant = Self::sign_up_unverified(server, slug).await;
         let mail = server.mail(&email, |mail| mail.token().is_some()).await;
         let token = mail.token().expect("just looked");
-        server.nobody().post("/email-verifications/confirm", json!({ "token": token })).await.expect(200);
+        server
+            .nobody()
+            .post("/email-verifications/confirm", json!({ "token": token }))
+            .await
+            .expect(200);
         tenant
     }
 
     /// Keeps every message for 30 days. Without a rule nothing is recorded, and most stories are about something else.
     pub async fn keep_everything(self) -> Self {
-        self.rule(json!({ "name": "thirty days", "duration": "P30D" })).await;
+        self.rule(json!({ "name": "thirty days", "duration": "P30D" }))
+            .await;
         self
     }
 
@@ -67,7 +72,12 @@ impl Tenant {
         });
         let done = server.nobody().post("/sign-up", body).await.expect(201);
         let owner = server.nobody().with_token(text(&done["session"]["token"]));
-        Self { slug: slug.into(), id: text(&done["tenant"]["id"]), email, owner }
+        Self {
+            slug: slug.into(),
+            id: text(&done["tenant"]["id"]),
+            email,
+            owner,
+        }
     }
 
     /// Registers an endpoint.
@@ -89,12 +99,21 @@ impl Tenant {
 
     /// Registers a relay endpoint.
     pub async fn relay(&self, slug: &str, upstream: &str) -> Endpoint {
-        self.endpoint(json!({ "slug": slug, "kind": "relay", "upstream_url": upstream, "pool_min": 1, "pool_max": 8 })).await
+        self.endpoint(
+            json!({ "slug": slug, "kind": "relay", "upstream_url": upstream, "pool_min": 1, "pool_max": 8 }),
+        )
+        .await
     }
 
     /// A token for a person.
     pub async fn token(&self, endpoint: &Endpoint, sub: &str) -> String {
-        let minted = self.owner.post(format!("/endpoints/{}/tokens", endpoint.id), json!({ "sub": sub })).await;
+        let minted = self
+            .owner
+            .post(
+                format!("/endpoints/{}/tokens", endpoint.id),
+                json!({ "sub": sub }),
+            )
+            .await;
         text(&minted.expect(201)["token"])
     }
 
@@ -106,12 +125,18 @@ impl Tenant {
 
     /// Publishes by REST.
     pub async fn publish(&self, endpoint: &Endpoint, body: Value) -> Answer {
-        self.owner.post(format!("/endpoints/{}/messages", endpoint.id), body).await
+        self.owner
+            .post(format!("/endpoints/{}/messages", endpoint.id), body)
+            .await
     }
 
     /// An API key with these scopes.
     pub async fn key(&self, scopes: &[&str]) -> Client {
-        let key = self.owner.post("/api-keys", json!({ "name": "a key", "scopes": scopes })).await.expect(201);
+        let key = self
+            .owner
+            .post("/api-keys", json!({ "name": "a key", "scopes": scopes }))
+            .await
+            .expect(201);
         self.owner.with_token(text(&key["token"]))
     }
 
@@ -143,7 +168,12 @@ impl Tenant {
 
     /// Messages of an endpoint, newest first, opened.
     pub async fn messages(&self, endpoint: &Endpoint) -> Vec<Value> {
-        self.owner.all(format!("/messages?endpoint_id={}&unseal=true&limit=200", endpoint.id)).await
+        self.owner
+            .all(format!(
+                "/messages?endpoint_id={}&unseal=true&limit=200",
+                endpoint.id
+            ))
+            .await
     }
 }
 
@@ -157,5 +187,8 @@ impl Endpoint {
 /// A string in an answer.
 #[track_caller]
 pub fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("expected a string, got {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("expected a string, got {value}"))
+        .to_owned()
 }

@@ -77,7 +77,7 @@ test("a new tenant signs up, confirms its address, opens an endpoint, sets a rul
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Connections" }).click();
   await heading("Connections");
   const row = page.getByRole("row", { name: /user-42/ });
-  await row.getByText("authenticated").waitFor();
+  await row.getByText(/^(authenticated|idle)$/).waitFor();
   await row.getByRole("button", { name: "Disconnect" }).click();
   await eventually("the client to be disconnected", () => client.closed);
   await row.waitFor({ state: "detached" });

@@ -138,11 +138,18 @@ impl EndpointPatch {
         if let Some(url) = &self.upstream_url {
             check_upstream(&mut faults, current.kind, Some(url));
         }
-        check_pool(&mut faults, self.pool_min.unwrap_or(current.pool_min), self.pool_max.unwrap_or(current.pool_max));
+        check_pool(
+            &mut faults,
+            self.pool_min.unwrap_or(current.pool_min),
+            self.pool_max.unwrap_or(current.pool_max),
+        );
         check_origins(&mut faults, self.allowed_origins.as_deref().unwrap_or_default());
         let url = self.jwks_url.as_ref().and_then(Option::as_deref);
         check_jwks(&mut faults, url, self.jwks.as_ref().and_then(Option::as_ref));
-        check_size(&mut faults, self.max_message_bytes.unwrap_or(current.max_message_bytes));
+        check_size(
+            &mut faults,
+            self.max_message_bytes.unwrap_or(current.max_message_bytes),
+        );
         faults.finish()
     }
 
@@ -157,7 +164,19 @@ impl EndpointPatch {
                 }
             )* };
         }
-        set!(name, subprotocol, pool_min, pool_max, record, purpose_id, on_withdrawal, jwks_url, jwks, max_message_bytes, enabled);
+        set!(
+            name,
+            subprotocol,
+            pool_min,
+            pool_max,
+            record,
+            purpose_id,
+            on_withdrawal,
+            jwks_url,
+            jwks,
+            max_message_bytes,
+            enabled
+        );
         if let Some(url) = self.upstream_url {
             row.upstream_url = Set(Some(url));
             changed.push("upstream_url");
@@ -174,7 +193,10 @@ fn is_slug(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
-    (2..=64).contains(&bytes.len()) && bytes.iter().all(|b| inner(*b)) && edge(bytes.first()) && edge(bytes.last())
+    (2..=64).contains(&bytes.len())
+        && bytes.iter().all(|b| inner(*b))
+        && edge(bytes.first())
+        && edge(bytes.last())
 }
 
 fn check_name(faults: &mut Faults, name: Option<&str>) {
@@ -187,9 +209,15 @@ fn check_upstream(faults: &mut Faults, kind: EndpointKind, url: Option<&str>) {
     match (kind, url) {
         (EndpointKind::Channel, None) => {}
         (EndpointKind::Channel, Some(_)) => {
-            faults.add(FIELD, "not_allowed", "a channel has no upstream; make the endpoint a relay or leave this out");
+            faults.add(
+                FIELD,
+                "not_allowed",
+                "a channel has no upstream; make the endpoint a relay or leave this out",
+            );
         }
-        (EndpointKind::Relay, None) => faults.add(FIELD, "missing", "a relay needs the address of your WebSocket"),
+        (EndpointKind::Relay, None) => {
+            faults.add(FIELD, "missing", "a relay needs the address of your WebSocket");
+        }
         (EndpointKind::Relay, Some(url)) => {
             let fits = Url::parse(url).is_ok_and(|url| {
                 matches!(url.scheme(), "ws" | "wss")
@@ -198,22 +226,45 @@ fn check_upstream(faults: &mut Faults, kind: EndpointKind, url: Option<&str>) {
                     && url.password().is_none()
                     && url.fragment().is_none()
             });
-            faults.check(fits, FIELD, "malformed", "use ws://host/… or wss://host/… without user, password or fragment");
+            faults.check(
+                fits,
+                FIELD,
+                "malformed",
+                "use ws://host/… or wss://host/… without user, password or fragment",
+            );
         }
     }
 }
 
 fn check_pool(faults: &mut Faults, min: i32, max: i32) {
-    faults.check((0..=1000).contains(&min), "/pool_min", "out_of_range", "use 0 to 1000");
-    faults.check((1..=10_000).contains(&max), "/pool_max", "out_of_range", "use 1 to 10000");
-    faults.check(min <= max, "/pool_min", "out_of_range", "pool_min must not be above pool_max");
+    faults.check(
+        (0..=1000).contains(&min),
+        "/pool_min",
+        "out_of_range",
+        "use 0 to 1000",
+    );
+    faults.check(
+        (1..=10_000).contains(&max),
+        "/pool_max",
+        "out_of_range",
+        "use 1 to 10000",
+    );
+    faults.check(
+        min <= max,
+        "/pool_min",
+        "out_of_range",
+        "pool_min must not be above pool_max",
+    );
 }
 
 fn check_origins(faults: &mut Faults, origins: &[String]) {
     for (index, origin) in origins.iter().enumerate() {
         // `https://*.example.com` stands for any subdomain; the star is a letter to the parser.
         let fits = Url::parse(&origin.replacen("*.", "star.", 1)).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.path() == "/" && url.query().is_none()
+            matches!(url.scheme(), "http" | "https")
+                && url.host_str().is_some()
+                && url.path() == "/"
+                && url.query().is_none()
         }) && !origin.ends_with('/');
         let detail = "use scheme://host[:port] without a path, or https://*.example.com";
         faults.check(fits, format!("/allowed_origins/{index}"), "malformed", detail);
@@ -221,12 +272,30 @@ fn check_origins(faults: &mut Faults, origins: &[String]) {
 }
 
 fn check_jwks(faults: &mut Faults, url: Option<&str>, keys: Option<&Value>) {
-    let fits = url.is_none_or(|url| Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty()));
-    faults.check(fits, "/jwks_url", "malformed", "use the https:// address of a JSON Web Key Set");
-    let fits = keys.is_none_or(|keys| serde_json::from_value::<jsonwebtoken::jwk::JwkSet>(keys.clone()).is_ok());
-    faults.check(fits, "/jwks", "malformed", "use a JSON Web Key Set (RFC 7517): {\"keys\": […]}");
+    let fits = url.is_none_or(|url| {
+        Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty())
+    });
+    faults.check(
+        fits,
+        "/jwks_url",
+        "malformed",
+        "use the https:// address of a JSON Web Key Set",
+    );
+    let fits =
+        keys.is_none_or(|keys| serde_json::from_value::<jsonwebtoken::jwk::JwkSet>(keys.clone()).is_ok());
+    faults.check(
+        fits,
+        "/jwks",
+        "malformed",
+        "use a JSON Web Key Set (RFC 7517): {\"keys\": […]}",
+    );
 }
 
 fn check_size(faults: &mut Faults, bytes: i32) {
-    faults.check((1..=1 << 24).contains(&bytes), "/max_message_bytes", "out_of_range", "use 1 to 16777216");
+    faults.check(
+        (1..=1 << 24).contains(&bytes),
+        "/max_message_bytes",
+        "out_of_range",
+        "use 1 to 16777216",
+    );
 }

@@ -44,12 +44,16 @@ fn context(id: EndpointId) -> String {
 
 pub(super) async fn seal(ctx: &Ctx, tenant: TenantId, id: EndpointId, secret: &str) -> Result<Vec<u8>> {
     let keys = ctx.keys.tenant(tenant).await?;
-    Ok(keys.tenant.seal_value(&context(id), secret.as_bytes(), &*ctx.chance))
+    Ok(keys
+        .tenant
+        .seal_value(&context(id), secret.as_bytes(), &*ctx.chance))
 }
 
 pub(super) async fn open(ctx: &Ctx, endpoint: &endpoint::Model) -> Result<Vec<String>> {
     let keys = ctx.keys.tenant(endpoint.tenant_id).await?;
-    let overlap = endpoint.previous_secret_until.is_some_and(|until| ctx.now() < until);
+    let overlap = endpoint
+        .previous_secret_until
+        .is_some_and(|until| ctx.now() < until);
     let previous = endpoint.previous_secret_sealed.as_ref().filter(|_| overlap);
     let mut secrets = Vec::with_capacity(2);
     for sealed in std::iter::once(&endpoint.secret_sealed).chain(previous) {

@@ -5,9 +5,7 @@ use entity::{
     id::{ExportId, SubjectId},
     request, subject,
 };
-use sea_orm::{
-    ColumnTrait, QueryFilter, QuerySelect, Set, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Set, sea_query::Expr};
 
 use crate::{
     Result,
@@ -105,14 +103,25 @@ pub(super) async fn remove_the_rest(tx: &TenantTx, subject: SubjectId, outcome: 
         .exec(tx.conn())
         .await?
         .rows_affected;
-    let exports: Vec<ExportId> = tx
+    // Those that were being made when their request ended have parts and no row.
+    let made = tx
         .find::<export::Entity>()
         .select_only()
         .column(export::Column::Id)
         .filter(export::Column::SubjectId.eq(subject))
-        .into_tuple()
+        .into_tuple::<ExportId>()
         .all(tx.conn())
         .await?;
+    let begun = tx
+        .find::<request::Entity>()
+        .select_only()
+        .column(request::Column::ExportId)
+        .filter(request::Column::SubjectId.eq(subject))
+        .filter(request::Column::ExportId.is_not_null())
+        .into_tuple::<ExportId>()
+        .all(tx.conn())
+        .await?;
+    let exports: Vec<ExportId> = made.into_iter().chain(begun).collect();
     tx.delete_many::<export_part::Entity>()
         .filter(export_part::Column::ExportId.is_in(exports.clone()))
         .exec(tx.conn())

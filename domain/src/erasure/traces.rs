@@ -2,7 +2,9 @@
 //! sessions on the privacy page.
 
 use entity::{
-    audit_event, id::{RequestId, SubjectId}, portal_code, portal_sign_in, request, request_event, subject,
+    audit_event,
+    id::{RequestId, SubjectId},
+    portal_code, portal_sign_in, request, request_event, subject,
 };
 use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, Set, sea_query::Expr};
 use vault::chance;

@@ -44,7 +44,12 @@ pub async fn build(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> R
         parts::store(ctx, scope, &lock, id, from_zip),
         zip,
     )?;
-    complete(ctx, scope, &request, id, outcome, stored, sum).await
+    let done = complete(ctx, scope, &request, id, outcome, stored, sum).await;
+    if let Err(Error::Conflict { .. }) = done {
+        // Withdrawn or refused meanwhile: nobody may download this.
+        parts::remove(ctx, scope, id).await?;
+    }
+    done
 }
 
 /// Notes which export is being made, so that a later attempt finds what this one leaves behind.

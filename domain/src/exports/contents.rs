@@ -205,7 +205,8 @@ async fn connections_table(source: Source<'_>, out: &Out) -> Result<()> {
     let mut connections = source.connections();
     while let Some(rows) = connections.next().await? {
         for row in rows {
-            out.text(tables::line(&tables::connection(source.about, &row))).await?;
+            out.text(tables::line(&tables::connection(source.about, &row)))
+                .await?;
         }
     }
     Ok(())

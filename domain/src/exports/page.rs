@@ -19,7 +19,10 @@ const TEMPLATE: &str = include_str!("page.html");
 pub(super) fn render(about: &About) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
     environment.set_syntax(syntax.map_err(Error::internal)?);
     environment
         .add_template("page.html", TEMPLATE)

@@ -78,7 +78,14 @@ pub(super) async fn store(
         // One part is held back, since only what follows tells whether it is the last.
         let next = parts.recv().await;
         if let Some(part) = held.take() {
-            put(ctx, scope, id, number, lock.seal(ctx, id, number, next.is_none(), &part)).await?;
+            put(
+                ctx,
+                scope,
+                id,
+                number,
+                lock.seal(ctx, id, number, next.is_none(), &part),
+            )
+            .await?;
             number += 1;
         }
         match next {

@@ -12,14 +12,32 @@ use crate::{messages::Message, portal};
 
 /// The columns of `messages.csv`.
 pub(super) const MESSAGES: [&str; 11] = [
-    "id", "time", "endpoint", "channel", "direction", "purpose", "data_types", "kept_until", "bytes", "encoding",
+    "id",
+    "time",
+    "endpoint",
+    "channel",
+    "direction",
+    "purpose",
+    "data_types",
+    "kept_until",
+    "bytes",
+    "encoding",
     "content",
 ];
 
 /// The columns of `connections.csv`.
 pub(super) const CONNECTIONS: [&str; 11] = [
-    "id", "endpoint", "opened", "authenticated", "last_activity", "closed", "network", "bytes_in", "bytes_out",
-    "messages_in", "messages_out",
+    "id",
+    "endpoint",
+    "opened",
+    "authenticated",
+    "last_activity",
+    "closed",
+    "network",
+    "bytes_in",
+    "bytes_out",
+    "messages_in",
+    "messages_out",
 ];
 
 /// A message, its content opened.
@@ -49,9 +67,9 @@ impl<'a> Row<'a> {
 
     fn direction(&self) -> &'static str {
         if self.message.outbound {
-            "to you"
+            "outbound"
         } else {
-            "from you"
+            "inbound"
         }
     }
 
@@ -136,7 +154,16 @@ pub(super) fn connection_json(about: &About, row: &connection::Model) -> Value {
 
 /// `consents.csv`, whole.
 pub(super) fn consents(about: &About) -> String {
-    let mut out = line(&["id", "purpose", "state", "time", "recorded", "method", "notice_sha256", "evidence"]);
+    let mut out = line(&[
+        "id",
+        "purpose",
+        "state",
+        "time",
+        "recorded",
+        "method",
+        "notice_sha256",
+        "evidence",
+    ]);
     for detail in &about.consents {
         let event = &detail.event;
         out.push_str(&line(&[
@@ -147,7 +174,11 @@ pub(super) fn consents(about: &About) -> String {
             time(event.recorded_at),
             event.method.clone(),
             detail.notice_hash.clone().unwrap_or_default(),
-            detail.evidence.as_ref().map(|evidence| json!(evidence).to_string()).unwrap_or_default(),
+            detail
+                .evidence
+                .as_ref()
+                .map(|evidence| json!(evidence).to_string())
+                .unwrap_or_default(),
         ]));
     }
     out
@@ -215,7 +246,10 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 }
 
 /// One line of CSV (RFC 4180).
-#[expect(clippy::expect_used, reason = "writing into memory cannot fail, and a line stands alone")]
+#[expect(
+    clippy::expect_used,
+    reason = "writing into memory cannot fail, and a line stands alone"
+)]
 pub(super) fn line<T: AsRef<str>>(cells: &[T]) -> String {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -243,7 +277,16 @@ mod tests {
 
     #[test]
     fn every_cell_comes_back_and_none_is_a_formula() {
-        let cells = ["plain", "with \"quotes\", commas", "two\r\nlines", "=1+1", "-5", "@x", "", "ünïcode"];
+        let cells = [
+            "plain",
+            "with \"quotes\", commas",
+            "two\r\nlines",
+            "=1+1",
+            "-5",
+            "@x",
+            "",
+            "ünïcode",
+        ];
         let text = line(&cells);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -251,7 +294,11 @@ mod tests {
         let record = reader.records().next().unwrap().unwrap();
         for (cell, came_back) in cells.iter().zip(&record) {
             let formula = cell.starts_with(['=', '-', '@']);
-            let expected = if formula { format!("'{cell}") } else { (*cell).to_owned() };
+            let expected = if formula {
+                format!("'{cell}")
+            } else {
+                (*cell).to_owned()
+            };
             assert_eq!(came_back, expected);
         }
     }

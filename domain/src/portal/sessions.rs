@@ -149,9 +149,7 @@ pub async fn sign_in(ctx: &Ctx, slug: &str, email: &str, code: &str) -> Result<S
 
 /// Who a token is, on the page of this tenant.
 pub async fn authenticate(ctx: &Ctx, slug: &str, token: &str) -> Result<PortalCaller> {
-    let tenant = tenants::by_slug(ctx, slug)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
+    let tenant = tenants::by_slug(ctx, slug).await?.ok_or(Error::Unauthenticated)?;
     let scope = TenantScope::new(tenant.id, Actor::Subject);
     let tx = ctx.store.read(&scope).await?;
     let session = tx

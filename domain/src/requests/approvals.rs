@@ -114,6 +114,12 @@ pub(super) async fn begin(tx: &TenantTx, ctx: &Ctx, request: request::Model) -> 
         ..Changes::default()
     };
     let waiting = step(tx, ctx, &request, RequestState::Approval, changes).await?;
-    tell_deciders(tx, ctx, &waiting, json!({ "stage": "approval", "why": doubt.as_str() })).await?;
+    tell_deciders(
+        tx,
+        ctx,
+        &waiting,
+        json!({ "stage": "approval", "why": doubt.as_str() }),
+    )
+    .await?;
     Ok(waiting)
 }

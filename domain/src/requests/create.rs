@@ -98,7 +98,9 @@ pub async fn create_from_portal(
             address: caller.email.clone(),
             note: None,
         };
-        let request = row.create(tx, ctx, "verified by a code sent to the address").await?;
+        let request = row
+            .create(tx, ctx, "verified by a code sent to the address")
+            .await?;
         first.get_or_insert(request);
     }
     first.ok_or(Error::NotFound { what: "person" })

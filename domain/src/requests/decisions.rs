@@ -76,7 +76,16 @@ pub async fn refuse(
         refusal: Some((code.to_owned(), text.to_owned())),
         ..Changes::default()
     };
-    let request = end(tx, ctx, &request, RequestState::Refused, "request.refused", facts, changes).await?;
+    let request = end(
+        tx,
+        ctx,
+        &request,
+        RequestState::Refused,
+        "request.refused",
+        facts,
+        changes,
+    )
+    .await?;
     let values = json!({
         "because": reason.because,
         "provision": reason.provision,
@@ -99,7 +108,16 @@ pub async fn withdraw(
     expect_version(request.version, expected)?;
     let facts = json!({ "kind": request.kind });
     let to = RequestState::Withdrawn;
-    end(tx, ctx, &request, to, "request.withdrawn", facts, Changes::default()).await
+    end(
+        tx,
+        ctx,
+        &request,
+        to,
+        "request.withdrawn",
+        facts,
+        Changes::default(),
+    )
+    .await
 }
 
 /// Lets a request go on that waited for a decision.

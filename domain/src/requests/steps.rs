@@ -6,7 +6,10 @@ use entity::{
     request::{self, RequestKind, RequestState},
     request_event,
 };
-use sea_orm::{ColumnTrait, QueryFilter, Set, sea_query::{Expr, ExprTrait}};
+use sea_orm::{
+    ColumnTrait, QueryFilter, Set,
+    sea_query::{Expr, ExprTrait},
+};
 
 use crate::{Error, Result, ctx::Ctx, tenancy::TenantTx};
 
@@ -97,7 +100,10 @@ pub(crate) async fn step(
     let done = tx
         .update_many::<request::Entity>()
         .set(row)
-        .col_expr(request::Column::Version, Expr::col(request::Column::Version).add(1))
+        .col_expr(
+            request::Column::Version,
+            Expr::col(request::Column::Version).add(1),
+        )
         .filter(request::Column::Id.eq(request.id))
         .filter(request::Column::State.eq(from))
         .exec(tx.conn())
@@ -132,7 +138,10 @@ pub(super) async fn note(
 }
 
 fn wrong_state(from: RequestState, to: RequestState) -> Error {
-    Error::conflict("wrong_state", format!("a request that is {from} cannot become {to}"))
+    Error::conflict(
+        "wrong_state",
+        format!("a request that is {from} cannot become {to}"),
+    )
 }
 
 #[cfg(test)]
@@ -145,7 +154,10 @@ mod tests {
     fn what_has_ended_stays_ended() {
         for kind in RequestKind::iter() {
             for from in RequestState::iter().filter(|state| !OPEN.contains(state)) {
-                assert!(RequestState::iter().all(|to| !may_follow(kind, from, to)), "{from}");
+                assert!(
+                    RequestState::iter().all(|to| !may_follow(kind, from, to)),
+                    "{from}"
+                );
             }
         }
     }
@@ -153,7 +165,11 @@ mod tests {
     #[test]
     fn nothing_is_done_before_the_identity_is_proven() {
         for kind in RequestKind::iter() {
-            for to in [RequestState::Approval, RequestState::InProgress, RequestState::Completed] {
+            for to in [
+                RequestState::Approval,
+                RequestState::InProgress,
+                RequestState::Completed,
+            ] {
                 assert!(!may_follow(kind, RequestState::Received, to), "{to}");
             }
         }

@@ -119,9 +119,14 @@ impl Story {
         let tx = ctx.store.begin(&stranger).await.unwrap();
         portal::order_code(&tx, ctx, email).await.unwrap();
         tx.save().await.unwrap();
-        for claimed in crate::jobs::claim(ctx, "test", 10, TimeDelta::seconds(60)).await.unwrap() {
+        for claimed in crate::jobs::claim(ctx, "test", 10, TimeDelta::seconds(60))
+            .await
+            .unwrap()
+        {
             if claimed.job.kind == SendPortalCode::KIND {
-                portal::send_code(ctx, &claimed.scope, &claimed.payload().unwrap()).await.unwrap();
+                portal::send_code(ctx, &claimed.scope, &claimed.payload().unwrap())
+                    .await
+                    .unwrap();
             }
             crate::jobs::finish(ctx, claimed).await.unwrap();
         }
@@ -135,7 +140,9 @@ impl Story {
     async fn sign_in(&self) -> (PortalCaller, vault::Redacted<String>) {
         let mails = self.order_code(ADA).await;
         let code = mails.last().unwrap().values["code"].as_str().unwrap().to_owned();
-        let signed_in = portal::sign_in(self.ctx(), "acme", "ADA@example.org ", &code).await.unwrap();
+        let signed_in = portal::sign_in(self.ctx(), "acme", "ADA@example.org ", &code)
+            .await
+            .unwrap();
         (self.caller(&signed_in.token).await.unwrap(), signed_in.token)
     }
 
@@ -185,15 +192,33 @@ async fn a_code_is_mailed_to_a_known_address_only_and_nothing_else_tells_the_two
     let (story, _) = Story::begin().await;
     let known = story.order_code(" Ada@Example.org").await;
     assert_eq!(known.len(), 1);
-    assert_eq!((known[0].template.as_str(), known[0].to.as_str()), ("portal_code", ADA));
+    assert_eq!(
+        (known[0].template.as_str(), known[0].to.as_str()),
+        ("portal_code", ADA)
+    );
     assert!(story.order_code("eve@example.org").await.is_empty());
-    let rows = story.count::<portal_code::Entity>(portal_code::Column::Attempts.eq(0)).await;
+    let rows = story
+        .count::<portal_code::Entity>(portal_code::Column::Attempts.eq(0))
+        .await;
     assert_eq!(rows, 2, "both leave the same row behind");
     for email in [ADA, "eve@example.org"] {
-        let error = portal::sign_in(story.ctx(), "acme", email, "x").await.unwrap_err();
-        assert!(matches!(error, Error::Rejected { code: "code_invalid", .. }), "{error}");
+        let error = portal::sign_in(story.ctx(), "acme", email, "x")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Rejected {
+                    code: "code_invalid",
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
-    let rows = story.count::<portal_code::Entity>(portal_code::Column::Attempts.eq(1)).await;
+    let rows = story
+        .count::<portal_code::Entity>(portal_code::Column::Attempts.eq(1))
+        .await;
     assert_eq!(rows, 2, "both count the wrong try");
 }
 
@@ -203,12 +228,18 @@ async fn a_code_works_once_for_ten_minutes_and_dies_of_five_wrong_tries() {
     let code = |mails: Vec<Outgoing>| mails[0].values["code"].as_str().unwrap().to_owned();
     let first = code(story.order_code(ADA).await);
     assert!(portal::sign_in(story.ctx(), "acme", ADA, &first).await.is_ok());
-    assert!(portal::sign_in(story.ctx(), "acme", ADA, &first).await.is_err(), "used twice");
+    assert!(
+        portal::sign_in(story.ctx(), "acme", ADA, &first).await.is_err(),
+        "used twice"
+    );
 
     let (story, _) = Story::begin().await;
     let late = code(story.order_code(ADA).await);
     story.bed.advance(portal::CODE_LIFE);
-    assert!(portal::sign_in(story.ctx(), "acme", ADA, &late).await.is_err(), "too old");
+    assert!(
+        portal::sign_in(story.ctx(), "acme", ADA, &late).await.is_err(),
+        "too old"
+    );
 
     let (story, _) = Story::begin().await;
     let guessed = code(story.order_code(ADA).await);
@@ -216,7 +247,10 @@ async fn a_code_works_once_for_ten_minutes_and_dies_of_five_wrong_tries() {
     for _ in 0..portal::ATTEMPTS {
         assert!(portal::sign_in(story.ctx(), "acme", ADA, wrong).await.is_err());
     }
-    assert!(portal::sign_in(story.ctx(), "acme", ADA, &guessed).await.is_err(), "after five wrong tries");
+    assert!(
+        portal::sign_in(story.ctx(), "acme", ADA, &guessed).await.is_err(),
+        "after five wrong tries"
+    );
 }
 
 #[tokio::test]
@@ -234,7 +268,10 @@ async fn an_address_gets_three_codes_in_a_quarter_of_an_hour() {
 async fn a_session_ends_after_an_hour_and_is_no_use_to_another_tenant() {
     let (story, ada) = Story::begin().await;
     let (caller, token) = story.sign_in().await;
-    assert_eq!((caller.email.as_deref(), caller.subjects.as_slice()), (Some(ADA), &[ada][..]));
+    assert_eq!(
+        (caller.email.as_deref(), caller.subjects.as_slice()),
+        (Some(ADA), &[ada][..])
+    );
     story.bed.world.sign_up("eve@other.example").await;
     let elsewhere = portal::authenticate(story.ctx(), "house-of-eve", token.expose()).await;
     assert!(matches!(elsewhere, Err(Error::Unauthenticated)));
@@ -249,8 +286,11 @@ async fn a_second_request_of_a_kind_waits_for_the_answer_to_the_first() {
     let first = story.request(&caller, RequestKind::Access).await.unwrap();
     assert_eq!(first.state, RequestState::Verified);
     assert_eq!(first.subject_id, Some(ada));
-    let Err(Error::Conflict { code: "already_open", detail, .. }) =
-        story.request(&caller, RequestKind::Access).await
+    let Err(Error::Conflict {
+        code: "already_open",
+        detail,
+        ..
+    }) = story.request(&caller, RequestKind::Access).await
     else {
         panic!("it was let through");
     };
@@ -264,12 +304,16 @@ async fn a_second_request_of_a_kind_waits_for_the_answer_to_the_first() {
 
 #[tokio::test]
 async fn an_access_request_ends_in_a_package_with_everything_and_a_mail() {
-    let (story, ada) = Story::begin().await;
+    let (story, _) = Story::begin().await;
     let (ctx, scope) = (story.ctx(), story.scope());
     // Somebody else's data have no place in it.
     let bob = story.person("bob", None).await;
     let _standing = story.bed.person("bob").await;
-    story.bed.try_say("main", Some(bob), "hello from bob").await.unwrap();
+    story
+        .bed
+        .try_say("main", Some(bob), "hello from bob")
+        .await
+        .unwrap();
     let (caller, _) = story.sign_in().await;
     let request = story.request(&caller, RequestKind::Access).await.unwrap();
     story.mails().await;
@@ -277,15 +321,24 @@ async fn an_access_request_ends_in_a_package_with_everything_and_a_mail() {
     let request = exports::build(ctx, scope, request).await.unwrap();
     assert_eq!(request.state, RequestState::Completed);
     let outcome = Outcome::of(&request).unwrap().unwrap();
-    assert_eq!((outcome.messages, outcome.consents, outcome.connections), (2, 1, 1));
+    assert_eq!(
+        (outcome.messages, outcome.consents, outcome.connections),
+        (2, 1, 1)
+    );
     let mails = story.mails().await;
-    assert_eq!((mails[0].template.as_str(), mails[0].to.as_str()), ("request_completed_access", ADA));
+    assert_eq!(
+        (mails[0].template.as_str(), mails[0].to.as_str()),
+        ("request_completed_access", ADA)
+    );
 
     let whole = story.download(&request).await.unwrap();
     let tx = story.bed.read().await;
     let export = exports::find(&tx, ctx, &request).await.unwrap().unwrap();
     drop(tx);
-    assert_eq!((usize::try_from(export.size).unwrap(), export.downloads), (whole.len(), 1));
+    assert_eq!(
+        (usize::try_from(export.size).unwrap(), export.downloads),
+        (whole.len(), 1)
+    );
     let mut zip = ZipArchive::new(Cursor::new(whole)).unwrap();
     let data: serde_json::Value = serde_json::from_str(&read(&mut zip, "data.json")).unwrap();
     assert_eq!(data["person"]["external_id"], "ada");
@@ -298,17 +351,37 @@ async fn an_access_request_ends_in_a_package_with_everything_and_a_mail() {
     assert_eq!(table.lines().count(), 3);
     assert!(read(&mut zip, "consents.csv").contains("web-form"));
     let page = read(&mut zip, "README.html");
-    for needle in ["Acme", "ada", ADA, "P30D", "supervisory authority", "Art. 15(1)", "(h) Automated decisions"] {
+    for needle in [
+        "Acme",
+        "ada",
+        ADA,
+        "P30D",
+        "supervisory authority",
+        "Art. 15(1)",
+        "(h) Automated decisions",
+    ] {
         assert!(page.contains(needle), "{needle} is missing in {page}");
     }
-    assert!(receipt(ctx, scope, &request).await.unwrap().contains("tlog-proof"));
+    assert!(
+        receipt(ctx, scope, &request)
+            .await
+            .unwrap()
+            .contains("tlog-proof")
+    );
 
-    let sealed = story.count::<export_part::Entity>(export_part::Column::Number.gte(0)).await;
+    let sealed = story
+        .count::<export_part::Entity>(export_part::Column::Number.gte(0))
+        .await;
     assert!(sealed > 0);
     story.bed.advance(exports::KEPT);
     assert!(matches!(story.download(&request).await, Err(Error::Gone { .. })));
     crate::housekeeping::sweep(ctx).await.unwrap();
-    assert_eq!(story.count::<export_part::Entity>(export_part::Column::Number.gte(0)).await, 0);
+    assert_eq!(
+        story
+            .count::<export_part::Entity>(export_part::Column::Number.gte(0))
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -348,9 +421,61 @@ async fn an_export_that_was_cut_off_is_made_again_without_leftovers() {
     tx.save().await.unwrap();
     let request = begin(ctx, scope, request.id).await.unwrap();
     let request = exports::build(ctx, scope, request).await.unwrap();
-    assert_eq!(story.count::<export_part::Entity>(export_part::Column::ExportId.eq(leftover)).await, 0);
+    assert_eq!(
+        story
+            .count::<export_part::Entity>(export_part::Column::ExportId.eq(leftover))
+            .await,
+        0
+    );
     assert!(ZipArchive::new(Cursor::new(story.download(&request).await.unwrap())).is_ok());
     assert!(story.mails().await.is_empty(), "the tenant asked for no mails");
+}
+
+#[tokio::test]
+async fn an_export_whose_request_was_withdrawn_meanwhile_is_thrown_away() {
+    let (story, _) = Story::begin().await;
+    let (ctx, scope) = (story.ctx(), story.scope());
+    let (caller, _) = story.sign_in().await;
+    let request = story.request(&caller, RequestKind::Access).await.unwrap();
+    let request = begin(ctx, scope, request.id).await.unwrap();
+    let tx = ctx.store.begin(&caller.scope).await.unwrap();
+    withdraw(&tx, ctx, request.id, None).await.unwrap();
+    tx.save().await.unwrap();
+    let built = exports::build(ctx, scope, request.clone()).await;
+    assert!(matches!(
+        built,
+        Err(Error::Conflict {
+            code: "wrong_state",
+            ..
+        })
+    ));
+    assert_eq!(
+        story
+            .count::<export_part::Entity>(export_part::Column::Number.gte(0))
+            .await,
+        0
+    );
+    assert!(story.download(&request).await.is_err());
+}
+
+#[tokio::test]
+async fn requests_are_forgotten_when_even_their_record_need_not_be_kept() {
+    let (story, _) = Story::begin().await;
+    let (caller, _) = story.sign_in().await;
+    let request = story.request(&caller, RequestKind::Access).await.unwrap();
+    let tx = story.ctx().store.begin(&caller.scope).await.unwrap();
+    withdraw(&tx, story.ctx(), request.id, None).await.unwrap();
+    tx.save().await.unwrap();
+    story.bed.advance(TimeDelta::days(3 * 365));
+    assert_eq!(
+        crate::housekeeping::sweep_requests(story.ctx()).await.unwrap(),
+        0,
+        "36 months are not over"
+    );
+    story.bed.advance(TimeDelta::days(32));
+    assert_eq!(crate::housekeeping::sweep_requests(story.ctx()).await.unwrap(), 1);
+    let tx = story.bed.read().await;
+    assert!(events(&tx, &[request.id]).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -359,7 +484,11 @@ async fn an_erased_person_leaves_nothing_that_names_them_and_gets_a_receipt() {
     let (ctx, scope) = (story.ctx(), story.scope());
     let bob = story.person("bob", Some("bob@example.org")).await;
     let _bob = story.bed.person("bob").await;
-    story.bed.try_say("main", Some(bob), "hello from bob").await.unwrap();
+    story
+        .bed
+        .try_say("main", Some(bob), "hello from bob")
+        .await
+        .unwrap();
     let (caller, token) = story.sign_in().await;
     // An export made before hangs on the same key.
     let access = story.request(&caller, RequestKind::Access).await.unwrap();
@@ -377,29 +506,82 @@ async fn an_erased_person_leaves_nothing_that_names_them_and_gets_a_receipt() {
     assert_eq!(done.state, RequestState::Completed);
     assert_eq!((done.subject_id, &done.email_sealed), (None, &None));
     let outcome = Outcome::of(&done).unwrap().unwrap();
-    assert_eq!((outcome.messages, outcome.connections, outcome.consents), (2, 1, 1));
+    assert_eq!(
+        (outcome.messages, outcome.connections, outcome.consents),
+        (2, 1, 1)
+    );
     assert!(outcome.keys >= 1);
 
     let name = SubjectKeyName::for_record(scope.tenant(), ada);
     assert!(ctx.keys.subject(name).await.unwrap().is_none());
     assert_eq!(sealed.len(), 1);
     // The sealed bytes of the export are still at hand here, as in a backup. There is no key to open them with.
-    let lock = ctx.keys.subject_or_new(SubjectKeyName::for_record(scope.tenant(), bob)).await.unwrap();
-    assert!(lock.open_chunk(&format!("export/{}", export.id), 0, true, &sealed[0].sealed).is_err());
+    let lock = ctx
+        .keys
+        .subject_or_new(SubjectKeyName::for_record(scope.tenant(), bob))
+        .await
+        .unwrap();
+    assert!(
+        lock.open_chunk(&format!("export/{}", export.id), 0, true, &sealed[0].sealed)
+            .is_err()
+    );
     assert!(matches!(story.download(&access).await, Err(Error::Gone { .. })));
 
-    assert_eq!(story.count::<subject::Entity>(subject::Column::Id.eq(ada)).await, 0);
-    assert_eq!(story.count::<message::Entity>(message::Column::SubjectId.eq(ada)).await, 0);
-    assert_eq!(story.count::<message::Entity>(message::Column::SubjectId.eq(bob)).await, 1);
-    assert_eq!(story.count::<consent_event::Entity>(consent_event::Column::SubjectId.eq(ada)).await, 0);
-    assert_eq!(story.count::<connection::Entity>(connection::Column::SubjectId.eq(ada)).await, 0);
-    assert_eq!(story.count::<connection::Entity>(connection::Column::Address.is_not_null()).await, 0);
-    assert_eq!(story.count::<audit_event::Entity>(audit_event::Column::SubjectId.eq(ada)).await, 0);
+    assert_eq!(
+        story.count::<subject::Entity>(subject::Column::Id.eq(ada)).await,
+        0
+    );
+    assert_eq!(
+        story
+            .count::<message::Entity>(message::Column::SubjectId.eq(ada))
+            .await,
+        0
+    );
+    assert_eq!(
+        story
+            .count::<message::Entity>(message::Column::SubjectId.eq(bob))
+            .await,
+        1
+    );
+    assert_eq!(
+        story
+            .count::<consent_event::Entity>(consent_event::Column::SubjectId.eq(ada))
+            .await,
+        0
+    );
+    assert_eq!(
+        story
+            .count::<connection::Entity>(connection::Column::SubjectId.eq(ada))
+            .await,
+        0
+    );
+    assert_eq!(
+        story
+            .count::<connection::Entity>(connection::Column::Address.is_not_null())
+            .await,
+        0
+    );
+    assert_eq!(
+        story
+            .count::<audit_event::Entity>(audit_event::Column::SubjectId.eq(ada))
+            .await,
+        0
+    );
     let named = audit_event::Column::TargetId.eq(ada.to_string());
     assert_eq!(story.count::<audit_event::Entity>(named).await, 0);
     let index = caller.email_index.clone();
-    assert_eq!(story.count::<request::Entity>(request::Column::EmailIndex.eq(index.clone())).await, 0);
-    assert_eq!(story.count::<portal_code::Entity>(portal_code::Column::EmailIndex.eq(index)).await, 0);
+    assert_eq!(
+        story
+            .count::<request::Entity>(request::Column::EmailIndex.eq(index.clone()))
+            .await,
+        0
+    );
+    assert_eq!(
+        story
+            .count::<portal_code::Entity>(portal_code::Column::EmailIndex.eq(index))
+            .await,
+        0
+    );
 
     // The person, still on the page, sees how it ended and nothing else.
     let caller = story.caller(&token).await.unwrap();
@@ -417,9 +599,15 @@ async fn an_erased_person_leaves_nothing_that_names_them_and_gets_a_receipt() {
 
     // The mail proves to them, and to nobody else, that the receipt is theirs.
     let mails = story.mails().await;
-    assert_eq!((mails[0].template.as_str(), mails[0].to.as_str()), ("request_completed_erasure", ADA));
+    assert_eq!(
+        (mails[0].template.as_str(), mails[0].to.as_str()),
+        ("request_completed_erasure", ADA)
+    );
     let opening = &mails[0].values["opening"];
-    let salt: [u8; 32] = hex::decode(opening["salt"].as_str().unwrap()).unwrap().try_into().unwrap();
+    let salt: [u8; 32] = hex::decode(opening["salt"].as_str().unwrap())
+        .unwrap()
+        .try_into()
+        .unwrap();
     let commitment = crate::log::commitment(&salt, ada.0.as_bytes());
     let receipt = receipt(ctx, scope, &done).await.unwrap();
     let proof = ledger::Receipt::parse(&receipt).unwrap();
@@ -447,11 +635,19 @@ async fn an_erasure_goes_on_wherever_it_was_cut_off() {
     tx.save().await.unwrap();
     let done = story.erase(request.clone()).await;
     assert_eq!(done.state, RequestState::Completed);
-    assert_eq!(story.count::<message::Entity>(message::Column::SubjectId.eq(ada)).await, 0);
+    assert_eq!(
+        story
+            .count::<message::Entity>(message::Column::SubjectId.eq(ada))
+            .await,
+        0
+    );
     // Once more, as when the end of the job was not noted: nothing is done twice.
     assert!(matches!(
         erasure::hide(ctx, scope, done).await,
-        Err(Error::Conflict { code: "wrong_state", .. })
+        Err(Error::Conflict {
+            code: "wrong_state",
+            ..
+        })
     ));
     let again = begin(ctx, scope, request.id).await.unwrap();
     assert_eq!(again.state, RequestState::Completed);
@@ -465,7 +661,10 @@ async fn whoever_comes_back_after_erasure_is_somebody_new() {
     let request = story.request(&caller, RequestKind::Erasure).await.unwrap();
     let request = begin(ctx, scope, request.id).await.unwrap();
     let (_, _standing) = story.bed.person("ada").await;
-    let on_its_way = story.bed.admit("main", Some(ada), "admitted just before").unwrap();
+    let on_its_way = story
+        .bed
+        .admit("main", Some(ada), "admitted just before")
+        .unwrap();
     let erasing = erasure::hide(ctx, scope, request).await.unwrap();
     // In the middle of the erasure already.
     let standing = ctx.standings.load(&ctx.store, scope, ada).await.unwrap();
@@ -505,17 +704,35 @@ async fn what_the_law_keeps_is_for_a_person_to_decide() {
     };
     let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
     assert_eq!(fields, ["/code", "/text"]);
-    let refused = refuse(&tx, ctx, request.id, Some(request.version), "legal_obligation", "Ten years of books.")
-        .await
-        .unwrap();
+    let refused = refuse(
+        &tx,
+        ctx,
+        request.id,
+        Some(request.version),
+        "legal_obligation",
+        "Ten years of books.",
+    )
+    .await
+    .unwrap();
     tx.save().await.unwrap();
     assert_eq!(refused.state, RequestState::Refused);
     let mails = story.mails().await;
-    assert_eq!((mails[0].template.as_str(), mails[0].to.as_str()), ("request_refused", ADA));
+    assert_eq!(
+        (mails[0].template.as_str(), mails[0].to.as_str()),
+        ("request_refused", ADA)
+    );
     for word in ["because", "complaint", "remedy"] {
-        assert!(mails[0].values[word].as_str().is_some_and(|text| !text.is_empty()), "{word}");
+        assert!(
+            mails[0].values[word]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{word}"
+        );
     }
-    assert_eq!(story.count::<subject::Entity>(subject::Column::Id.eq(ada)).await, 1);
+    assert_eq!(
+        story.count::<subject::Entity>(subject::Column::Id.eq(ada)).await,
+        1
+    );
 
     // Asked again and approved, it is carried out.
     let request = story.request(&caller, RequestKind::Erasure).await.unwrap();
@@ -532,7 +749,12 @@ async fn what_is_due_is_told_once_per_stage_and_what_is_stale_expires() {
     let (ctx, scope) = (story.ctx(), story.scope());
     let tx = ctx.store.begin(scope).await.unwrap();
     // Owners who never proved their address get no mail.
-    for account in tx.find_shared::<entity::account::Entity>().all(tx.conn()).await.unwrap() {
+    for account in tx
+        .find_shared::<entity::account::Entity>()
+        .all(tx.conn())
+        .await
+        .unwrap()
+    {
         tx.update_shared(entity::account::ActiveModel {
             id: Set(account.id),
             email_verified_at: Set(Some(ctx.now())),
@@ -565,6 +787,8 @@ async fn what_is_due_is_told_once_per_stage_and_what_is_stale_expires() {
         overdue: Some(true),
         ..Filter::default()
     };
-    let overdue = list(&tx, ctx, &filter, &PageIn::new(None, None).unwrap()).await.unwrap();
+    let overdue = list(&tx, ctx, &filter, &PageIn::new(None, None).unwrap())
+        .await
+        .unwrap();
     assert_eq!(overdue.items.len(), 1);
 }

@@ -139,3 +139,55 @@ impl OfTheMessage for sea_orm::Select<channel::Entity> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{
+        QueryFilter,
+        sea_query::{PostgresQueryBuilder, SqliteQueryBuilder},
+    };
+
+    use super::*;
+
+    /// The statement that reads what this cut leaves readable.
+    #[expect(clippy::disallowed_methods, reason = "the text of a query that is not run")]
+    fn sql(engine: Engine) -> String {
+        let cut = Cut {
+            cases: vec![("room-*".into(), 20), ("100%_[?]\\".into(), 30)],
+            otherwise: 10,
+        };
+        let query = message::Entity::find()
+            .select_only()
+            .column(message::Column::Id)
+            .filter(cut.readable(engine))
+            .into_query();
+        match engine {
+            Engine::Sqlite => query.to_string(SqliteQueryBuilder),
+            Engine::Postgres => query.to_string(PostgresQueryBuilder),
+        }
+    }
+
+    #[test]
+    fn both_engines_are_asked_the_same_question() {
+        let around = |first: &str, second: &str, or: &str| {
+            format!(
+                "SELECT \"message\".\"id\" FROM \"message\" WHERE \"message\".\"id\" >= 10 AND \"message\".\"id\" >= \
+                 {or}((SELECT (CASE WHEN (\"channel\".\"name\" {first}) THEN 20 \
+                 WHEN (\"channel\".\"name\" {second}) THEN 30 ELSE 10 END) FROM \"channel\" \
+                 WHERE \"channel\".\"id\" = \"message\".\"channel_id\"), 9223372036854775807)"
+            )
+        };
+        assert_eq!(
+            sql(Engine::Sqlite),
+            around("GLOB 'room-*'", "GLOB '100%_[[][?]]\\'", "IFNULL")
+        );
+        assert_eq!(
+            sql(Engine::Postgres),
+            around(
+                "LIKE 'room-%' ESCAPE E'\\\\'",
+                "LIKE E'100\\\\%\\\\_[?]\\\\\\\\' ESCAPE E'\\\\'",
+                "COALESCE"
+            )
+        );
+    }
+}

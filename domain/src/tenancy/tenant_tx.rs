@@ -3,7 +3,10 @@
     clippy::disallowed_methods,
     reason = "this is the door that the ban points to"
 )]
-#![expect(clippy::unused_self, reason = "whoever holds the transaction may ask; nobody else")]
+#![expect(
+    clippy::unused_self,
+    reason = "whoever holds the transaction may ask; nobody else"
+)]
 
 use entity::{TenantOwned, id::TenantId};
 use parking_lot::Mutex;

@@ -2055,7 +2055,7 @@ export interface components {
          * @description A WebSocket that a tenant registered.
          */
         Endpoint: {
-            allowed_origins: unknown;
+            allowed_origins: string[];
             /** @description The Pusher application id. */
             app_id: string;
             /** @description Where end-users connect, with `?token=`. */
@@ -2182,7 +2182,7 @@ export interface components {
          * @description An endpoint and its secret, which is shown this once.
          */
         EndpointWithSecret: {
-            allowed_origins: unknown;
+            allowed_origins: string[];
             /** @description The Pusher application id. */
             app_id: string;
             /** @description Where end-users connect, with `?token=`. */

@@ -6,9 +6,13 @@ import { newQueryClient } from "../components/queries";
 import { Toasts } from "../components/toasts";
 import "../design/tokens.css";
 import "../design/base.css";
+import "../design/buttons.css";
 import "../design/controls.css";
 import "../design/overlays.css";
-import "../design/data.css";
+import "../design/cards.css";
+import "../design/tables.css";
+import "../design/states.css";
+import "../design/pieces.css";
 import "../design/shell.css";
 import { App } from "./App";
 

@@ -1,7 +1,7 @@
 import type { Held, PortalMe } from "../api/types";
 import { Badge } from "../components/Badge";
 import { Countdown } from "../components/moments";
-import { durationInWords, isZero } from "../format/duration";
+import { durationInWords } from "../format/duration";
 import { longDate } from "../format/time";
 import { Section } from "./Section";
 import { useWords } from "./words";
@@ -25,10 +25,7 @@ export function HeldSection({ me }: { me: PortalMe }) {
           </article>
         ))
       )}
-      <p className="soft row tight">
-        {me.connections > 0 && <span className="live-dot" aria-hidden="true" />}
-        {words.top.connected(me.connections)}
-      </p>
+      {me.connections > 0 && <p className="soft">{words.top.connections(me.connections)}</p>}
     </Section>
   );
 }
@@ -50,25 +47,18 @@ function HeldLine({ held }: { held: Held }) {
           </p>
         )}
         <p className="faint small">
-          {held.oldest_at && held.newest_at && `${words.held.between(longDate(held.oldest_at, words.locale), longDate(held.newest_at, words.locale))}. `}
-          {held.duration && !isZero(held.duration) && `${words.held.kept(durationInWords(held.duration, words.locale))}.`}
+          {words.held.between(longDate(held.oldest_at, words.locale), longDate(held.newest_at, words.locale))}. {words.held.kept(durationInWords(held.duration, words.locale))}.
         </p>
       </div>
-      {held.next_expiry_at ? (
-        <div className="leaves">
-          <span className="faint small">{words.held.next}</span>
-          <strong>
-            <Countdown to={held.next_expiry_at} />
-          </strong>
-          {held.last_expiry_at && (
-            <span className="faint small">
-              {words.held.last} {dayOrTime(held.last_expiry_at, words.locale)}
-            </span>
-          )}
-        </div>
-      ) : (
-        <p className="leaves faint small">{words.held.forever}</p>
-      )}
+      <div className="leaves">
+        <span className="faint small">{words.held.next}</span>
+        <strong>
+          <Countdown to={held.next_expiry_at} />
+        </strong>
+        <span className="faint small">
+          {words.held.last} {dayOrTime(held.last_expiry_at, words.locale)}
+        </span>
+      </div>
     </div>
   );
 }

@@ -21,14 +21,20 @@ export function Rights({ slug, me, onLeft }: { slug: string; me: PortalMe; onLef
         <h1>{words.top.greeting}</h1>
         <p className="row between">
           <span className="soft">
-            {words.top.signedInAs} <strong>{me.email}</strong>
+            {me.email === "" ? (
+              words.top.erased
+            ) : (
+              <>
+                {words.top.signedInAs} <strong>{me.email}</strong>
+              </>
+            )}
           </span>
           <Button size="small" icon="out" onPress={() => leave.run()} isPending={leave.busy}>
             {words.top.signOut}
           </Button>
         </p>
       </header>
-      {!me.known && <Notice>{words.top.nobody}</Notice>}
+      {!me.known && me.email !== "" && <Notice>{words.top.nobody}</Notice>}
       <HeldSection me={me} />
       <ConsentSection slug={slug} />
       <RequestSection slug={slug} />

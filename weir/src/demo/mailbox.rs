@@ -166,15 +166,12 @@ fn unquote(text: &str) -> String {
             .get(..2)
             .and_then(|pair| std::str::from_utf8(pair).ok())
             .and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        rest = match (first, code) {
-            (b'=', Some(byte)) => {
-                bytes.push(byte);
-                &after[2..]
-            }
-            _ => {
-                bytes.push(*first);
-                after
-            }
+        rest = if let (b'=', Some(byte)) = (first, code) {
+            bytes.push(byte);
+            &after[2..]
+        } else {
+            bytes.push(*first);
+            after
         };
     }
     String::from_utf8_lossy(&bytes).into_owned()

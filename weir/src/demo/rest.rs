@@ -77,7 +77,7 @@ impl Rest {
             let mut request = self
                 .http
                 .request(method.clone(), url.clone())
-                .timeout(Duration::from_secs(60));
+                .timeout(Duration::from_mins(1));
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token);
             }

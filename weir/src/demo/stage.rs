@@ -39,7 +39,7 @@ pub(super) struct Own {
 }
 
 /// How long a start may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Stage {
     /// Finds the given server or starts one.

@@ -38,7 +38,8 @@ impl Tally {
                 .copied()
                 .unwrap_or_default()
         };
-        teller.chapter("Everything holds")?;
+        print::line("")?;
+        teller.title("Everything holds")?;
         let lines = [
             format!(
                 "messages    {} sent, {} of them recorded",

@@ -19,7 +19,7 @@ export function LastEvents() {
           ) : (
             <ul role="list" className="stack tight">
               {items.map((event) => (
-                <li key={event.id} className="row between">
+                <li key={event.id} className="row between nowrap-row">
                   <span>
                     {kindInWords(event.kind)} <span className="faint small">by {actorName(event.actor)}</span>
                   </span>

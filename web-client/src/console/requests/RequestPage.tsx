@@ -83,7 +83,13 @@ function RequestView({ request }: { request: SubjectRequest }) {
 }
 
 function Outcome({ request }: { request: SubjectRequest }) {
-  const parts = Object.entries(request.result ?? {}).map(([what, amount]) => counted(amount ?? 0, what.replace(/s$/, "")));
+  const { messages = 0, connections = 0, consents = 0, keys = 0 } = request.result ?? {};
+  const parts = [
+    { amount: messages, one: "message" },
+    { amount: connections, one: "connection record" },
+    { amount: consents, one: "consent record" },
+    { amount: keys, one: "key" },
+  ].flatMap(({ amount, one }) => (amount > 0 ? [counted(amount, one)] : []));
   return (
     <>
       {request.refusal && (

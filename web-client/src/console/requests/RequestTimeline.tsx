@@ -1,3 +1,4 @@
+import { sentence } from "../../api/problem";
 import type { RequestEvent } from "../../api/types";
 import { fullTime } from "../../format/time";
 import { actorFrom, useActorNames } from "../actors";
@@ -10,7 +11,7 @@ export function RequestTimeline({ events }: { events: RequestEvent[] }) {
       {events.map((event, index) => (
         <li key={index}>
           <strong>{capital(requestState(event.to).words)}</strong>
-          {event.note && <span className="soft">{event.note}</span>}
+          {event.note && <span className="soft">{sentence(event.note)}</span>}
           <span className="faint small">
             {fullTime(event.at)}, by {actorName(actorFrom(event.actor))}
           </span>

@@ -141,7 +141,7 @@ export function Rules() {
         }}
         onDone={refresh}
       >
-        {open?.what === "delete" && <Consequence sentence={sentenceOf(open.rule, names)} />}
+        {open?.what === "delete" && <Consequence rule={open.rule} sentence={sentenceOf(open.rule, names)} />}
       </Confirm>
       <Confirm
         title="Pause this rule?"
@@ -153,18 +153,24 @@ export function Rules() {
         }}
         onDone={refresh}
       >
-        {open?.what === "pause" && <Consequence sentence={sentenceOf(open.rule, names)} />}
+        {open?.what === "pause" && <Consequence rule={open.rule} sentence={sentenceOf(open.rule, names)} />}
       </Confirm>
     </Page>
   );
 }
 
-/** Rules give leave to keep, so taking one away deletes. */
-function Consequence({ sentence }: { sentence: string }) {
+const AFTERWARDS: Record<Rule["target"], string> = {
+  messages: "What it covered falls to the next rule that fits. Where none does, nothing more is recorded, and what is kept now cannot be read from this moment and is deleted right after. That cannot be undone.",
+  connections: "What it covered falls to the next rule that fits, or to the usual 30 days. Records that are older then cannot be read from this moment and are deleted right after.",
+  audit_events: "What it covered falls to the next rule that fits, or stays.",
+};
+
+/** Rules give leave to keep, so taking one away may delete. */
+function Consequence({ rule, sentence }: { rule: Rule; sentence: string }) {
   return (
     <>
       <p>“{sentence}” no longer holds.</p>
-      <p>What it covered falls to the next rule that fits. Where none does, nothing more is recorded, and what is kept now cannot be read from this moment and is deleted right after. That cannot be undone.</p>
+      <p>{AFTERWARDS[rule.target]}</p>
     </>
   );
 }

@@ -20,12 +20,12 @@ const COLUMNS: Column<Subject>[] = [
     header: "Person",
     primary: true,
     cell: (row) => (
-      <Link to={`/subjects/${row.id}`} className="row-link">
+      <Link to={`/subjects/${row.id}`} className="row-link anywhere">
         {row.external_id}
       </Link>
     ),
   },
-  { header: "E-mail", cell: (row) => row.email ?? <span className="faint">unknown</span> },
+  { header: "E-mail", cell: (row) => (row.email ? <span className="anywhere">{row.email}</span> : <span className="faint">unknown</span>) },
   { header: "Last seen", cell: (row) => <Moment at={row.last_seen_at} /> },
   { header: "Known since", cell: (row) => <Moment at={row.created_at} /> },
   { header: "State", cell: (row) => row.restricted && <Badge tone="warn">restricted</Badge> },

@@ -57,7 +57,8 @@ export const en = {
     signedInAs: "You are here as",
     signOut: "Sign out",
     nobody: "Nothing is known under this address. You can still make a request below, and it will be answered.",
-    connected: (amount: number) => (amount === 0 ? "Nothing of yours is connected right now." : `${plural(amount, "connection of yours is", "connections of yours are")} open right now.`),
+    erased: "Your address has been deleted along with the rest. This page stays open until you sign out.",
+    connections: (amount: number) => `Also held: ${plural(amount, "record", "records")} of when you were connected and how much passed.`,
   },
 
   held: {
@@ -72,7 +73,6 @@ export const en = {
     kept: (duration: string) => `Kept for ${duration}`,
     next: "The next one is deleted in",
     last: "All of it is deleted by",
-    forever: "No date has been set for its deletion. You can ask for it below.",
   },
 
   consents: {
@@ -95,7 +95,7 @@ export const en = {
     agree: "I agree",
     noText: "You can turn it off again here at any time.",
     history: "History",
-    text: "The text you saw",
+    text: "The text about it",
     states: { requested: "Asked", given: "Allowed", renewed: "Allowed again", refused: "Declined", withdrawn: "Turned off", revoked: "Ended by them", expired: "Ran out", invalidated: "Found invalid" } as Record<string, string>,
   },
 

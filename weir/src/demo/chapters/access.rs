@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How long the worker may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Answers Ada, signed in on the privacy page.
 pub(super) async fn play(story: &mut Story, scene: &Scene) -> Result<Rest> {
@@ -104,7 +104,7 @@ pub(super) async fn completed(scene: &Scene, id: &str) -> Result<Value> {
         match request["state"].as_str() {
             Some("completed") => return Ok(request),
             Some("received" | "verified" | "in_progress") if Instant::now() < end => {
-                sleep(Duration::from_millis(100)).await
+                sleep(Duration::from_millis(100)).await;
             }
             state => bail!(
                 "the request is {} after {PATIENCE:?}: {request}",

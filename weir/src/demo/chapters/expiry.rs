@@ -46,7 +46,10 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
         WAYS.map(|way| way.0).join(", ")
     ))?;
 
-    sleep_until((deadline - Duration::from_millis(50)).into()).await;
+    let shortly_before = deadline
+        .checked_sub(Duration::from_millis(50))
+        .unwrap_or(deadline);
+    sleep_until(shortly_before.into()).await;
     let mut unreadable = None;
     let mut tries = 0;
     while Instant::now() < deadline + WATCHED {
