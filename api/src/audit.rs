@@ -126,7 +126,7 @@ impl AuditApi {
         };
         let tx = self.0.ctx.store.read(scope).await?;
         Ok(Page::from(
-            audit::list(&tx, &filter, &page).await?,
+            audit::list(&tx, &self.0.ctx, &filter, &page).await?,
             AuditEvent::from,
         ))
     }
@@ -144,7 +144,9 @@ impl AuditApi {
     ) -> Result<Json<AuditEvent>, ApiError> {
         let scope = caller.may(Permission::AuditRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
-        Ok(Json(audit::read(&tx, audit_event_id.0).await?.into()))
+        Ok(Json(
+            audit::read(&tx, &self.0.ctx, audit_event_id.0).await?.into(),
+        ))
     }
 
     /// Take a receipt for an audit event.
@@ -162,7 +164,7 @@ impl AuditApi {
     ) -> Result<PlainText<String>, ApiError> {
         let scope = caller.may(Permission::AuditRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
-        let event = audit::read(&tx, audit_event_id.0).await?;
+        let event = audit::read(&tx, &self.0.ctx, audit_event_id.0).await?;
         drop(tx);
         Ok(PlainText(log::receipt(&self.0.ctx, scope, event.index).await?))
     }

@@ -9,15 +9,16 @@ use entity::{
     audit_event,
     id::{AuditEventId, SubjectId},
 };
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::{Value, json};
 use vault::chance;
 
 use crate::{
     ctx::Ctx,
-    error::Result,
+    error::{Error, Result},
     log,
     page::{Cursor, Page, PageIn},
+    pictures,
     tenancy::TenantTx,
 };
 
@@ -136,11 +137,27 @@ pub struct Filter {
     pub subject: Option<SubjectId>,
 }
 
+/// The events that the tenant's rule lets be read; without a rule, all of them.
+async fn readable(tx: &TenantTx, ctx: &Ctx) -> Result<Condition> {
+    let picture = pictures::load(ctx, tx.scope()).await?;
+    let cutoff = picture
+        .rules
+        .audit_events()
+        .map(|rule| rule.kept.cutoff(ctx.now()));
+    Ok(Condition::all().add_option(cutoff.map(|cutoff| audit_event::Column::At.gte(cutoff))))
+}
+
 /// Lists events, newest first.
-pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<audit_event::Model>> {
+pub async fn list(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    filter: &Filter,
+    page: &PageIn,
+) -> Result<Page<audit_event::Model>> {
     use audit_event::Column;
     let mut rows = tx
         .find::<audit_event::Entity>()
+        .filter(readable(tx, ctx).await?)
         .order_by_desc(Column::Index)
         .limit(page.limit + 1);
     if let Some(after) = page.after_number()? {
@@ -172,6 +189,12 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<
 }
 
 /// Reads one event.
-pub async fn read(tx: &TenantTx, id: AuditEventId) -> Result<audit_event::Model> {
-    tx.get::<audit_event::Entity, _>(id, "audit event").await
+pub async fn read(tx: &TenantTx, ctx: &Ctx, id: AuditEventId) -> Result<audit_event::Model> {
+    let found = tx
+        .find_by_id::<audit_event::Entity, _>(id)
+        .filter(readable(tx, ctx).await?);
+    found
+        .one(tx.conn())
+        .await?
+        .ok_or(Error::NotFound { what: "audit event" })
 }

@@ -59,6 +59,27 @@ async fn a_receipt_verifies_offline_and_no_bit_of_it_can_be_changed() {
 }
 
 #[tokio::test]
+async fn a_receipt_by_its_place_in_the_log_is_that_of_the_event() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    acme.channel("chat").await;
+    let events = acme.owner.all("/audit-events").await;
+    let event = &events[0];
+    let by_event = acme
+        .owner
+        .get(format!("/audit-events/{}/receipt", text(&event["id"])))
+        .await;
+    let by_place = acme.owner.get(format!("/log/{}/receipt", event["index"])).await;
+    by_place.check(200);
+    assert_eq!(by_place.text(), by_event.text());
+    acme.owner
+        .get("/log/1000000/receipt")
+        .await
+        .problem(404, "not_found");
+    acme.owner.get("/log/-1/receipt").await.problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn another_logs_key_verifies_nothing() {
     let server = Server::start().await;
     let (acme, beta) = (server.tenant("acme").await, server.tenant("beta").await);

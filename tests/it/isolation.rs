@@ -1,187 +1,19 @@
 //! The third fence around tenancy: every operation of the API description is tried by nobody and by another tenant.
 //! An operation without a case here fails the test, and so does a case without an operation.
 
+mod cases;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Client, Server, Tenant, eventually, tenant::text};
 
+use self::cases::{
+    CASES,
+    Case::{Names, Open, Own, Person},
+};
 use crate::portal::sign_in;
-
-/// What is to be expected of an operation.
-enum Case {
-    /// Everybody may call it, for this reason.
-    Open(&'static str),
-    /// It names something in its path. What is appended to the path, and the body, are such that its owner would succeed.
-    Names(&'static str, &'static str),
-    /// It names nothing: it lists, creates or shows what is the caller's own.
-    Own,
-    /// It is for a person on the privacy page of the tenant in its path.
-    Person(&'static str),
-}
-use Case::{Names, Open, Own, Person};
-
-const CASES: &[(&str, Case)] = &[
-    // account
-    ("POST /sign-up", Open("this is how one becomes somebody")),
-    ("POST /sessions", Open("this is how one shows who one is")),
-    ("GET /sessions", Own),
-    ("DELETE /sessions/current", Own),
-    ("DELETE /sessions/{id}", Names("", "")),
-    ("GET /me", Own),
-    ("PATCH /me", Own),
-    ("POST /email-verifications", Own),
-    (
-        "POST /email-verifications/confirm",
-        Open("the token is in a mail, which may be read anywhere"),
-    ),
-    (
-        "POST /password-resets",
-        Open("who forgot the password cannot sign in"),
-    ),
-    (
-        "POST /password-resets/confirm",
-        Open("the token is in a mail, which may be read anywhere"),
-    ),
-    // tenant
-    ("GET /tenant", Own),
-    ("PATCH /tenant", Own),
-    ("GET /tenant/usage", Own),
-    ("GET /members", Own),
-    ("GET /members/{id}", Names("", "")),
-    ("PATCH /members/{id}", Names("", r#"{"role":"admin"}"#)),
-    ("DELETE /members/{id}", Names("", "")),
-    ("GET /invitations", Own),
-    ("POST /invitations", Own),
-    ("DELETE /invitations/{id}", Names("", "")),
-    (
-        "POST /invitations/accept",
-        Open("the token is in a mail to somebody who has no account yet"),
-    ),
-    ("GET /api-keys", Own),
-    ("POST /api-keys", Own),
-    ("GET /api-keys/{id}", Names("", "")),
-    ("PATCH /api-keys/{id}", Names("", r#"{"name":"mine now"}"#)),
-    ("DELETE /api-keys/{id}", Names("", "")),
-    // endpoints
-    ("GET /endpoints", Own),
-    ("POST /endpoints", Own),
-    ("GET /endpoints/{id}", Names("", "")),
-    ("PATCH /endpoints/{id}", Names("", r#"{"name":"mine now"}"#)),
-    ("DELETE /endpoints/{id}", Names("?confirm=chat", "")),
-    ("POST /endpoints/{id}/rotate-secret", Names("", "{}")),
-    ("POST /endpoints/{id}/tokens", Names("", r#"{"sub":"ada"}"#)),
-    ("POST /endpoints/{id}/messages", Names("", r#"{"data":"hello"}"#)),
-    ("GET /endpoints/{id}/channels", Names("", "")),
-    ("GET /endpoints/{id}/channels/{channel}/messages", Names("", "")),
-    ("GET /endpoints/{id}/pool", Names("", "")),
-    // catalogue
-    ("GET /data-types", Own),
-    ("POST /data-types", Own),
-    ("POST /data-types/preview", Own),
-    ("GET /data-types/{id}", Names("", "")),
-    ("PATCH /data-types/{id}", Names("", r#"{"name":"mine now"}"#)),
-    ("DELETE /data-types/{id}", Names("", "")),
-    ("GET /purposes", Own),
-    ("POST /purposes", Own),
-    ("GET /purposes/{id}", Names("", "")),
-    ("PATCH /purposes/{id}", Names("", r#"{"name":"mine now"}"#)),
-    ("DELETE /purposes/{id}", Names("", "")),
-    ("GET /notices", Own),
-    ("POST /notices", Own),
-    ("GET /notices/{id}", Names("", "")),
-    ("PATCH /notices/{id}", Names("", r#"{"name":"mine now"}"#)),
-    ("DELETE /notices/{id}", Names("", "")),
-    ("GET /notices/{id}/versions", Names("", "")),
-    (
-        "POST /notices/{id}/versions",
-        Names("", r#"{"language":"en","text":"mine now"}"#),
-    ),
-    ("GET /notice-versions/{id}", Names("", "")),
-    // retention
-    ("GET /retention-rules", Own),
-    ("POST /retention-rules", Own),
-    ("GET /retention-rules/{id}", Names("", "")),
-    ("PATCH /retention-rules/{id}", Names("", r#"{"duration":"P1D"}"#)),
-    ("DELETE /retention-rules/{id}", Names("", "")),
-    ("GET /retention-rules/{id}/versions", Names("", "")),
-    ("POST /retention-rules/explain", Own),
-    ("GET /retention", Own),
-    // people
-    ("GET /subjects", Own),
-    ("POST /subjects", Own),
-    ("GET /subjects/{id}", Names("", "")),
-    (
-        "PATCH /subjects/{id}",
-        Names("", r#"{"email":"mine@example.com"}"#),
-    ),
-    ("DELETE /subjects/{id}", Names("?confirm=ada", "")),
-    ("GET /subjects/{id}/consents", Names("", "")),
-    ("GET /consents", Own),
-    ("POST /consents", Own),
-    ("GET /consents/{id}", Names("", "")),
-    ("GET /consents/{id}/receipt", Names("", "")),
-    ("GET /connections", Own),
-    ("GET /connections/{id}", Names("", "")),
-    ("DELETE /connections/{id}", Names("", "")),
-    ("GET /messages", Own),
-    ("GET /messages/{id}", Names("?unseal=true", "")),
-    ("GET /requests", Own),
-    ("POST /requests", Own),
-    ("GET /requests/{id}", Names("", "")),
-    (
-        "POST /requests/{id}/refuse",
-        Names("", r#"{"code":"manifestly_unfounded","text":"no"}"#),
-    ),
-    ("POST /requests/{id}/withdraw", Names("", "{}")),
-    ("POST /requests/{id}/approve", Names("", "{}")),
-    ("GET /requests/{id}/export", Names("", "")),
-    ("GET /requests/{id}/receipt", Names("", "")),
-    // audit log
-    ("GET /audit-events", Own),
-    ("GET /audit-events/{id}", Names("", "")),
-    ("GET /audit-events/{id}/receipt", Names("", "")),
-    ("GET /log", Own),
-    ("GET /log/{index}/receipt", Own),
-    ("GET /jobs", Own),
-    ("POST /jobs/{id}/retry", Names("", "{}")),
-    // outside the API
-    ("GET /healthz", Open("it says one word")),
-    ("GET /readyz", Open("it says whether the parts answer")),
-    (
-        "GET /metrics",
-        Open("numbers without names; the operator decides who reaches it"),
-    ),
-    (
-        "GET /connect/{tenant}/{endpoint}",
-        Open("the token is checked on the socket, see tokens.rs"),
-    ),
-    (
-        "GET /log/{tenant}/checkpoint",
-        Open("the log is public, and names nobody"),
-    ),
-    (
-        "GET /log/{tenant}/tile/{path}",
-        Open("the log is public, and names nobody"),
-    ),
-    // privacy page
-    ("GET /portal/{tenant}", Open("it says whose page this is")),
-    ("POST /portal/{tenant}/codes", Open("a person has no account")),
-    ("POST /portal/{tenant}/sessions", Open("the code is the proof")),
-    ("DELETE /portal/{tenant}/sessions/current", Person("")),
-    ("GET /portal/{tenant}/me", Person("")),
-    ("GET /portal/{tenant}/consents", Person("")),
-    (
-        "POST /portal/{tenant}/consents",
-        Person(r#"{"purpose_id":"$purposes","state":"withdrawn"}"#),
-    ),
-    ("GET /portal/{tenant}/requests", Person("")),
-    ("POST /portal/{tenant}/requests", Person(r#"{"kind":"erasure"}"#)),
-    ("POST /portal/{tenant}/requests/{id}/withdraw", Person("{}")),
-    ("GET /portal/{tenant}/requests/{id}/export", Person("")),
-    ("GET /portal/{tenant}/requests/{id}/receipt", Person("")),
-];
 
 /// Operations as the description lists them: `METHOD /path`, every id called `{id}`.
 fn operations(description: &Value) -> BTreeSet<String> {

@@ -18,6 +18,7 @@ mod connections;
 mod consent;
 mod consents;
 mod demo;
+mod description;
 mod durability;
 mod endpoints;
 mod erasure;

@@ -173,7 +173,7 @@ async fn a_consent_is_proven_by_its_leaf_and_the_leaf_names_nobody() {
         .unwrap()
         .unwrap();
     assert_eq!(
-        audit::read(&tx, event.id).await.unwrap().subject_id,
+        audit::read(&tx, &t.ctx, event.id).await.unwrap().subject_id,
         Some(given.subject_id)
     );
     drop(tx);

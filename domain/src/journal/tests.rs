@@ -246,3 +246,41 @@ async fn an_id_is_not_used_twice_when_the_clock_was_set_back_over_a_restart() {
     ids.skip_messages_to(super::newest(bed.ctx()).await.unwrap());
     assert!(ids.next_message() > newest);
 }
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_its_whole_group_and_leaves_no_gap() {
+    use sea_orm::ConnectionTrait;
+    let bed = Bed::new().await;
+    bed.rule("P1D", |_| {}).await;
+    assert_eq!(bed.say("main", "first").await.position, 1);
+    let store = bed.ctx().store.connection_for_maintenance();
+    let trigger = "CREATE TRIGGER full_disk BEFORE INSERT ON message WHEN NEW.size = 6 BEGIN SELECT RAISE(ABORT, 'no'); END";
+    store.execute_unprepared(trigger).await.unwrap();
+    let delivered: Arc<Mutex<Vec<i64>>> = Arc::default();
+    let recording: Vec<_> = ["ok", "broken", "ok"]
+        .map(|text| {
+            let entry = bed.entry("main", None, bed.admit("main", None, text).unwrap());
+            let delivered = delivered.clone();
+            bed.journal.record(
+                entry,
+                Box::new(move |stored| delivered.lock().push(stored.position)),
+            )
+        })
+        .into_iter()
+        .collect();
+    for outcome in recording {
+        assert_eq!(outcome.await, Err(JournalError::Failed));
+    }
+    assert!(
+        delivered.lock().is_empty(),
+        "what is not recorded is not delivered"
+    );
+    store.execute_unprepared("DROP TRIGGER full_disk").await.unwrap();
+    assert_eq!(bed.say("main", "second").await.position, 2);
+    assert_eq!(bed.texts().await, ["second", "first"]);
+    assert_eq!(bed.journal.stats().failed, 3);
+    assert_eq!(
+        (bed.journal.stats().waiting, bed.journal.stats().waiting_bytes),
+        (0, 0)
+    );
+}

@@ -21,6 +21,13 @@ use crate::ctx::Ctx;
 /// A commit costs about as much as writing this many messages: more of them do not wait for company.
 const WORTH_A_COMMIT: usize = 256;
 
+/// A group on its way to the disk.
+struct Committing {
+    task: JoinHandle<Vec<Settled>>,
+    messages: usize,
+    bytes: usize,
+}
+
 pub(super) struct Writer {
     ctx: Ctx,
     settings: Settings,
@@ -50,7 +57,7 @@ impl Writer {
         let group = self.settings.group_messages.max(1);
         let stop = self.stop.clone();
         let mut taken = Vec::with_capacity(group);
-        let mut committing: Option<JoinHandle<Vec<Settled>>> = None;
+        let mut committing: Option<Committing> = None;
         let mut open = true;
         loop {
             if committing.is_none() {
@@ -62,7 +69,7 @@ impl Writer {
             let room = group.saturating_sub(self.sealed.len());
             tokio::select! {
                 biased;
-                settled = finished(&mut committing), if committing.is_some() => {
+                settled = self.finished(&mut committing), if committing.is_some() => {
                     if self.sealed.len() >= WORTH_A_COMMIT {
                         // On its way before anybody is told: telling may take a while.
                         committing = self.next_group();
@@ -99,7 +106,7 @@ impl Writer {
     }
 
     /// Has the next group committed by a task of its own, so that sealing goes on meanwhile.
-    fn next_group(&mut self) -> Option<JoinHandle<Vec<Settled>>> {
+    fn next_group(&mut self) -> Option<Committing> {
         let mut bytes = 0;
         let count = self
             .sealed
@@ -116,11 +123,29 @@ impl Writer {
         }
         let rest = self.sealed.split_off(count);
         let group = std::mem::replace(&mut self.sealed, rest);
-        Some(tokio::spawn(commit(
-            self.ctx.clone(),
-            self.inserts.clone(),
-            group,
-        )))
+        Some(Committing {
+            messages: group.len(),
+            bytes: group.iter().map(|message| message.size).sum(),
+            task: tokio::spawn(commit(self.ctx.clone(), self.inserts.clone(), group)),
+        })
+    }
+
+    async fn finished(&self, committing: &mut Option<Committing>) -> Vec<Settled> {
+        let Some(group) = committing else {
+            return std::future::pending().await;
+        };
+        let outcome = (&mut group.task).await;
+        let (messages, bytes) = (group.messages, group.bytes);
+        *committing = None;
+        match outcome {
+            Ok(settled) => settled,
+            Err(error) => {
+                // Whoever waits hears that the journal is stopping.
+                tracing::error!(%error, "a group of the journal was lost");
+                self.gauges.settle(messages, bytes);
+                Vec::new()
+            }
+        }
     }
 
     fn tell(&self, settled: Vec<Settled>) {
@@ -142,22 +167,6 @@ impl Writer {
             }
             // Whoever asked may have gone; the message is recorded all the same.
             let _ = message.reply.answer.send(message.outcome);
-        }
-    }
-}
-
-async fn finished(committing: &mut Option<JoinHandle<Vec<Settled>>>) -> Vec<Settled> {
-    let Some(task) = committing else {
-        return std::future::pending().await;
-    };
-    let outcome = task.await;
-    *committing = None;
-    match outcome {
-        Ok(settled) => settled,
-        Err(error) => {
-            // Whoever waits hears that the journal is stopping.
-            tracing::error!(%error, "a group of the journal was lost");
-            Vec::new()
         }
     }
 }
