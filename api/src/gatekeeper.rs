@@ -40,7 +40,7 @@ impl Admission for Gatekeeper {
                 Source::Tenant { .. } => Sender::Tenant,
             },
             subject: source.subject().map(SubjectId),
-            purpose: None,
+            purpose: source.purpose().map(PurposeId),
             channel,
             binary: payload.opcode == Opcode::Binary,
             payload: payload.bytes,

@@ -35,6 +35,8 @@ pub struct MessageIn {
     channel: Option<String>,
     /// The person that the message is about, by your own id. Their key seals it.
     subject: Option<String>,
+    /// What it is processed for, by the purpose's slug. Default: what the endpoint is for.
+    purpose: Option<String>,
 }
 
 /// A message that was published.
@@ -111,6 +113,16 @@ impl PublishApi {
         }
         let channel = body.0.channel.unwrap_or_else(|| MAIN_CHANNEL.to_owned());
         check_channel(&channel)?;
+        let purpose = match &body.0.purpose {
+            Some(slug) => Some(picture.purpose_by_slug(slug).ok_or_else(|| {
+                Error::invalid(
+                    "/purpose",
+                    "unknown",
+                    "there is no purpose with this slug; create it first",
+                )
+            })?),
+            None => None,
+        };
         let subject = match &body.0.subject {
             Some(external) => Some(subjects::get_or_create(&state.ctx, scope, external).await?),
             None => None,
@@ -128,6 +140,7 @@ impl PublishApi {
             tenant: scope.tenant().0,
             endpoint: endpoint_id.0.0,
             subject: subject.map(|subject| subject.0),
+            purpose: purpose.map(|purpose| purpose.id.0),
         };
         let payload = Payload {
             opcode: Opcode::Text,

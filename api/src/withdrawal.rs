@@ -70,6 +70,12 @@ pub async fn apply(
             OnWithdrawal::Silence => state.broker.silence(selector, purpose.0).await,
         });
     }
+    // The tenant may publish for this purpose on any endpoint: what waits of that is dropped on all of the person's sockets.
+    let everywhere = Selector {
+        tenant: scope.tenant().0,
+        scope: Scope::Subject(subject.0),
+    };
+    state.broker.silence(everywhere, purpose.0).await;
     Ok(cutoffs.into_iter().map(CutoffOut::from).collect())
 }
 

@@ -69,6 +69,8 @@ pub enum Source {
         endpoint: Uuid,
         /// The person the message is about, if the tenant says so.
         subject: Option<Uuid>,
+        /// What it is processed for, if not for what the endpoint is.
+        purpose: Option<Uuid>,
     },
 }
 
@@ -86,6 +88,14 @@ impl Source {
         match self {
             Self::Session(identity) => identity.endpoint,
             Self::Tenant { endpoint, .. } => *endpoint,
+        }
+    }
+
+    /// What the message is processed for, where that differs from the endpoint.
+    pub fn purpose(&self) -> Option<Uuid> {
+        match self {
+            Self::Session(_) => None,
+            Self::Tenant { purpose, .. } => *purpose,
         }
     }
 

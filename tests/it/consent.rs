@@ -62,6 +62,30 @@ async fn nothing_is_published_about_a_person_who_did_not_consent() {
         .expect(201);
 }
 
+#[tokio::test]
+async fn a_message_for_a_purpose_of_its_own_reaches_only_those_who_consented_to_it() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    acme.purpose("offers").await;
+    let chat = acme.channel("chat").await;
+    let mut ada = acme.connect(&chat, "ada").await;
+    let mut bob = acme.connect(&chat, "bob").await;
+    acme.publish(&chat, json!({ "data": "x", "purpose": "nothing" }))
+        .await
+        .problem(422, "invalid_request");
+    acme.consent("ada", "offers", "given").await.expect(201);
+    let offer = json!({ "data": "an offer", "purpose": "offers" });
+    acme.publish(&chat, offer.clone()).await.expect(201);
+    assert_eq!(ada.text().await, "an offer");
+    acme.consent("ada", "offers", "withdrawn").await.expect(201);
+    acme.publish(&chat, offer).await.expect(201);
+    acme.publish(&chat, json!({ "data": "for everybody" }))
+        .await
+        .expect(201);
+    assert_eq!(ada.text().await, "for everybody");
+    assert_eq!(bob.text().await, "for everybody");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_under_a_flood_closes_the_socket_before_it_answers_and_nothing_comes_after() {
     let server = Server::start().await;

@@ -87,6 +87,7 @@ async fn a_message_stays_in_its_tenant_endpoint_and_channel() {
         tenant: Uuid::nil(),
         endpoint: ENDPOINT,
         subject: None,
+        purpose: None,
     };
     let channel = Arc::from("main");
     let lost = broker

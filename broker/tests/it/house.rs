@@ -208,6 +208,7 @@ pub(crate) fn tenant() -> Source {
         tenant: TENANT,
         endpoint: ENDPOINT,
         subject: None,
+        purpose: None,
     }
 }
 

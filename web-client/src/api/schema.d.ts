@@ -2550,6 +2550,8 @@ export interface components {
             channel?: string;
             /** @description What is sent: a string goes out as it is, anything else as JSON. */
             data: unknown;
+            /** @description What it is processed for, by the purpose's slug. Default: what the endpoint is for. */
+            purpose?: string;
             /** @description The person that the message is about, by your own id. Their key seals it. */
             subject?: string;
         };
