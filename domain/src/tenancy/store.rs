@@ -160,9 +160,14 @@ fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| {
+            // Before the first table, or it has no effect: freed pages can be handed back. Writes to the file's header each
+            // time, so a reader that opens while somebody writes would wait for the lock, in vain.
+            let options = if write {
+                options.pragma("auto_vacuum", "INCREMENTAL")
+            } else {
+                options
+            };
             options
-                // Before the first table, or it has no effect: freed pages can be handed back.
-                .pragma("auto_vacuum", "INCREMENTAL")
                 // Readers do not wait for the writer, nor it for them.
                 .pragma("journal_mode", "WAL")
                 // FULL: an acknowledged commit survives the loss of power.
