@@ -1,10 +1,17 @@
 //! Channels of an endpoint and what they hold, over REST.
 
 use chrono::{DateTime, Utc};
-use domain::{channels, endpoints, error::Error, messages, page::PageIn, permissions::Permission, pictures};
+use domain::{
+    channels, endpoints,
+    error::Error,
+    messages::{self, Window},
+    page::PageIn,
+    permissions::Permission,
+    pictures,
+};
 use entity::id::EndpointId;
 use poem_openapi::{
-    Object, OpenApi,
+    Enum, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
 };
@@ -30,6 +37,30 @@ pub struct Channel {
     /// Sessions on it, on this node.
     subscribers: u64,
     created_at: DateTime<Utc>,
+}
+
+/// In which order a channel's history is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Order {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+/// Part of a channel's history. It is complete when the offsets have no gap from the one you asked after up to `top`:
+/// what has expired, was erased or was never kept is missing.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ChannelMessages {
+    items: Vec<Message>,
+    /// Ask with this as `cursor` for what follows; absent on the last page.
+    next_cursor: Option<String>,
+    /// Changes when offsets of before mean nothing any more.
+    epoch: String,
+    /// The newest offset that was given out, whatever became of its message.
+    top: i64,
 }
 
 /// Channels.
@@ -70,7 +101,7 @@ impl ChannelsApi {
 
     /// Read a channel's history.
     ///
-    /// Oldest first. What has expired is left out, so offsets may have gaps here.
+    /// Oldest first, unless asked otherwise. What has expired is left out, so offsets may have gaps here.
     #[oai(
         path = "/endpoints/:endpoint_id/channels/:channel/messages",
         method = "get",
@@ -82,13 +113,17 @@ impl ChannelsApi {
         caller: Caller,
         endpoint_id: Path<EndpointId>,
         channel: Path<String>,
-        /// Go on after this offset. Default 0: from the beginning.
+        /// Only offsets above this one. Default 0: from the beginning.
         after: Query<Option<i64>>,
+        /// Only offsets below this one.
+        before: Query<Option<i64>>,
+        /// Default `asc`.
+        order: Query<Option<Order>>,
         /// Open them: needs `messages:unseal`, and is recorded.
         unseal: Query<Option<bool>>,
         limit: Query<Option<u64>>,
         cursor: Query<Option<String>>,
-    ) -> Result<Json<Page<Message>>, ApiError> {
+    ) -> Result<Json<ChannelMessages>, ApiError> {
         let scope = caller.may(Permission::MessagesRead)?;
         let unseal = unseal.0.unwrap_or_default();
         if unseal {
@@ -98,22 +133,21 @@ impl ChannelsApi {
         pictures::load(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
         endpoints::read(&tx, endpoint_id.0).await?;
-        let history = messages::history(
-            &tx,
-            &self.0.ctx,
-            endpoint_id.0,
-            &channel.0,
-            after.0.unwrap_or_default(),
-            &page,
-        )
-        .await?;
+        let window = Window {
+            after: after.0,
+            before: before.0,
+            newest_first: order.0 == Some(Order::Desc),
+        };
+        let history = messages::history(&tx, &self.0.ctx, endpoint_id.0, &channel.0, window, &page).await?;
         let history = history.ok_or(Error::NotFound { what: "channel" })?;
         drop(tx);
         let why = unseal.then(|| (None, serde_json::json!({ "history": endpoint_id.0 })));
         let items = answer(&self.0, scope, &history.messages, why).await?;
-        Ok(Json(Page {
+        Ok(Json(ChannelMessages {
             items,
             next_cursor: history.next_cursor,
+            epoch: history.epoch.to_string(),
+            top: history.top,
         }))
     }
 }

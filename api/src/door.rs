@@ -1,59 +1,57 @@
-//! The WebSocket door: `/connect/{tenant}/{endpoint}`. Finds the endpoint, believes or refuses the token, opens the
-//! socket and hands it to the broker.
+//! The WebSocket doors: `/connect/{tenant}/{endpoint}` for plain sockets, and `/app/{app_key}` for clients of the Pusher
+//! protocol ([`pusher`]). They find the endpoint, believe or refuse the token, open the socket and hand it to the broker.
 //!
 //! A browser cannot see why a handshake failed, so whatever is wrong with the *caller* is said with a close code on an
-//! open socket; only what is not a WebSocket handshake at all, or comes from a foreign page, is refused before it.
+//! open socket; only what is not a WebSocket handshake at all, comes from a foreign page, or comes too often is refused
+//! before it.
 
 mod entrance;
+pub mod pusher;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use broker::{ChannelOptions, Close, RelayOptions, host::Identity};
+use broker::{ChannelOptions, Close, RelayOptions, handshake::Handshake, host::Identity};
 use domain::connections;
 use entity::{endpoint::EndpointKind, id::ConnectionId};
 use poem::{
-    Body, IntoResponse, Request, Response, Result, handler,
-    http::{HeaderValue, StatusCode, Version, header},
+    Body, IntoResponse, Request, Response, Result, Upgraded, handler,
+    http::{HeaderValue, StatusCode, header},
     web::{Data, Path},
 };
-use tokio::time::Instant;
 
 use self::entrance::Entrance;
-use crate::{limits::client_address, publish::MAIN_CHANNEL, state::State};
+use crate::{
+    limits::{client_address, counted_address},
+    problem::ApiError,
+    publish::MAIN_CHANNEL,
+    state::State,
+};
 
 /// The subprotocol that carries a token where the client can set no query: `weir.token.<jwt>`.
 const TOKEN_PROTOCOL: &str = "weir.token.";
 
+/// The plain door.
 #[handler]
 pub async fn connect(
     req: &Request,
     Path((tenant, endpoint)): Path<(String, String)>,
     Data(state): Data<&State>,
 ) -> Result<Response> {
-    let handshake = match broker::handshake::check(req.method(), Version::HTTP_11, req.headers()) {
+    let handshake = match knock(req, state) {
         Ok(handshake) => handshake,
-        Err(fault) => return Ok(not_a_handshake(fault)),
+        Err(refusal) => return Ok(refusal),
     };
-    let address = client_address(req, state.settings.trust_forwarded);
     let offered = handshake
         .protocols
         .iter()
         .find_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL));
-    let token = offered.map(str::to_owned).or_else(|| token_in_query(req));
+    let token = offered.map(str::to_owned).or_else(|| in_query(req, "token"));
     let entrance = entrance::admit(state, &tenant, &endpoint, token.as_deref()).await;
     if let Ok(entrance) = &entrance
-        && !broker::origin::may_open(&entrance.origins(), handshake.origin.as_deref())
+        && !entrance.is_open_to(handshake.origin.as_deref())
     {
-        let fault = domain::Fault::new(
-            "Origin",
-            "not_allowed",
-            "this page is not on the endpoint's allowed_origins",
-        );
-        tracing::debug!("a foreign page tried to connect");
-        let problem = crate::problem::ApiError::from(domain::Error::Invalid(vec![fault]));
-        return Ok(problem.with_status(StatusCode::FORBIDDEN).into_response());
+        return Ok(foreign_page());
     }
-    let upgraded = req.take_upgrade()?;
     let spoken = entrance
         .as_ref()
         .ok()
@@ -69,18 +67,11 @@ pub async fn connect(
                 .find(|protocol| protocol.starts_with(TOKEN_PROTOCOL))
                 .cloned()
         });
+    let from = Peer::of(req, state);
     let serving = state.clone();
-    state.sockets.spawn(async move {
-        if let Ok(io) = upgraded.await {
-            serve(serving, entrance, address, io).await;
-        }
-    });
-    let mut response = Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header(header::CONNECTION, "upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_ACCEPT, handshake.accept)
-        .body(Body::empty());
+    let mut response = upgrade(req, state, &handshake, move |io| {
+        serve(&serving, entrance, from, io);
+    })?;
     if let Some(protocol) = chosen.and_then(|protocol| HeaderValue::from_str(&protocol).ok()) {
         response
             .headers_mut()
@@ -89,79 +80,128 @@ pub async fn connect(
     Ok(response)
 }
 
-/// Serves one socket until it ends.
-async fn serve(state: State, entrance: Result<Entrance, Close>, address: Option<IpAddr>, io: poem::Upgraded) {
-    let entrance = match entrance {
+/// Where a client is.
+#[derive(Clone, Copy)]
+struct Peer {
+    /// The whole address, for its record.
+    address: Option<IpAddr>,
+    /// What counts as one address.
+    counted: Option<IpAddr>,
+}
+
+impl Peer {
+    fn of(req: &Request, state: &State) -> Self {
+        let trust = state.settings.trust_forwarded;
+        Self {
+            address: client_address(req, trust),
+            counted: counted_address(req, trust),
+        }
+    }
+}
+
+/// Looks at a handshake before anything else is done for it.
+fn knock(req: &Request, state: &State) -> std::result::Result<Handshake, Response> {
+    let handshake = broker::handshake::check(req.method(), req.version(), req.headers());
+    let handshake = handshake.map_err(not_a_handshake)?;
+    match state
+        .limits
+        .handshake(client_address(req, state.settings.trust_forwarded))
+    {
+        Ok(()) => Ok(handshake),
+        Err(retry_after) => Err(too_often(retry_after)),
+    }
+}
+
+/// Answers a handshake, and hands the socket over once it is open.
+fn upgrade(
+    req: &Request,
+    state: &State,
+    handshake: &Handshake,
+    serve: impl FnOnce(Upgraded) + Send + 'static,
+) -> Result<Response> {
+    let upgraded = req.take_upgrade()?;
+    // A task of its own, and a short one: the session's task is another, which then holds nothing of this.
+    state.sockets.spawn(async move {
+        if let Ok(io) = upgraded.await {
+            serve(io);
+        }
+    });
+    let mut response = Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .body(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&handshake.accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    Ok(response)
+}
+
+/// Serves a plain socket until it ends.
+fn serve(state: &State, entrance: std::result::Result<Entrance, Close>, from: Peer, io: Upgraded) {
+    let entrance = match entrance.and_then(|entrance| entrance.check(state, from.counted).map(|()| entrance))
+    {
         Ok(entrance) => entrance,
         Err(why) => {
-            metrics::counter!("weir_sockets_refused_total", "code" => why.code.to_string()).increment(1);
-            tracing::debug!(code = why.code, "refused a socket");
-            state.broker.refuse(io, why).await;
+            count_refusal(&why);
+            let broker = state.broker.clone();
+            state.sockets.spawn(async move { broker.refuse(io, why).await });
             return;
         }
     };
-    let endpoint = &entrance.endpoint.row;
-    let session: ConnectionId = state.ctx.ids.next();
-    let opened = connections::Opened {
-        id: session,
-        tenant: endpoint.tenant_id,
-        endpoint: endpoint.id,
-        subject: Some(entrance.subject),
-        address: address.map(connections::network_of),
-    };
-    state.recorder.opened(opened);
-    let who = Arc::new(Identity {
-        session: session.0,
-        tenant: endpoint.tenant_id.0,
-        endpoint: endpoint.id.0,
-        subject: Some(entrance.subject.0),
-    });
-    let max_message = usize::try_from(endpoint.max_message_bytes).unwrap_or(65_536);
-    let left = (entrance.expires_at - state.ctx.now())
-        .to_std()
-        .unwrap_or_default();
-    // A far future that the timer cannot hold is as good as none.
-    let expires_at = Instant::now().checked_add(left);
+    let who = open(state, &entrance, from);
+    let session = entrance.options(state, from.counted);
     let channel: Arc<str> = MAIN_CHANNEL.into();
-    match endpoint.kind {
+    let broker = state.broker.clone();
+    match entrance.endpoint.row.kind {
         EndpointKind::Channel => {
+            let options = ChannelOptions { channel, session };
             state
-                .broker
-                .serve_channel(
-                    io,
-                    who,
-                    ChannelOptions {
-                        channel,
-                        max_message,
-                        expires_at,
-                    },
-                )
-                .await;
+                .sockets
+                .spawn(async move { broker.serve_channel(io, who, options).await });
         }
         EndpointKind::Relay => {
-            if let Some(pool) = state.relays.pool(&state.broker, endpoint) {
-                let options = RelayOptions {
-                    channel,
-                    max_message,
-                    expires_at,
-                };
-                state.broker.serve_relay(io, who, options, pool).await;
+            let options = RelayOptions { channel, session };
+            if let Some(pool) = state.relays.pool(&broker, &entrance.endpoint.row) {
+                state
+                    .sockets
+                    .spawn(async move { broker.serve_relay(io, who, options, pool).await });
             } else {
                 let why = Close::UPSTREAM_UNAVAILABLE;
+                let (id, tenant) = (ConnectionId(who.session), entrance.endpoint.row.tenant_id);
                 let nothing = connections::Totals::default();
-                state
-                    .recorder
-                    .closed(session, endpoint.tenant_id, why.code, &why.reason, nothing);
-                state.broker.refuse(io, why).await;
+                state.recorder.closed(id, tenant, why.code, &why.reason, nothing);
+                state.sockets.spawn(async move { broker.refuse(io, why).await });
             }
         }
     }
 }
 
-fn token_in_query(req: &Request) -> Option<String> {
+/// Begins a session's record.
+fn open(state: &State, entrance: &Entrance, from: Peer) -> Arc<Identity> {
+    let session: ConnectionId = state.ctx.ids.next();
+    let endpoint = &entrance.endpoint.row;
+    state.recorder.opened(connections::Opened {
+        id: session,
+        tenant: endpoint.tenant_id,
+        endpoint: endpoint.id,
+        subject: entrance.subject(),
+        address: from.address.map(connections::network_of),
+    });
+    Arc::new(entrance.identity(session))
+}
+
+fn count_refusal(why: &Close) {
+    metrics::counter!("weir_sockets_refused_total", "code" => why.code.to_string()).increment(1);
+    tracing::debug!(code = why.code, "refused a socket");
+}
+
+/// The first value of a parameter.
+fn in_query(req: &Request, wanted: &str) -> Option<String> {
     let query = req.uri().query()?;
     url::form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "token")
+        .find(|(name, _)| name == wanted)
         .map(|(_, value)| value.into_owned())
 }
 
@@ -177,4 +217,20 @@ fn not_a_handshake(fault: broker::handshake::HandshakeFault) -> Response {
             .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
     response
+}
+
+fn foreign_page() -> Response {
+    let fault = domain::Fault::new(
+        "Origin",
+        "not_allowed",
+        "this page is not on the endpoint's allowed_origins",
+    );
+    tracing::debug!("a foreign page tried to connect");
+    let problem = ApiError::from(domain::Error::Invalid(vec![fault]));
+    problem.with_status(StatusCode::FORBIDDEN).into_response()
+}
+
+fn too_often(retry_after: Duration) -> Response {
+    metrics::counter!("weir_sockets_refused_total", "code" => "429").increment(1);
+    ApiError::from(domain::Error::TooMany { retry_after }).into_response()
 }

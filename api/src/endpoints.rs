@@ -1,6 +1,7 @@
 //! Endpoints over REST.
 
-use chrono::{DateTime, Utc};
+mod bodies;
+
 use domain::{
     connect_tokens, endpoints,
     endpoints::{EndpointPatch, NewEndpoint},
@@ -8,18 +9,18 @@ use domain::{
     permissions::Permission,
 };
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, RecordMode},
-    id::{EndpointId, PurposeId},
+    endpoint::{self, EndpointKind},
+    id::EndpointId,
 };
 use poem_openapi::{
-    Object, OpenApi,
+    OpenApi,
     param::{Header, Path, Query},
     payload::Json,
-    types::MaybeUndefined,
 };
-use serde::Deserialize;
-use serde_json::Value;
 
+use self::bodies::{
+    Endpoint, EndpointIn, EndpointPatchIn, EndpointWithSecret, RotatedSecret, Token, TokenIn,
+};
 use crate::{
     body::Body,
     caller::Caller,
@@ -29,176 +30,6 @@ use crate::{
     tags::Tag,
     versions::expected,
 };
-
-/// An endpoint to be registered.
-#[derive(Debug, Object, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EndpointIn {
-    /// 2 to 64 of `a-z`, `0-9`, `-`, `_`; part of the connect address.
-    #[oai(validator(min_length = 2, max_length = 64))]
-    slug: String,
-    /// What people call it; the slug if absent.
-    name: Option<String>,
-    /// `channel`: publish and subscribe. `relay`: connections to `upstream_url`, pooled.
-    kind: EndpointKind,
-    /// The WebSocket of your back end (`ws://` or `wss://`), for a relay.
-    upstream_url: Option<String>,
-    /// Offered to the upstream as `Sec-WebSocket-Protocol`.
-    subprotocol: Option<String>,
-    /// Warm upstream sockets kept ready. Default 2.
-    pool_min: Option<i32>,
-    /// Most upstream sockets at a time. Default 100.
-    pool_max: Option<i32>,
-    /// When messages are recorded, relative to their delivery. Default `before`. Whether they are kept at all is said
-    /// by retention rules.
-    record: Option<RecordMode>,
-    /// What the messages are processed for.
-    purpose_id: Option<PurposeId>,
-    /// What happens to open sockets of a person who withdraws consent. Default `close`.
-    on_withdrawal: Option<OnWithdrawal>,
-    /// Origins that browsers may connect from; any if absent or empty.
-    allowed_origins: Option<Vec<String>>,
-    /// Where the keys of EdDSA, ES256 and RS256 connection tokens are (RFC 7517).
-    jwks_url: Option<String>,
-    /// Those keys themselves.
-    jwks: Option<Value>,
-    /// The largest message, in bytes. Default 65536.
-    max_message_bytes: Option<i32>,
-}
-
-impl From<EndpointIn> for NewEndpoint {
-    fn from(input: EndpointIn) -> Self {
-        let usual = NewEndpoint::new(input.slug, input.kind);
-        Self {
-            name: input.name,
-            upstream_url: input.upstream_url,
-            subprotocol: input.subprotocol,
-            pool_min: input.pool_min.unwrap_or(usual.pool_min),
-            pool_max: input.pool_max.unwrap_or(usual.pool_max),
-            record: input.record.unwrap_or(usual.record),
-            purpose_id: input.purpose_id,
-            on_withdrawal: input.on_withdrawal.unwrap_or(usual.on_withdrawal),
-            allowed_origins: input.allowed_origins.unwrap_or_default(),
-            jwks_url: input.jwks_url,
-            jwks: input.jwks,
-            max_message_bytes: input.max_message_bytes.unwrap_or(usual.max_message_bytes),
-            ..usual
-        }
-    }
-}
-
-/// Changes to an endpoint. What is absent stays; `null` clears.
-#[derive(Debug, Object, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EndpointPatchIn {
-    name: Option<String>,
-    upstream_url: Option<String>,
-    #[serde(default)]
-    subprotocol: MaybeUndefined<String>,
-    pool_min: Option<i32>,
-    pool_max: Option<i32>,
-    record: Option<RecordMode>,
-    #[serde(default)]
-    purpose_id: MaybeUndefined<PurposeId>,
-    on_withdrawal: Option<OnWithdrawal>,
-    allowed_origins: Option<Vec<String>>,
-    #[serde(default)]
-    jwks_url: MaybeUndefined<String>,
-    #[serde(default)]
-    jwks: MaybeUndefined<Value>,
-    max_message_bytes: Option<i32>,
-    /// Off: nobody connects, nothing is published.
-    enabled: Option<bool>,
-}
-
-impl From<EndpointPatchIn> for EndpointPatch {
-    fn from(input: EndpointPatchIn) -> Self {
-        Self {
-            name: input.name,
-            upstream_url: input.upstream_url,
-            subprotocol: input.subprotocol.into(),
-            pool_min: input.pool_min,
-            pool_max: input.pool_max,
-            record: input.record,
-            purpose_id: input.purpose_id.into(),
-            on_withdrawal: input.on_withdrawal,
-            allowed_origins: input.allowed_origins,
-            jwks_url: input.jwks_url.into(),
-            jwks: input.jwks.into(),
-            max_message_bytes: input.max_message_bytes,
-            enabled: input.enabled,
-        }
-    }
-}
-
-/// A WebSocket that a tenant registered.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct Endpoint {
-    id: EndpointId,
-    slug: String,
-    name: String,
-    kind: EndpointKind,
-    /// The Pusher application id.
-    app_id: String,
-    /// The Pusher application key; public.
-    key: String,
-    upstream_url: Option<String>,
-    subprotocol: Option<String>,
-    pool_min: i32,
-    pool_max: i32,
-    record: RecordMode,
-    purpose_id: Option<PurposeId>,
-    on_withdrawal: OnWithdrawal,
-    allowed_origins: Vec<String>,
-    jwks_url: Option<String>,
-    jwks: Option<Value>,
-    max_message_bytes: i32,
-    enabled: bool,
-    /// Where end-users connect, with `?token=`.
-    connect_url: String,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    version: i32,
-}
-
-/// An endpoint and its secret, which is shown this once.
-#[derive(Clone, Debug, Object)]
-pub struct EndpointWithSecret {
-    #[oai(flatten)]
-    endpoint: Endpoint,
-    /// Signs connection tokens (HS256) and Pusher requests. Not shown again.
-    secret: String,
-}
-
-/// A new secret, which is shown this once.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct RotatedSecret {
-    /// Signs connection tokens (HS256) and Pusher requests. Not shown again.
-    secret: String,
-    /// Until then the secret before it is accepted too.
-    previous_valid_until: Option<DateTime<Utc>>,
-}
-
-/// A connection token to be made.
-#[derive(Debug, Object, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenIn {
-    /// The person, by your own id.
-    sub: String,
-    /// Seconds that it is good for. Default 3600.
-    ttl_seconds: Option<i64>,
-}
-
-/// A connection token.
-#[derive(Clone, Debug, Object)]
-pub struct Token {
-    token: String,
-    expires_at: DateTime<Utc>,
-    /// Ready to connect to.
-    connect_url: String,
-}
 
 /// Endpoints.
 pub struct EndpointsApi(pub State);
@@ -214,38 +45,9 @@ impl EndpointsApi {
     }
 
     fn out(&self, tenant: &str, row: endpoint::Model) -> Endpoint {
-        Endpoint {
-            connect_url: self.connect_url(tenant, &row.slug),
-            id: row.id,
-            slug: row.slug,
-            name: row.name,
-            kind: row.kind,
-            app_id: row.app_id,
-            key: row.app_key,
-            upstream_url: row.upstream_url,
-            subprotocol: row.subprotocol,
-            pool_min: row.pool_min,
-            pool_max: row.pool_max,
-            record: row.record,
-            purpose_id: row.purpose_id,
-            on_withdrawal: row.on_withdrawal,
-            allowed_origins: origins(&row.allowed_origins),
-            jwks_url: row.jwks_url,
-            jwks: row.jwks,
-            max_message_bytes: row.max_message_bytes,
-            enabled: row.enabled,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            version: row.version,
-        }
+        let connect_url = self.connect_url(tenant, &row.slug);
+        Endpoint::new(row, connect_url)
     }
-}
-
-fn origins(stored: &Value) -> Vec<String> {
-    let origins = stored.as_array().into_iter().flatten();
-    origins
-        .filter_map(|origin| origin.as_str().map(str::to_owned))
-        .collect()
 }
 
 #[OpenApi(tag = "Tag::Endpoints")]

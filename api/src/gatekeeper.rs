@@ -5,8 +5,8 @@ use std::sync::Arc;
 use broker::{
     Close,
     host::{
-        Admission, Direction, Draft, Identity, Journal, JournalFault, OnCommit, Opcode, Passage, Payload,
-        Position, Record, Refusal, Registry, Source, Traffic,
+        Admission, Direction, Draft, Happening, Identity, Journal, JournalFault, Known, OnCommit, Opcode,
+        Passage, Payload, Position, Record, Refusal, Registry, Signing, Source, Traffic,
     },
 };
 use domain::{
@@ -43,13 +43,13 @@ impl Admission for Gatekeeper {
             purpose: source.purpose().map(PurposeId),
             channel,
             binary: payload.opcode == Opcode::Binary,
-            payload: payload.bytes,
+            payload: payload.bytes.clone(),
         };
         let admitted = admission::admit(&self.0, passing).map_err(refusal)?;
         Ok(Passage {
             payload: Payload {
-                opcode: payload.opcode,
                 bytes: admitted.payload,
+                ..payload
             },
             record: match admitted.record {
                 RecordMode::Before => Record::Before,
@@ -58,16 +58,30 @@ impl Admission for Gatekeeper {
             },
             purpose: admitted.purpose.map(Uuid::from),
             class: admitted.class,
+            kept: true,
+            expires_at: None,
         })
     }
 
     fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool {
-        let (endpoint, subject) = (EndpointId(to.endpoint), to.subject.map(SubjectId));
+        let (endpoint, subject) = (EndpointId(to.endpoint), to.subject().map(SubjectId));
         admission::may_deliver(&self.0, endpoint, subject, purpose.map(PurposeId))
     }
 
     fn may_stay(&self, who: &Identity) -> Result<(), Refusal> {
-        admission::may_stay(&self.0, EndpointId(who.endpoint), who.subject.map(SubjectId)).map_err(refusal)
+        admission::may_stay(&self.0, EndpointId(who.endpoint), who.subject().map(SubjectId)).map_err(refusal)
+    }
+
+    fn is_readable(&self, _: Uuid, _: i64, _: i64) -> bool {
+        false
+    }
+
+    fn signing(&self, _: Uuid) -> Option<Arc<Signing>> {
+        None
+    }
+
+    fn identify(&self, _: Uuid, _: Uuid, _: &str) -> BoxFuture<'static, Result<Known, Refusal>> {
+        Box::pin(async { Err(Refusal::NotAllowed) })
     }
 }
 
@@ -90,6 +104,9 @@ pub struct JournalKeeper(pub journal::Journal);
 impl Journal for JournalKeeper {
     fn record(&self, draft: Draft, committed: OnCommit) -> BoxFuture<'_, Result<Position, JournalFault>> {
         let passage = draft.passage;
+        let Ok(label) = label(&passage.payload) else {
+            return Box::pin(async { Err(JournalFault::Refused) });
+        };
         let entry = journal::Entry {
             tenant: TenantId(draft.source.tenant()),
             endpoint: EndpointId(draft.source.endpoint()),
@@ -97,8 +114,10 @@ impl Journal for JournalKeeper {
             channel: draft.channel,
             purpose: passage.purpose.map(PurposeId),
             class: passage.class,
+            kept: passage.kept,
             outbound: draft.direction == Direction::Outbound,
             binary: passage.payload.opcode == Opcode::Binary,
+            label,
             payload: passage.payload.bytes.clone(),
         };
         let on_commit = Box::new(move |stored: &journal::Stored| committed(&position(stored), passage));
@@ -115,9 +134,16 @@ impl Journal for JournalKeeper {
     }
 }
 
+fn label(payload: &Payload) -> Result<Option<journal::Label>, journal::TooLong> {
+    let label = payload.label.as_ref();
+    label
+        .map(|label| journal::Label::new(&label.event, label.user.as_deref()))
+        .transpose()
+}
+
 fn position(stored: &journal::Stored) -> Position {
     Position {
-        id: stored.id.0,
+        id: stored.id.map(|id| id.0),
         offset: stored.position,
         epoch: Arc::clone(&stored.epoch),
     }
@@ -142,6 +168,10 @@ impl Registry for RegistryKeeper {
             totals(traffic),
         );
     }
+
+    fn identified(&self, _: &Identity) {}
+
+    fn happened(&self, _: Uuid, _: Uuid, _: &Arc<str>, _: Happening) {}
 }
 
 fn totals(traffic: Traffic) -> connections::Totals {

@@ -8,6 +8,7 @@
 
 mod account;
 mod api_keys;
+mod apps;
 mod audit;
 mod body;
 mod caller;
@@ -18,9 +19,11 @@ mod credential;
 mod data_types;
 mod describe;
 mod door;
+mod doors;
 mod endpoints;
 mod gatekeeper;
 mod health;
+mod history;
 mod idempotency;
 mod invitations;
 mod jobs;
@@ -46,6 +49,7 @@ mod retention;
 mod retention_rules;
 pub mod server;
 mod sign_ins;
+pub mod signing;
 pub mod state;
 mod subjects;
 mod tags;
@@ -57,7 +61,9 @@ use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, get, htt
 use poem_openapi::OpenApiService;
 
 pub use describe::description;
+use doors::Doors;
 pub use gatekeeper::{Gatekeeper, JournalKeeper, RegistryKeeper};
+pub use history::HistoryKeeper;
 use state::State;
 
 /// Everything on the one port.
@@ -67,7 +73,7 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> {
         .nest("/", service)
         .with(idempotency::Idempotent)
         .with(limits::RateLimited);
-    Route::new()
+    let routes = Route::new()
         .nest("/api/v1", rest)
         .at("/api/openapi.json", get(describe::openapi_json))
         .at("/api/docs", get(describe::reference))
@@ -84,7 +90,8 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> {
         .nest("/console", pages::Application("console"))
         .nest("/privacy", pages::Application("privacy"))
         .at("/", make_sync(|_| to_console()))
-        .with(request_context::WithRequestContext(state))
+        .with(request_context::WithRequestContext(state.clone()));
+    Doors::before(routes, state)
 }
 
 fn to_console() -> Response {

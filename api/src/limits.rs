@@ -1,5 +1,6 @@
-//! How often somebody may ask: per credential, or per client address for those without one.
-//! Told in `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers).
+//! How often somebody may ask: per credential, or per client address for those without one; and how often an address may
+//! open a socket. Told in `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers), but not where sockets are opened:
+//! there is nobody to read them.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -30,41 +31,75 @@ type Keyed<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInf
 pub struct Limits {
     credentials: Arc<Keyed<[u8; 32]>>,
     addresses: Arc<Keyed<IpAddr>>,
+    handshakes: Option<Arc<Keyed<IpAddr>>>,
 }
 
 impl Limits {
-    /// Requests per second, with bursts of twice as many.
-    pub fn new(per_credential: u32, per_address: u32) -> Self {
+    /// Requests per second, with bursts of twice as many. No limit where handshakes are 0.
+    pub fn new(per_credential: u32, per_address: u32, handshakes: u32) -> Self {
+        let handshakes = (handshakes > 0).then(|| quota(handshakes));
         Self {
             credentials: Arc::new(RateLimiter::keyed(quota(per_credential)).with_middleware()),
             addresses: Arc::new(RateLimiter::keyed(quota(per_address)).with_middleware()),
+            handshakes: handshakes.map(|quota| Arc::new(RateLimiter::keyed(quota).with_middleware())),
         }
+    }
+
+    /// Counts an attempt to open a socket.
+    ///
+    /// # Errors
+    /// After which time the next one may be made.
+    pub fn handshake(&self, address: Option<IpAddr>) -> std::result::Result<(), Duration> {
+        match &self.handshakes {
+            Some(limiter) => check(limiter, &counted(address)).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a request whose signature is not good.
+    ///
+    /// # Errors
+    /// After which time the next one may be made.
+    pub fn stranger(&self, address: Option<IpAddr>) -> std::result::Result<(), Duration> {
+        check(&self.addresses, &counted(address)).map(drop)
     }
 
     /// Forgets who has not asked for a while. To be called now and then.
     pub fn sweep(&self) {
         self.credentials.retain_recent();
         self.addresses.retain_recent();
+        if let Some(handshakes) = &self.handshakes {
+            handshakes.retain_recent();
+        }
     }
 
     /// Counts a request; answers what is left of the burst.
     fn take(&self, who: &Asker) -> std::result::Result<Left, Duration> {
-        fn check<K: Clone + Eq + std::hash::Hash>(
-            limiter: &Keyed<K>,
-            key: &K,
-        ) -> std::result::Result<Left, Duration> {
-            match limiter.check_key(key) {
-                Ok(snapshot) => Ok(Left {
-                    burst: snapshot.quota().burst_size().get(),
-                    remaining: snapshot.remaining_burst_capacity(),
-                }),
-                Err(not_until) => Err(not_until.wait_time_from(DefaultClock::default().now())),
-            }
-        }
         match who {
             Asker::Credential(fingerprint) => check(&self.credentials, fingerprint),
             Asker::Address(address) => check(&self.addresses, address),
         }
+    }
+}
+
+fn check<K: Clone + Eq + std::hash::Hash>(
+    limiter: &Keyed<K>,
+    key: &K,
+) -> std::result::Result<Left, Duration> {
+    match limiter.check_key(key) {
+        Ok(snapshot) => Ok(Left {
+            burst: snapshot.quota().burst_size().get(),
+            remaining: snapshot.remaining_burst_capacity(),
+        }),
+        Err(not_until) => Err(not_until.wait_time_from(DefaultClock::default().now())),
+    }
+}
+
+/// What counts as one address: of IPv6 the /64, which is what one customer has.
+fn counted(address: Option<IpAddr>) -> IpAddr {
+    match address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()).to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -106,9 +141,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Limited<E> {
         };
         let who = match caller::CARRIER.find(&req) {
             Some(credential) => Asker::Credential(token::fingerprint(&credential)),
-            None => Asker::Address(
-                client_address(&req, state.settings.trust_forwarded).unwrap_or(Ipv6Addr::UNSPECIFIED.into()),
-            ),
+            None => Asker::Address(counted(client_address(&req, state.settings.trust_forwarded))),
         };
         let left = match state.limits.take(&who) {
             Ok(left) => left,
@@ -134,6 +167,11 @@ fn tell(headers: &mut HeaderMap, left: &Left) {
     );
 }
 
+/// The client's address as connections are counted by it.
+pub fn counted_address(req: &Request, trust_forwarded: bool) -> Option<IpAddr> {
+    client_address(req, trust_forwarded).map(|address| counted(Some(address)))
+}
+
 /// The client's address: the peer's, or what our proxy says it is. The last entry is the one our proxy added.
 pub fn client_address(req: &Request, trust_forwarded: bool) -> Option<IpAddr> {
     if trust_forwarded {
@@ -141,4 +179,32 @@ pub fn client_address(req: &Request, trust_forwarded: bool) -> Option<IpAddr> {
         return forwarded.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
     }
     req.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_one_customer_has() {
+        let of = |text: &str| counted(Some(text.parse().unwrap())).to_string();
+        assert_eq!(of("203.0.113.7"), "203.0.113.7");
+        assert_eq!(of("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("2001:db8:1:2:ffff::1"), of("2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn handshakes_beyond_the_burst_wait_and_others_do_not() {
+        let limits = Limits::new(1, 1, 2);
+        let (one, other) = (Some([10, 0, 0, 1].into()), Some([10, 0, 0, 2].into()));
+        assert!(
+            (0..4).all(|_| limits.handshake(one).is_ok()),
+            "twice as many at once"
+        );
+        assert!(limits.handshake(one).is_err());
+        assert!(limits.handshake(other).is_ok());
+        let unlimited = Limits::new(1, 1, 0);
+        assert!((0..1000).all(|_| unlimited.handshake(one).is_ok()));
+    }
 }

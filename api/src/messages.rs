@@ -71,6 +71,10 @@ pub struct Message {
     created_at: DateTime<Utc>,
     /// From then on it cannot be read.
     expires_at: DateTime<Utc>,
+    /// What its sender called it, once unsealed.
+    event: Option<String>,
+    /// Your own id of the member who sent it, once unsealed: on a presence channel.
+    user_id: Option<String>,
     /// What it says, once unsealed: a JSON object or list as such, anything else as text.
     data: Option<Value>,
     /// Set when `data` is no text.
@@ -100,6 +104,8 @@ impl Message {
             size: message.size,
             created_at: message.created_at,
             expires_at: message.expires_at,
+            event: None,
+            user_id: None,
             data: None,
             encoding: None,
             sealed: true,
@@ -110,9 +116,11 @@ impl Message {
     fn unsealed(message: &messages::Message, picture: &Picture, unsealed: Unsealed) -> Self {
         let out = Self::sealed(message, picture);
         match unsealed {
-            Unsealed::Says(bytes) => {
-                let (data, encoding) = data(bytes);
+            Unsealed::Says(said) => {
+                let (data, encoding) = data(said.data.into());
                 Self {
+                    event: said.event.map(Into::into),
+                    user_id: said.user.map(Into::into),
                     data: Some(data),
                     encoding,
                     sealed: false,

@@ -3,22 +3,29 @@
 use std::sync::Arc;
 
 use broker::{
-    PublishError,
-    host::{Direction, JournalFault, Opcode, Payload, Refusal, Source},
+    Post, PublishError,
+    host::{Direction, JournalFault, Label, Opcode, Payload, Refusal, Source},
+    pusher::names::{ChannelName, Kind, is_event},
 };
 use bytes::Bytes;
 use domain::{
     endpoints,
     error::{Error, Result},
     permissions::Permission,
-    pictures,
+    pictures::{self, Picture},
     quotas::Quotas,
+    standings::Standing,
     subjects,
+    tenancy::TenantScope,
 };
-use entity::{endpoint::EndpointKind, id::EndpointId};
+use entity::{
+    endpoint::EndpointKind,
+    id::{EndpointId, PurposeId, SubjectId},
+};
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{body::Body, caller::Caller, problem::ApiError, responses::Created, state::State, tags::Tag};
 
@@ -33,6 +40,9 @@ pub struct MessageIn {
     data: Value,
     /// The channel. Default `main`, the one that plain sockets are on.
     channel: Option<String>,
+    /// What Pusher clients bind to: up to 200 characters. Plain sockets get the data without it. Without one Pusher
+    /// clients get the event `message`.
+    event: Option<String>,
     /// The person that the message is about, by your own id. Their key seals it.
     subject: Option<String>,
     /// What it is processed for, by the purpose's slug. Default: what the endpoint is for.
@@ -113,25 +123,9 @@ impl PublishApi {
         }
         let channel = body.0.channel.unwrap_or_else(|| MAIN_CHANNEL.to_owned());
         check_channel(&channel)?;
-        let purpose = match &body.0.purpose {
-            Some(slug) => Some(picture.purpose_by_slug(slug).ok_or_else(|| {
-                Error::invalid(
-                    "/purpose",
-                    "unknown",
-                    "there is no purpose with this slug; create it first",
-                )
-            })?),
-            None => None,
-        };
-        let subject = match &body.0.subject {
-            Some(external) => Some(subjects::get_or_create(&state.ctx, scope, external).await?),
-            None => None,
-        };
-        // Held while the message passes, so that admission finds how the person stands.
-        let _standing = match subject {
-            Some(subject) => Some(state.ctx.standings.load(&state.ctx.store, scope, subject).await?),
-            None => None,
-        };
+        let label = body.0.event.map(label).transpose()?;
+        let (subject, purpose) = (body.0.subject.as_deref(), body.0.purpose.as_deref());
+        let about = About::find(state, scope, &picture, subject, purpose).await?;
         let text = match body.0.data {
             Value::String(text) => text,
             other => other.to_string(),
@@ -139,22 +133,35 @@ impl PublishApi {
         let source = Source::Tenant {
             tenant: scope.tenant().0,
             endpoint: endpoint_id.0.0,
-            subject: subject.map(|subject| subject.0),
-            purpose: purpose.map(|purpose| purpose.id.0),
+            subject: about.subject(),
+            purpose: about.purpose(),
         };
         let payload = Payload {
-            opcode: Opcode::Text,
-            bytes: Bytes::from(text),
+            label,
+            ..Payload::new(Opcode::Text, Bytes::from(text))
         };
         let name: Arc<str> = channel.as_str().into();
         let done = state
             .broker
-            .publish(source, &name, Direction::Inbound, payload)
+            .publish(Post {
+                source,
+                channel: name,
+                direction: Direction::Inbound,
+                payload,
+                except: None,
+            })
             .await
             .map_err(|error| refused(error, &picture.quotas))?;
-        let recorded = done.position.is_some();
+        let recorded = done
+            .position
+            .as_ref()
+            .is_some_and(|position| position.id.is_some());
         Ok(Created::fixed(Published {
-            id: done.position.as_ref().map(|position| position.id.to_string()),
+            id: done
+                .position
+                .as_ref()
+                .and_then(|position| position.id)
+                .map(|id| id.to_string()),
             channel,
             offset: done.position.as_ref().map(|position| position.offset),
             epoch: done.position.map(|position| position.epoch.to_string()),
@@ -191,20 +198,93 @@ impl PublishApi {
     }
 }
 
-/// Channel names of the Pusher protocol: up to 164 of letters, digits and `_-=@,.;`.
-fn check_channel(name: &str) -> Result<()> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"_-=@,.;".contains(&b);
-    if (1..=164).contains(&name.len()) && name.bytes().all(fits) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "/channel",
-        "malformed",
-        "use 1 to 164 letters, digits and _ - = @ , . ;",
-    ))
+/// Whom a message is about and what it is for, as its sender said.
+#[derive(Default)]
+pub(crate) struct About {
+    /// The person, and how they stand: held while the message passes, so that admission finds it.
+    person: Option<(SubjectId, Arc<Standing>)>,
+    purpose: Option<PurposeId>,
 }
 
-fn refused(error: PublishError, quotas: &Quotas) -> Error {
+impl About {
+    /// Finds the purpose by its slug, and the person by the tenant's own id; they are added when they are not known yet.
+    pub(crate) async fn find(
+        state: &State,
+        scope: &TenantScope,
+        picture: &Picture,
+        subject: Option<&str>,
+        purpose: Option<&str>,
+    ) -> Result<Self> {
+        let unknown = || {
+            let detail = "there is no purpose with this slug; create it first";
+            Error::invalid("/purpose", "unknown", detail)
+        };
+        let purpose = purpose
+            .map(|slug| picture.purpose_by_slug(slug).ok_or_else(unknown))
+            .transpose()?;
+        let person = match subject {
+            Some(external) => {
+                let ctx = &state.ctx;
+                let subject = subjects::get_or_create(ctx, scope, external).await?;
+                Some((subject, ctx.standings.load(&ctx.store, scope, subject).await?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            person,
+            purpose: purpose.map(|purpose| purpose.id),
+        })
+    }
+
+    /// The person, for the broker.
+    pub(crate) fn subject(&self) -> Option<Uuid> {
+        self.person.as_ref().map(|(subject, _)| subject.0)
+    }
+
+    /// The purpose, for the broker.
+    pub(crate) fn purpose(&self) -> Option<Uuid> {
+        self.purpose.map(Uuid::from)
+    }
+}
+
+fn check_channel(name: &str) -> Result<()> {
+    match ChannelName::parse(name) {
+        // A person's own channel has a `#`, which no channel of the tenant's has.
+        Ok(parsed) if parsed.kind() != Kind::User => Ok(()),
+        _ => Err(Error::invalid(
+            "/channel",
+            "malformed",
+            "use 1 to 164 letters, digits and _ - = @ , . ;",
+        )),
+    }
+}
+
+/// Names that only this server says.
+pub(crate) fn is_reserved(event: &str) -> bool {
+    ["pusher:", "pusher_internal:", "weir:"]
+        .iter()
+        .any(|ours| event.starts_with(ours))
+}
+
+fn label(event: String) -> Result<Arc<Label>> {
+    if !is_event(&event) {
+        return Err(Error::invalid(
+            "/event",
+            "out_of_range",
+            "use 1 to 200 characters",
+        ));
+    }
+    if is_reserved(&event) {
+        let detail = "names beginning with pusher:, pusher_internal: or weir: are the protocol's";
+        return Err(Error::invalid("/event", "not_allowed", detail));
+    }
+    Ok(Arc::new(Label {
+        event: event.into(),
+        user: None,
+    }))
+}
+
+pub(crate) fn refused(error: PublishError, quotas: &Quotas) -> Error {
     match error {
         PublishError::Refused(Refusal::NoEndpoint) => Error::NotFound { what: "endpoint" },
         PublishError::Refused(Refusal::Disabled) => {

@@ -10,7 +10,7 @@ use domain::{Ctx, journal};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{jwks::KeySets, limits::Limits, relays::Relays};
+use crate::{jwks::KeySets, limits::Limits, relays::Relays, signing::Signings};
 
 /// What the API is told at start.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Settings {
     pub anonymous_requests_per_second: u32,
     /// The client's address is in `X-Forwarded-For`: only behind a proxy that sets it.
     pub trust_forwarded: bool,
+    /// Pusher clients that do not come over TLS are refused (4000).
+    pub require_tls: bool,
     /// Where the local mailbox is, when mails go there.
     pub mailbox: Option<std::path::PathBuf>,
     /// What `/metrics` answers.
@@ -47,6 +49,8 @@ pub struct Parts {
     pub relays: Relays,
     /// Key sets fetched from tenants.
     pub key_sets: KeySets,
+    /// What Pusher clients and back ends sign with.
+    pub signings: Arc<Signings>,
     /// Who asks how often.
     pub limits: Limits,
     /// Sockets being opened and served.

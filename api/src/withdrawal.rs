@@ -36,7 +36,11 @@ impl From<Cutoff> for CutoffOut {
             session_id: cutoff.session,
             endpoint_id: cutoff.endpoint,
             messages_out: cutoff.delivered,
-            last_message_id: cutoff.last.as_ref().map(|last| last.id.to_string()),
+            last_message_id: cutoff
+                .last
+                .as_ref()
+                .and_then(|last| last.id)
+                .map(|id| id.to_string()),
             last_offset: cutoff.last.map(|last| last.offset),
             exact: cutoff.exact,
         }

@@ -179,8 +179,10 @@ async fn publish(place: &Place, journal: &Journal, channel: &Arc<str>, payload: 
         subject: None,
         purpose: admitted.purpose,
         class: admitted.class,
+        kept: true,
         outbound: false,
         binary: false,
+        label: None,
         payload: admitted.payload,
     };
     journal.record(entry, Box::new(|_| {})).await?;

@@ -192,8 +192,10 @@ async fn first_class(place: &Place) -> anyhow::Result<i64> {
         subject: None,
         purpose: None,
         class: admitted.class,
+        kept: true,
         outbound: false,
         binary: false,
+        label: None,
         payload: admitted.payload,
     };
     let stored = journal.record(entry, Box::new(|_| {})).await?;
@@ -202,7 +204,7 @@ async fn first_class(place: &Place) -> anyhow::Result<i64> {
     let tx = place.ctx.store.system("a measurement makes room").await?;
     let class: Option<i64> = tx
         .find::<message::Entity>()
-        .filter(message::Column::Id.eq(stored.id.0))
+        .filter(message::Column::Id.eq(stored.id.map(|id| id.0)))
         .select_only()
         .column(message::Column::ClassId)
         .into_tuple()

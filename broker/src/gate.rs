@@ -282,20 +282,17 @@ mod tests {
     const PURPOSE: Uuid = Uuid::from_u128(7);
 
     fn gate() -> Gate {
-        Gate::new(Arc::new(Identity {
-            session: Uuid::from_u128(1),
-            tenant: Uuid::from_u128(2),
-            endpoint: Uuid::from_u128(3),
-            subject: None,
-        }))
+        Gate::new(Arc::new(Identity::new(
+            Uuid::from_u128(1),
+            Uuid::from_u128(2),
+            Uuid::from_u128(3),
+            None,
+        )))
     }
 
     fn delivery(size: usize, purpose: Option<Uuid>) -> Arc<Delivery> {
         Arc::new(Delivery {
-            payload: Payload {
-                opcode: Opcode::Binary,
-                bytes: Bytes::from(vec![0; size]),
-            },
+            payload: Payload::new(Opcode::Binary, Bytes::from(vec![0; size])),
             purpose,
             position: None,
             at: Instant::now(),

@@ -2,7 +2,11 @@
 //! somebody came or went ([`Registry`]). The `api` crate answers by calling `domain`; tests answer as they like.
 //! Nothing here knows a table, a rule or a route.
 
-use std::{fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -28,6 +32,15 @@ pub enum Opcode {
     Binary,
 }
 
+/// What a message is called, where its sender named it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Label {
+    /// The event's name, at most 200 characters.
+    pub event: Box<str>,
+    /// Who sent it, on a presence channel: the member's id in the tenant's own words.
+    pub user: Option<Box<str>>,
+}
+
 /// One payload, shared by everybody who gets it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload {
@@ -35,6 +48,28 @@ pub struct Payload {
     pub opcode: Opcode,
     /// The bytes. For [`Opcode::Text`] they are valid UTF-8.
     pub bytes: Bytes,
+    /// The name it was given. Plain sockets get the bytes without it.
+    pub label: Option<Arc<Label>>,
+}
+
+impl Payload {
+    /// Bytes without a name. For [`Opcode::Text`] they must be valid UTF-8.
+    pub fn new(opcode: Opcode, bytes: Bytes) -> Self {
+        Self {
+            opcode,
+            bytes,
+            label: None,
+        }
+    }
+
+    /// A named text.
+    pub fn named(label: Arc<Label>, text: impl Into<String>) -> Self {
+        Self {
+            opcode: Opcode::Text,
+            bytes: Bytes::from(text.into()),
+            label: Some(label),
+        }
+    }
 }
 
 impl fmt::Debug for Payload {
@@ -43,8 +78,9 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// Who is on the other end of a session: what authentication found out, fixed for the session's life.
-#[derive(Clone, Debug)]
+/// Who is on the other end of a session. The person is known from the start, is found out later (a sign-in on the open
+/// socket), or stays unknown; once known it never changes.
+#[derive(Debug)]
 pub struct Identity {
     /// This connection.
     pub session: Uuid,
@@ -52,8 +88,29 @@ pub struct Identity {
     pub tenant: Uuid,
     /// The endpoint.
     pub endpoint: Uuid,
-    /// The person, where the tenant's token named one.
-    pub subject: Option<Uuid>,
+    subject: OnceLock<Uuid>,
+}
+
+impl Identity {
+    /// A session's identity; `subject` is the person, where the tenant's token named one.
+    pub fn new(session: Uuid, tenant: Uuid, endpoint: Uuid, subject: Option<Uuid>) -> Self {
+        Self {
+            session,
+            tenant,
+            endpoint,
+            subject: subject.map(OnceLock::from).unwrap_or_default(),
+        }
+    }
+
+    /// The person, once known.
+    pub fn subject(&self) -> Option<Uuid> {
+        self.subject.get().copied()
+    }
+
+    /// Learns who it is. Answers whether that agrees with what was known before.
+    pub(crate) fn identify(&self, subject: Uuid) -> bool {
+        *self.subject.get_or_init(|| subject) == subject
+    }
 }
 
 /// Where a message comes from.
@@ -102,7 +159,7 @@ impl Source {
     /// The person the message is about.
     pub fn subject(&self) -> Option<Uuid> {
         match self {
-            Self::Session(identity) => identity.subject,
+            Self::Session(identity) => identity.subject(),
             Self::Tenant { subject, .. } => *subject,
         }
     }
@@ -130,6 +187,10 @@ pub struct Passage {
     pub purpose: Option<Uuid>,
     /// The retention class that the journal files it under. Opaque to the broker.
     pub class: i64,
+    /// Whether anything of it is stored. Where not, the journal only counts it, so that offsets show that it was there.
+    pub kept: bool,
+    /// Until when it may be read, in milliseconds since 1970; `None` where no rule ends it.
+    pub expires_at: Option<i64>,
 }
 
 /// Why something may not pass. The wire form is the close code or problem of `code`.
@@ -187,13 +248,57 @@ pub trait Admission: Send + Sync + 'static {
         let _ = who;
         Ok(())
     }
+
+    /// Whether a session may subscribe to a channel of its endpoint. Its signature, where it needs one, was good.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with; the session stays.
+    fn may_join(&self, who: &Identity, channel: &str) -> Result<(), Refusal> {
+        let _ = channel;
+        self.may_stay(who)
+    }
+
+    /// Whether a message of this class, published at `at` (milliseconds since 1970), may still be read. The broker asks
+    /// before it repeats a message that it kept in memory.
+    fn is_readable(&self, endpoint: Uuid, class: i64, at: i64) -> bool;
+
+    /// What an endpoint's clients sign with; `None` where there is no such endpoint.
+    fn signing(&self, endpoint: Uuid) -> Option<Arc<Signing>>;
+
+    /// Finds the person whom a signed statement named by the tenant's own id. Needs the store the first time.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with; the session stays unknown.
+    fn identify(
+        &self,
+        tenant: Uuid,
+        endpoint: Uuid,
+        user: &str,
+    ) -> BoxFuture<'static, Result<Known, Refusal>>;
+}
+
+/// A person that was found.
+pub struct Known {
+    /// Who.
+    pub subject: Uuid,
+    /// To be held for the session's life: it keeps the person in the gate's truth table.
+    pub held: Arc<dyn Any + Send + Sync>,
+}
+
+/// The public key of an endpoint's clients, and the secrets that belong to it: the current one, and for a while after a
+/// rotation the one before.
+pub struct Signing {
+    /// Public.
+    pub key: Box<str>,
+    /// Newest first. Never empty.
+    pub secrets: Vec<ring::hmac::Key>,
 }
 
 /// Where a recorded message stands: its id in the journal and its position in its channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The message's id: time-ordered and never used twice.
-    pub id: i64,
+    /// The message's id: time-ordered and never used twice. `None` where the message was only counted.
+    pub id: Option<i64>,
     /// Counts the channel's messages from 1 without gaps.
     pub offset: i64,
     /// Changes when offsets of before mean nothing any more.
@@ -239,6 +344,103 @@ pub trait Journal: Send + Sync + 'static {
     fn record(&self, draft: Draft, committed: OnCommit) -> BoxFuture<'_, Result<Position, JournalFault>>;
 }
 
+/// Which part of a channel's past is wanted.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The endpoint.
+    pub endpoint: Uuid,
+    /// The channel.
+    pub channel: Arc<str>,
+    /// From where to where.
+    pub start: Start,
+    /// At most so many messages.
+    pub limit: usize,
+}
+
+/// Where a piece of the past begins.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// After this offset, oldest first.
+    After(i64),
+    /// The newest ones, answered oldest first all the same.
+    Newest,
+}
+
+/// A message of the past that may still be read.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// Where it stands.
+    pub position: Position,
+    /// What it says.
+    pub payload: Payload,
+    /// The purpose it was processed for.
+    pub purpose: Option<Uuid>,
+    /// Until when it may be read, in milliseconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+/// A piece of a channel's past.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// The channel's epoch.
+    pub epoch: Arc<str>,
+    /// The newest offset given out, readable or not.
+    pub top: i64,
+    /// Ascending by offset. What has expired, was erased or never kept is not there, and its offset is missing.
+    pub messages: Vec<Remembered>,
+}
+
+/// The past cannot be read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the history cannot be read now")]
+pub struct HistoryFault;
+
+/// Reads what was recorded. Every rule of retention is applied at the moment of reading.
+pub trait History: Send + Sync + 'static {
+    /// A piece of a channel's past; `None` where nothing was ever recorded on it.
+    fn read(&self, past: Past) -> BoxFuture<'static, Result<Option<Stretch>, HistoryFault>>;
+}
+
+/// Something that happened on a channel, of which the tenant may want to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The first subscriber came.
+    Occupied,
+    /// The last subscriber left.
+    Vacated,
+    /// A member came, with the first of their connections.
+    MemberAdded {
+        /// The member's id in the tenant's own words.
+        user: Box<str>,
+    },
+    /// A member left, with the last of their connections.
+    MemberRemoved {
+        /// The member's id in the tenant's own words.
+        user: Box<str>,
+    },
+    /// A client published an event.
+    ClientEvent {
+        /// Its name and, on a presence channel, the member's id.
+        label: Arc<Label>,
+        /// What it says, minimised.
+        data: Bytes,
+        /// The session it came from.
+        session: Uuid,
+        /// The person it is from, if known.
+        subject: Option<Uuid>,
+        /// What it is processed for.
+        purpose: Option<Uuid>,
+        /// Its retention class.
+        class: i64,
+    },
+    /// Somebody subscribed to a cache channel that holds nothing.
+    CacheMiss,
+    /// The number of subscribers changed.
+    SubscriptionCount(u64),
+}
+
 /// Totals of one session, for its record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -258,4 +460,8 @@ pub trait Registry: Send + Sync + 'static {
     fn active(&self, who: &Identity, traffic: Traffic);
     /// The session ended. Called exactly once per session that was served.
     fn closed(&self, who: &Identity, why: &Close, traffic: Traffic);
+    /// The session turned out to be this person's.
+    fn identified(&self, who: &Identity);
+    /// Something happened on a channel. Called under no lock, in the order in which it happened on that channel.
+    fn happened(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, what: Happening);
 }

@@ -119,7 +119,7 @@ impl Hub {
             .write()
             .entry(who.tenant)
             .or_default() += 1;
-        if let Some(subject) = who.subject {
+        if let Some(subject) = who.subject() {
             let key = (who.tenant, subject);
             match self.people.of(&key).write().entry(key) {
                 Slot::Vacant(slot) => {
@@ -175,7 +175,7 @@ impl Hub {
                 endpoints.remove(&who.endpoint);
             }
         }
-        if let Some(subject) = who.subject {
+        if let Some(subject) = who.subject() {
             let key = (who.tenant, subject);
             if let Slot::Occupied(mut slot) = self.people.of(&key).write().entry(key) {
                 let mut gates = slot.get().all().to_vec();

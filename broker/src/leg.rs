@@ -1,19 +1,20 @@
-//! One side of a conversation: a [`Wire`] that is kept alive, noticed when it dies, closed with a handshake, and never waited
+//! One side of a conversation: a [`Line`] that is kept alive, noticed when it dies, closed with a handshake, and never waited
 //! for without a bound. It knows nothing of who is on it.
 
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
     close::Close,
     host::Payload,
     settings::Settings,
-    wire::{Event, Lost, Socket, Wire},
+    wire::{Event, Line, Lost, Socket, Wire},
 };
 
-pub(crate) struct Leg<IO> {
-    wire: Wire<IO>,
+pub(crate) struct Leg<W> {
+    wire: W,
     phase: Phase,
     /// Why it ended, or [`Close::ABNORMAL`] while it has not.
     why: Close,
@@ -58,9 +59,12 @@ pub(crate) enum Inbound {
     End,
 }
 
-impl<IO: Socket> Leg<IO> {
+/// Pings and pongs looked at in one go before other tasks get their turn.
+const CONTROLS: usize = 64;
+
+impl<W: Line> Leg<W> {
     /// `spread` is any number that differs from leg to leg.
-    pub(crate) fn new(wire: Wire<IO>, settings: &Settings, spread: u64) -> Self {
+    pub(crate) fn new(wire: W, settings: &Settings, spread: u64) -> Self {
         // The first look comes somewhere in the second half of the interval, the others keep that distance.
         let share = u32::try_from(spread % 100).unwrap_or(0);
         let first = settings.ping_every / 2 + settings.ping_every * share / 200;
@@ -139,7 +143,7 @@ impl<IO: Socket> Leg<IO> {
 
     /// The next message. While closing, messages are thrown away and only the end is reported.
     pub(crate) fn poll_inbound(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Inbound> {
-        loop {
+        for _ in 0..CONTROLS {
             match &mut self.phase {
                 Phase::Lost | Phase::Closing { heard: true, .. } => return Poll::Ready(Inbound::End),
                 Phase::Closing {
@@ -163,7 +167,7 @@ impl<IO: Socket> Leg<IO> {
             match event {
                 Event::Message(payload) if self.is_open() => return Poll::Ready(Inbound::Message(payload)),
                 Event::Message(_) => {}
-                // The library has the pong ready.
+                // The wire has the pong ready.
                 Event::Control => self.unflushed = true,
                 Event::Closed(why) => self.closed(why, settings),
                 Event::Fault(why) => {
@@ -175,12 +179,14 @@ impl<IO: Socket> Leg<IO> {
                 Event::Lost => self.lose(Close::ABNORMAL),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn closed(&mut self, why: Close, settings: &Settings) {
         match &mut self.phase {
             Phase::Open => {
-                // The library has the answer ready.
+                // The wire has the answer ready.
                 self.unflushed = true;
                 self.why = why;
                 let by = Instant::now() + settings.close_timeout;
@@ -205,10 +211,11 @@ impl<IO: Socket> Leg<IO> {
         let ready = self.wire.poll_ready(cx);
         if ready.is_pending() {
             self.crowded = true;
-            self.watch(false, settings);
+            let moved = self.wire.take_moved();
+            self.watch(moved, settings);
         } else if std::mem::take(&mut self.crowded) {
             // Room in a buffer that had some is no sign of life; room in one that was full is.
-            self.watch(true, settings);
+            self.write_by = None;
         }
         match ready {
             Poll::Ready(Err(Lost)) => {
@@ -237,7 +244,12 @@ impl<IO: Socket> Leg<IO> {
             return Poll::Pending;
         }
         let flushed = self.wire.poll_flush(cx);
-        self.watch(flushed.is_ready(), settings);
+        let moved = self.wire.take_moved();
+        if flushed.is_ready() {
+            self.write_by = None;
+        } else {
+            self.watch(moved, settings);
+        }
         match flushed {
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
@@ -254,10 +266,9 @@ impl<IO: Socket> Leg<IO> {
         }
     }
 
+    /// Something waits for the stream. From each time that it takes a part, it has the whole timeout for the next one.
     fn watch(&mut self, moved: bool, settings: &Settings) {
-        if moved {
-            self.write_by = None;
-        } else if self.write_by.is_none() {
+        if moved || self.write_by.is_none() {
             self.write_by = Some(Instant::now() + settings.write_timeout);
         }
     }
@@ -301,7 +312,20 @@ impl<IO: Socket> Leg<IO> {
         }
     }
 
-    pub(crate) fn into_wire(self) -> Wire<IO> {
+    pub(crate) fn into_wire(self) -> W {
         self.wire
+    }
+}
+
+impl<IO: Socket> Leg<Wire<IO>> {
+    /// Hands over a message that [`crate::wire::frame`] encoded. Only after [`Leg::poll_ready`].
+    pub(crate) fn feed_frame(&mut self, frame: &Bytes) {
+        self.unflushed = true;
+        self.wire.feed_frame(frame);
+    }
+
+    /// Bytes that were handed over and that the socket has not taken: they count to what the session costs.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.wire.unwritten()
     }
 }

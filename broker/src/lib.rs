@@ -9,28 +9,39 @@
 #![warn(missing_docs)]
 
 mod broker;
+mod census;
 pub mod close;
 pub mod egress;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 pub mod handshake;
 pub mod host;
 mod hub;
 mod leg;
 mod meters;
+mod notice;
+mod options;
 pub mod origin;
 mod publish;
+pub mod pusher;
 mod session;
 mod settings;
+mod socket_id;
 pub mod upstream;
+mod wheel;
 mod wire;
 
 pub use self::{
     broker::{Broker, Drained},
+    census::{Cached, ChannelInfo, TenantCensus},
     close::{Close, Retry},
     gate::Cutoff,
     hub::{Scope, Selector},
-    publish::{PublishError, Published},
-    session::{channel::ChannelOptions, relay::RelayOptions},
+    notice::Notice,
+    options::{ChannelOptions, PusherOptions, RelayOptions, SessionOptions, Slow},
+    publish::{Post, PublishError, Published},
     settings::Settings,
+    socket_id::{SocketId, SocketIdFault},
     wire::Socket,
 };

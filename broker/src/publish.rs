@@ -17,6 +17,21 @@ use crate::{
     hub::Target,
 };
 
+/// A message to be published.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Where it comes from.
+    pub source: Source,
+    /// The channel.
+    pub channel: Arc<str>,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// What it says.
+    pub payload: Payload,
+    /// A session that does not get it: as a rule the one it comes from.
+    pub except: Option<Uuid>,
+}
+
 /// What became of a published message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -55,29 +70,27 @@ pub(crate) enum Step {
 
 impl Core {
     /// Admits and, where nothing is to be recorded first, delivers.
-    pub(crate) fn publish(
-        self: &Arc<Self>,
-        source: Source,
-        channel: &Arc<str>,
-        direction: Direction,
-        payload: Payload,
-    ) -> Result<Step, Refusal> {
+    pub(crate) fn publish(self: &Arc<Self>, post: Post) -> Result<Step, Refusal> {
         let at = Instant::now();
-        let passage = self.admit(&source, channel, direction, payload)?;
+        let Post {
+            source,
+            channel,
+            direction,
+            payload,
+            except,
+        } = post;
+        let passage = self.admit(&source, &channel, direction, payload)?;
         let route = Route {
             tenant: source.tenant(),
             endpoint: source.endpoint(),
-            channel: Arc::clone(channel),
-            except: match &source {
-                Source::Session(who) => Some(who.session),
-                Source::Tenant { .. } => None,
-            },
+            channel: Arc::clone(&channel),
+            except,
             at,
         };
         let record = passage.record;
         let draft = |passage| Draft {
             source,
-            channel: Arc::clone(channel),
+            channel,
             direction,
             passage,
         };

@@ -144,7 +144,7 @@ impl Drop for Life {
 /// The end-user's side of a session: the socket, and the gate before it.
 pub(crate) struct Front<IO> {
     // Before `life`: fields drop in this order, and the drop of `life` tells that the socket is gone.
-    leg: Leg<IO>,
+    leg: Leg<Wire<IO>>,
     expires_at: Option<Instant>,
     /// Until when a socket that somebody waits for must have settled.
     settle_by: Option<Instant>,
@@ -156,7 +156,7 @@ pub(crate) struct Front<IO> {
 impl<IO: Socket> Front<IO> {
     pub(crate) async fn new(life: Life, io: IO, max_message: usize, expires_at: Option<Instant>) -> Self {
         let settings = &life.core.settings;
-        let wire = Wire::server(io, settings, max_message).await;
+        let wire = Wire::server(io, settings, max_message);
         // The low half of an id is its random half.
         let leg = Leg::new(wire, settings, life.gate.identity.session.as_u64_pair().1);
         Self {
@@ -168,7 +168,7 @@ impl<IO: Socket> Front<IO> {
         }
     }
 
-    pub(crate) fn leg(&self) -> &Leg<IO> {
+    pub(crate) fn leg(&self) -> &Leg<Wire<IO>> {
         &self.leg
     }
 

@@ -20,10 +20,10 @@ pub struct Settings {
     pub close_timeout: Duration,
     /// How long a withdrawal waits for a stuck socket to take the bytes that are already on their way, before it cuts it.
     pub cut_within: Duration,
-    /// Bytes that every session sets aside for reading, idle or not. More of them cost memory, fewer cost reads.
-    pub read_buffer: usize,
-    /// Bytes collected before a write; allocated when first used.
+    /// Bytes gathered for one write. They belong to the thread; a session keeps only what its socket did not take.
     pub write_buffer: usize,
+    /// How late a deadline of a session may be noticed. All of them share one clock that ticks this often.
+    pub tick: Duration,
     /// How often a session that moved something tells its totals.
     pub report_every: Duration,
     /// Messages of one session that may wait for the journal at once. Their order is kept.
@@ -40,8 +40,8 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             cut_within: Duration::from_secs(1),
-            read_buffer: 2 << 10,
-            write_buffer: 8 << 10,
+            write_buffer: 64 << 10,
+            tick: Duration::from_millis(250),
             report_every: Duration::from_secs(5),
             window: 32,
         }

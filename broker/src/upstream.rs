@@ -21,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 use self::warm::Idle;
-use crate::{egress::Egress, host::Payload, meters::UpstreamMeters, settings::Settings, wire::Wire};
+use crate::{egress::Egress, host::Payload, meters::UpstreamMeters, settings::Settings, wire::UpstreamWire};
 
 pub(crate) type UpstreamIo = MaybeTlsStream<TcpStream>;
 
@@ -117,7 +117,7 @@ pub struct PoolStats {
 
 /// A socket of its own, until dropped.
 pub(crate) struct Lease {
-    pub(crate) wire: Wire<UpstreamIo>,
+    pub(crate) wire: UpstreamWire<UpstreamIo>,
     /// What the back end said before anybody listened.
     pub(crate) early: VecDeque<Payload>,
     pub(crate) permit: Permit,

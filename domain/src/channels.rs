@@ -1,12 +1,17 @@
-//! Channels of an endpoint on which something was recorded. Channels that are only spoken on are known to the broker alone.
+//! Channels of an endpoint on which something was recorded or at least counted. Channels that are only spoken on are known
+//! to the broker alone.
 
 use entity::{channel, id::EndpointId};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{BinOper, Expr, ExprTrait},
+};
+use vault::chance::{self, Chance};
 
 use crate::{
     error::Result,
     page::{Cursor, Page, PageIn},
-    tenancy::TenantTx,
+    tenancy::{Store, TenantTx},
 };
 
 /// Lists an endpoint's channels, newest first.
@@ -33,4 +38,20 @@ pub async fn find(tx: &TenantTx, endpoint: EndpointId, name: &str) -> Result<Opt
         .filter(channel::Column::Name.eq(name))
         .one(tx.conn())
         .await?)
+}
+
+/// Gives all channels a new epoch. For data that were put back from a backup: positions that were given out after it was
+/// made are given out again, to other messages, and whoever saw the first ones must not believe that they missed nothing.
+pub async fn renew_epochs(store: &Store, chance: &dyn Chance) -> Result<()> {
+    let renewal = hex::encode(chance::bytes::<8>(chance));
+    let tx = store.system("positions of all tenants begin a new life").await?;
+    let epoch = Expr::val(format!("{renewal}.")).binary(
+        BinOper::Custom("||"),
+        Expr::col(channel::Column::Id).cast_as("text"),
+    );
+    tx.update_many::<channel::Entity>()
+        .col_expr(channel::Column::Epoch, epoch)
+        .exec(tx.conn())
+        .await?;
+    Ok(tx.save().await?)
 }

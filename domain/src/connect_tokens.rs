@@ -86,17 +86,16 @@ pub async fn mint(
 }
 
 /// Checks a token against the endpoint's secrets and its key set (`jwks`: what was fetched, or what is stored).
-pub fn verify(
+pub fn verify<'a>(
     token: &str,
     endpoint: &endpoint::Model,
-    secrets: &[String],
+    secrets: impl Iterator<Item = &'a str>,
     jwks: Option<&JwkSet>,
     now: DateTime<Utc>,
 ) -> Result<Claims, TokenFault> {
     let header = decode_header(token).map_err(|_| TokenFault::Malformed)?;
     let keys: Vec<DecodingKey> = match header.alg {
         Algorithm::HS256 => secrets
-            .iter()
             .map(|secret| DecodingKey::from_secret(secret.as_bytes()))
             .collect(),
         Algorithm::EdDSA | Algorithm::RS256 | Algorithm::ES256 => jwks

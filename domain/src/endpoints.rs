@@ -1,9 +1,12 @@
 //! Endpoints: the WebSockets that a tenant registers.
 
 mod input;
+mod limits;
 mod secrets;
 
 pub use input::{EndpointPatch, NewEndpoint};
+pub use limits::{AUTHENTICATE_WITHIN, Limits, LimitsPatch};
+pub(crate) use secrets::Opened;
 pub use secrets::Secrets;
 
 use entity::{

@@ -5,12 +5,14 @@
 //! one message, under much load it grows by itself. Whoever hears `Ok` hears it after the commit.
 //!
 //! Positions are given out by the commit itself, under the channel's row, so they have no gaps, whatever fails and
-//! however many processes write.
+//! however many processes write. A message of which nothing is kept takes a position and leaves nothing else behind:
+//! whoever reads on later sees that something was there, and not what.
 
 #[cfg(test)]
 pub(crate) mod bed;
 mod commit;
 mod insert;
+mod label;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub(crate) use label::take_apart;
+pub use label::{Label, Said, TooLong};
 pub(crate) use seal::aad;
 pub use seal::seal;
 
@@ -42,6 +46,8 @@ use crate::{ctx::Ctx, error::Result, ids::MessageId};
 pub const OUTBOUND: i16 = 1;
 /// Set in `message.flags` when the message is no text.
 pub const BINARY: i16 = 2;
+/// Set in `message.flags` when a [`Label`] is sealed in front of what the message says.
+pub const NAMED: i16 = 4;
 
 /// How much is taken on.
 #[derive(Clone, Copy, Debug)]
@@ -80,21 +86,33 @@ pub struct Entry {
     pub subject: Option<SubjectId>,
     /// What for.
     pub purpose: Option<PurposeId>,
-    /// The handle of its retention class, from [`crate::admission::Admitted`].
+    /// The handle of its retention class, from [`crate::admission::Admitted`]. Nobody looks at it unless `kept`.
     pub class: i64,
+    /// Whether it is stored. Where not, it is only counted: it takes a position.
+    pub kept: bool,
     /// It went to the end-user.
     pub outbound: bool,
     /// It is no text.
     pub binary: bool,
+    /// What it is called, where its sender named it.
+    pub label: Option<Label>,
     /// What it says, minimised.
     pub payload: Bytes,
+}
+
+impl Entry {
+    /// What it takes in the queue.
+    fn weight(&self) -> usize {
+        let label = self.label.as_ref().map_or(0, |label| label.bytes().len());
+        label + self.payload.len()
+    }
 }
 
 /// Where a recorded message stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its id.
-    pub id: MessageId,
+    /// Its id; none when it was only counted.
+    pub id: Option<MessageId>,
     /// Counts the channel's messages from 1 without gaps.
     pub position: i64,
     /// Changes when positions of before mean nothing any more.
@@ -118,7 +136,7 @@ pub enum JournalError {
     Refused,
 }
 
-/// Called once per recorded message, in the order of positions per channel, before its publisher hears of it.
+/// Called once per message that was recorded or counted, in the order of positions per channel, before its publisher hears of it.
 pub type OnCommit = Box<dyn FnOnce(&Stored) + Send>;
 
 struct Reply {
@@ -141,6 +159,8 @@ pub struct Stats {
     pub waiting_bytes: usize,
     /// Messages recorded.
     pub recorded: u64,
+    /// Messages that were only counted.
+    pub counted: u64,
     /// Messages that the store did not take.
     pub failed: u64,
     /// Transactions.
@@ -152,6 +172,7 @@ struct Gauges {
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
     recorded: AtomicU64,
+    counted: AtomicU64,
     failed: AtomicU64,
     commits: AtomicU64,
 }
@@ -197,7 +218,7 @@ impl Journal {
         on_commit: OnCommit,
     ) -> impl Future<Output = Result<Stored, JournalError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        let size = entry.payload.len();
+        let size = entry.weight();
         let refused = self
             .enqueue(
                 entry,
@@ -253,6 +274,7 @@ impl Journal {
             waiting: gauges.waiting.load(Ordering::Relaxed),
             waiting_bytes: gauges.waiting_bytes.load(Ordering::Relaxed),
             recorded: gauges.recorded.load(Ordering::Relaxed),
+            counted: gauges.counted.load(Ordering::Relaxed),
             failed: gauges.failed.load(Ordering::Relaxed),
             commits: gauges.commits.load(Ordering::Relaxed),
         }

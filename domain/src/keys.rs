@@ -5,6 +5,7 @@
 //! A cache never outlives a destruction: both happen under the same lock.
 
 mod buckets;
+mod open;
 mod prepare;
 mod subjects;
 mod tenants;
@@ -22,6 +23,7 @@ use vault::{
 };
 
 pub use buckets::{Bucket, Slice};
+pub use open::PairName;
 pub use tenants::TenantKeys;
 
 use crate::{clock::Clock, error::Result, ids::Ids, tenancy::Store};

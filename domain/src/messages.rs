@@ -7,6 +7,7 @@ mod channel;
 mod open;
 mod reader;
 mod search;
+mod stretch;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,10 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, QueryFilter};
 
-pub use channel::{History, history};
+pub use channel::{History, Window, history};
 pub use open::{Unsealed, open, unseal};
 pub use search::{Filter, search};
+pub use stretch::{Past, Remembered, Start, Stretch, stretch};
 pub use subject::{Held, count_subject, erase_subject, for_subject, held};
 
 use crate::{

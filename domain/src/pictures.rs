@@ -5,6 +5,7 @@
 //! ([`reload`]). [`refresh`], called again and again while a process runs, does so for the rest, and notices what other
 //! processes changed. Once in memory a picture stays: a quiet socket may send its next message any time.
 
+mod apps;
 mod picture;
 mod refresh;
 
@@ -21,6 +22,7 @@ use chrono::{DateTime, Utc};
 use entity::id::{EndpointId, TenantId};
 use parking_lot::{Mutex, RwLock};
 
+pub use apps::{App, AppName, app};
 pub use picture::{Endpoint, Picture};
 pub use refresh::refresh;
 
@@ -82,6 +84,7 @@ pub struct Pictures {
     // Synchronous locks: nothing waits while holding one. Sharded, since every message looks in here.
     endpoints: Box<[RwLock<ByEndpoint>]>,
     tenants: RwLock<HashMap<TenantId, Arc<Slot>>>,
+    apps: apps::Apps,
     compared_at: Mutex<Option<DateTime<Utc>>>,
     /// What the removal of expired data remembers from run to run; also lets one run at a time.
     pub(crate) purging: tokio::sync::Mutex<crate::retention::PurgeMemory>,
@@ -92,6 +95,7 @@ impl Default for Pictures {
         Self {
             endpoints: (0..SHARDS).map(|_| RwLock::default()).collect(),
             tenants: RwLock::default(),
+            apps: apps::Apps::default(),
             compared_at: Mutex::default(),
             purging: tokio::sync::Mutex::default(),
         }
@@ -143,12 +147,15 @@ impl Pictures {
     fn put(&self, slot: &Arc<Slot>, picture: Picture) -> Arc<Picture> {
         let picture = Arc::new(picture);
         let before = slot.picture.swap(Some(picture.clone()));
-        for id in picture.endpoints().map(|endpoint| endpoint.row.id) {
-            self.shard(id).write().entry(id).or_insert_with(|| slot.clone());
+        for row in picture.endpoints().map(|endpoint| &endpoint.row) {
+            let slot_of = || slot.clone();
+            self.shard(row.id).write().entry(row.id).or_insert_with(slot_of);
+            self.apps.insert(slot, row);
         }
         for gone in before.iter().flat_map(|before| before.endpoints()) {
             if picture.endpoint(gone.row.id).is_none() {
                 self.shard(gone.row.id).write().remove(&gone.row.id);
+                self.apps.remove(&gone.row);
             }
         }
         picture

@@ -19,7 +19,7 @@ pub struct Model {
     pub name: String,
     /// Changes when offsets of before mean nothing any more.
     pub epoch: String,
-    /// The offset of the newest recorded message; written in the same transaction as the message.
+    /// The offset of the newest message, recorded or only counted; written in the same transaction as the message.
     pub last_offset: i64,
     pub created_at: DateTimeUtc,
 }

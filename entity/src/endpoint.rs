@@ -35,6 +35,18 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// What happens when a session does not read as fast as messages come for it.
+    pub enum SlowConsumer {
+        /// It is closed with 4102.
+        Disconnect = "disconnect",
+        /// The oldest messages that wait for it are dropped.
+        DropOldest = "drop_oldest",
+        /// Of the same channel and event only the newest message waits.
+        Conflate = "conflate",
+    }
+}
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "endpoint")]
@@ -74,6 +86,29 @@ pub struct Model {
     pub jwks: Option<Json>,
     /// Bytes.
     pub max_message_bytes: i32,
+    /// Whether clients may publish `client-` events.
+    pub client_events: bool,
+    /// Client events per session and second; 0: any number.
+    pub client_events_per_second: i32,
+    /// Whether subscribers hear how many there are on a channel.
+    pub subscription_counts: bool,
+    /// Members of one presence channel.
+    pub presence_members: i32,
+    /// Channels that one session may be on.
+    pub channels_per_session: i32,
+    pub slow_consumer: SlowConsumer,
+    /// Open connections on the endpoint; none: as many as the tenant has.
+    pub max_connections: Option<i32>,
+    /// Open connections of one person on the endpoint.
+    pub max_connections_per_subject: Option<i32>,
+    /// Open connections from one address on the endpoint.
+    pub max_connections_per_address: Option<i32>,
+    /// Messages from one session per second; 0: any number.
+    pub messages_per_second: i32,
+    /// Payload bytes from one session per second; 0: any number.
+    pub bytes_per_second: i32,
+    /// Seconds in which a session must say whose it is; none: only where a consent has to be known.
+    pub authenticate_within_seconds: Option<i32>,
     pub enabled: bool,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -89,4 +89,10 @@ typed_ids! {
     MailId;
     /// A remembered answer to a request with an `Idempotency-Key`.
     IdempotencyId;
+    /// An address that is told what happens on an endpoint.
+    WebhookId;
+    /// A batch of events on its way to a webhook, or told.
+    WebhookDeliveryId;
+    /// That a channel was occupied or vacated.
+    LifecycleEventId;
 }

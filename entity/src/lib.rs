@@ -20,6 +20,7 @@ pub mod id;
 pub mod idempotency;
 pub mod invitation;
 pub mod job;
+pub mod lifecycle_event;
 pub mod log_head;
 pub mod log_leaf;
 pub mod log_tile;
@@ -28,6 +29,7 @@ pub mod mail;
 pub mod mailed_token;
 pub mod member;
 pub mod message;
+pub mod node;
 pub mod notice;
 pub mod notice_version;
 pub mod portal_code;
@@ -44,6 +46,11 @@ pub mod subject;
 pub mod tenant;
 pub mod usage_day;
 pub mod vault;
+pub mod webhook;
+pub mod webhook_attempt;
+pub mod webhook_delivery;
+pub mod webhook_occupancy;
+pub mod webhook_part;
 
 use sea_orm::EntityTrait;
 

@@ -24,10 +24,12 @@ pub struct Model {
     pub subject_id: Option<SubjectId>,
     /// The retention bucket whose key, with the subject's, opens `sealed`.
     pub bucket_id: i64,
-    /// Bit 0: outbound. Bit 1: binary.
+    /// Bit 0: outbound. Bit 1: binary. Bit 2: named.
     pub flags: i16,
-    /// Bytes of the payload before sealing.
+    /// Bytes of what the message says, without its name.
     pub size: i32,
+    /// What the message says, sealed. A named message has its name sealed in front of it: length of the event's name
+    /// (u16, little-endian), the name, length of the member's id (u16, little-endian; 0: none), the id.
     pub sealed: Vec<u8>,
 }
 

@@ -23,6 +23,8 @@ mod m0003_journal;
 mod m0004_data_subjects;
 mod m0005_audit_log;
 mod m0006_background_work;
+mod m0007_endpoint_limits;
+mod m0008_webhooks;
 mod v0001_keys;
 
 use sea_orm_migration::prelude::*;
@@ -44,6 +46,8 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0004_data_subjects::Migration),
             Box::new(m0005_audit_log::Migration),
             Box::new(m0006_background_work::Migration),
+            Box::new(m0007_endpoint_limits::Migration),
+            Box::new(m0008_webhooks::Migration),
         ]
     }
 }

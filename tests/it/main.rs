@@ -37,6 +37,7 @@ mod relays;
 mod requests;
 mod retention;
 mod rules;
+mod sdks;
 mod shutdown;
 mod sockets;
 mod startup;

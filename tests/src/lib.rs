@@ -27,6 +27,7 @@ pub mod echo;
 pub mod jwt;
 pub mod mail;
 pub mod ports;
+pub mod sdks;
 pub mod server;
 pub mod smtp;
 pub mod socket;

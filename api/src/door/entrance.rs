@@ -1,87 +1,196 @@
-//! Who may come in: the endpoint is there and open, the token is believed, the law allows it.
+//! Who may come in: the endpoint is there and open, the token is believed, the law allows it, there is room.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use broker::{Close, origin::OriginRule};
+use broker::{
+    Close, Scope, Selector, SessionOptions, Slow,
+    host::{Identity, Known},
+    origin::OriginRule,
+};
 use chrono::{DateTime, Utc};
 use domain::{
-    admission, connect_tokens, endpoints,
-    pictures::{self, Endpoint},
+    admission, connect_tokens,
+    pictures::{self, Endpoint, Picture},
     standings::Standing,
-    subjects, tenants,
+    subjects,
+    tenancy::TenantScope,
+    tenants,
 };
-use entity::id::SubjectId;
+use entity::{
+    endpoint::SlowConsumer,
+    id::{ConnectionId, SubjectId},
+};
+use tokio::time::Instant;
 
 use crate::{gatekeeper::refusal, state::State};
 
 /// A socket that may be opened.
 pub(super) struct Entrance {
+    pub(super) picture: Arc<Picture>,
     pub(super) endpoint: Arc<Endpoint>,
-    pub(super) subject: SubjectId,
-    pub(super) expires_at: DateTime<Utc>,
+    /// Who it is, where a token said so.
+    pub(super) person: Option<Person>,
+}
+
+/// Whom a token named.
+pub(super) struct Person {
+    subject: SubjectId,
+    expires_at: DateTime<Utc>,
     /// Held for the session's life: that keeps it in the gate's truth table.
-    pub(super) _standing: Arc<Standing>,
+    standing: Arc<Standing>,
 }
 
-impl Entrance {
-    /// The pages that may open a socket here.
-    pub(super) fn origins(&self) -> Vec<OriginRule> {
-        self.endpoint
-            .allowed_origins
-            .iter()
-            .filter_map(|origin| origin.parse().ok())
-            .collect()
-    }
-}
-
-/// Decides. The close code says why not.
+/// Decides about a plain socket. The close code says why not.
 pub(super) async fn admit(
     state: &State,
     tenant: &str,
     endpoint: &str,
     token: Option<&str>,
 ) -> Result<Entrance, Close> {
-    let internal = |error: domain::Error| {
-        tracing::error!(error = format!("{error:#}"), "a socket could not be admitted");
-        Close::INTERNAL
-    };
     let ctx = &state.ctx;
     let Some(scope) = tenants::public_scope(ctx, tenant).await.map_err(internal)? else {
         return Err(Close::NO_ENDPOINT);
     };
     let picture = pictures::load(ctx, &scope).await.map_err(internal)?;
-    let Some(found) = picture.endpoint_by_slug(endpoint).cloned() else {
+    let Some(endpoint) = picture.endpoint_by_slug(endpoint).cloned() else {
         return Err(Close::NO_ENDPOINT);
     };
-    if !found.row.enabled {
+    if !endpoint.row.enabled {
         return Err(Close::DISABLED);
     }
     let token = token.ok_or(Close::UNAUTHORIZED)?;
-    let secrets = endpoints::secrets(ctx, &found.row).await.map_err(internal)?;
-    let key_set = state.key_sets.of(&found.row).await.map_err(internal)?;
-    let claims = connect_tokens::verify(token, &found.row, &secrets, key_set.as_deref(), ctx.now()).map_err(
-        |fault| {
-            tracing::debug!(endpoint.id = %found.row.id, %fault, "refused a token");
-            Close::UNAUTHORIZED
-        },
-    )?;
-    let connected = i64::try_from(state.broker.count_tenant(scope.tenant().0)).unwrap_or(i64::MAX);
-    if connected >= picture.quotas.connections {
-        return Err(Close::OVER_QUOTA);
-    }
-    let subject = subjects::get_or_create(ctx, &scope, &claims.sub)
-        .await
-        .map_err(internal)?;
-    let standing = ctx
-        .standings
-        .load(&ctx.store, &scope, subject)
-        .await
-        .map_err(internal)?;
-    admission::may_stay(ctx, found.row.id, Some(subject)).map_err(|denied| Close::from(refusal(denied)))?;
+    let person = Some(believe(state, &scope, &endpoint, token).await?);
     Ok(Entrance {
-        endpoint: found,
+        picture,
+        endpoint,
+        person,
+    })
+}
+
+/// Checks a token, and finds whom it names.
+pub(super) async fn believe(
+    state: &State,
+    scope: &TenantScope,
+    endpoint: &Endpoint,
+    token: &str,
+) -> Result<Person, Close> {
+    let (ctx, row) = (&state.ctx, &endpoint.row);
+    let key_set = state.key_sets.of(row).await.map_err(internal)?;
+    let now = ctx.now();
+    let claims = connect_tokens::verify(token, row, endpoint.secrets(now), key_set.as_deref(), now);
+    let claims = claims.map_err(|fault| {
+        tracing::debug!(endpoint.id = %row.id, %fault, "refused a token");
+        Close::UNAUTHORIZED
+    })?;
+    let subject = subjects::get_or_create(ctx, scope, &claims.sub)
+        .await
+        .map_err(internal)?;
+    let standing = ctx.standings.load(&ctx.store, scope, subject).await;
+    Ok(Person {
         subject,
         expires_at: claims.expires_at(),
-        _standing: standing,
+        standing: standing.map_err(internal)?,
     })
+}
+
+fn internal(error: domain::Error) -> Close {
+    tracing::error!(error = format!("{error:#}"), "a socket could not be admitted");
+    Close::INTERNAL
+}
+
+impl Entrance {
+    /// Whether a page of this origin may open a socket here. A rule that does not read admits nobody.
+    pub(super) fn is_open_to(&self, origin: Option<&str>) -> bool {
+        let rules = &self.endpoint.allowed_origins;
+        if rules.is_empty() || origin.is_none() {
+            return true;
+        }
+        let rules: Vec<OriginRule> = rules.iter().filter_map(|rule| rule.parse().ok()).collect();
+        !rules.is_empty() && broker::origin::may_open(&rules, origin)
+    }
+
+    /// The last question, to be asked when the socket is open and about to become a session: whether there is room, and
+    /// whether the law allows this person here.
+    ///
+    /// # Errors
+    /// The close code that says why not.
+    pub(super) fn check(&self, state: &State, address: Option<IpAddr>) -> Result<(), Close> {
+        let (row, broker) = (&self.endpoint.row, &state.broker);
+        let tenant = row.tenant_id.0;
+        let is_full = |count: usize, limit: i64| i64::try_from(count).unwrap_or(i64::MAX) >= limit;
+        let full = |limit: Option<i32>, count: &dyn Fn() -> usize| {
+            limit.is_some_and(|limit| is_full(count(), limit.into()))
+        };
+        let subject = self.person.as_ref().map(|person| person.subject);
+        if is_full(broker.count_tenant(tenant), self.picture.quotas.connections)
+            || full(row.max_connections, &|| broker.count_endpoint(row.id.0))
+            || subject
+                .is_some_and(|subject| full(row.max_connections_per_subject, &|| on(state, row, subject)))
+            || address.is_some_and(|address| {
+                full(row.max_connections_per_address, &|| {
+                    broker.count_address(tenant, address)
+                })
+            })
+        {
+            return Err(Close::OVER_QUOTA);
+        }
+        match subject {
+            Some(_) => admission::may_stay(&state.ctx, row.id, subject)
+                .map_err(|denied| Close::from(refusal(denied))),
+            // Who they are is said later, if at all; what needs a person waits for that.
+            None => Ok(()),
+        }
+    }
+
+    /// Who it is, for the broker.
+    pub(super) fn identity(&self, session: ConnectionId) -> Identity {
+        let row = &self.endpoint.row;
+        let subject = self.person.as_ref().map(|person| person.subject.0);
+        Identity::new(session.0, row.tenant_id.0, row.id.0, subject)
+    }
+
+    /// The person's id here.
+    pub(super) fn subject(&self) -> Option<SubjectId> {
+        self.person.as_ref().map(|person| person.subject)
+    }
+
+    /// What the session may do.
+    pub(super) fn options(&self, state: &State, address: Option<IpAddr>) -> SessionOptions {
+        let row = &self.endpoint.row;
+        let unsigned = |number: i32| u32::try_from(number).unwrap_or_default();
+        let expires_at = self.person.as_ref().and_then(|person| {
+            let left = (person.expires_at - state.ctx.now()).to_std().unwrap_or_default();
+            // A far future that the timer cannot hold is as good as none.
+            Instant::now().checked_add(left)
+        });
+        SessionOptions {
+            max_message: usize::try_from(row.max_message_bytes).unwrap_or(65_536),
+            expires_at,
+            address,
+            messages_per_second: unsigned(row.messages_per_second),
+            bytes_per_second: unsigned(row.bytes_per_second),
+            slow: match row.slow_consumer {
+                SlowConsumer::Disconnect => Slow::Disconnect,
+                SlowConsumer::DropOldest => Slow::DropOldest,
+                SlowConsumer::Conflate => Slow::Conflate,
+            },
+            known: self.person.as_ref().map(|person| Known {
+                subject: person.subject.0,
+                held: person.standing.clone(),
+            }),
+        }
+    }
+}
+
+/// How many sockets a person has open on an endpoint.
+fn on(state: &State, row: &entity::endpoint::Model, subject: SubjectId) -> usize {
+    let scope = Scope::SubjectOn {
+        subject: subject.0,
+        endpoint: row.id.0,
+    };
+    let selector = Selector {
+        tenant: row.tenant_id.0,
+        scope,
+    };
+    state.broker.sessions(selector).len()
 }

@@ -16,21 +16,11 @@ use crate::{
     close::Close,
     host::{Direction, Identity, JournalFault, Payload, Source},
     leg::Inbound,
-    publish::{Published, Step},
+    options::ChannelOptions,
+    publish::{Post, Published, Step},
     session::{Front, Life, poll_alarm},
     wire::Socket,
 };
-
-/// What a plain socket on a channel is to do.
-#[derive(Clone, Debug)]
-pub struct ChannelOptions {
-    /// The channel, by the name that admission and journal know it under.
-    pub channel: Arc<str>,
-    /// The largest message it may send, in bytes. A larger one closes it with 1009.
-    pub max_message: usize,
-    /// When its token expires; it is closed with 4203 then.
-    pub expires_at: Option<Instant>,
-}
 
 /// Messages read in one go before the other directions get their turn.
 pub(crate) const BURST: usize = 32;
@@ -49,7 +39,7 @@ pub(crate) async fn serve<IO: Socket>(
     options: ChannelOptions,
 ) -> Close {
     let life = Life::begin(&core, who, Some(&options.channel));
-    let front = Front::new(life, io, options.max_message, options.expires_at).await;
+    let front = Front::new(life, io, options.session.max_message, options.session.expires_at).await;
     let mut session = Session {
         front,
         channel: options.channel,
@@ -114,11 +104,15 @@ impl<IO: Socket> Session<IO> {
 
     fn publish(&mut self, payload: Payload, cx: &mut Context<'_>) {
         let life = &self.front.life;
-        let source = Source::Session(Arc::clone(&life.gate.identity));
-        match life
-            .core
-            .publish(source, &self.channel, Direction::Inbound, payload)
-        {
+        let who = &life.gate.identity;
+        let post = Post {
+            source: Source::Session(Arc::clone(who)),
+            channel: Arc::clone(&self.channel),
+            direction: Direction::Inbound,
+            payload,
+            except: Some(who.session),
+        };
+        match life.core.publish(post) {
             Ok(Step::Done(_)) => {}
             Ok(Step::Recording(mut recording)) => match recording.as_mut().poll(cx) {
                 Poll::Pending => self.recording.push_back(recording),

@@ -16,21 +16,11 @@ use crate::{
     close::Close,
     host::{Direction, Identity, Source},
     leg::{Inbound, Leg},
+    options::RelayOptions,
     session::{Front, Life, channel::BURST, lane::Lane, poll_alarm},
     upstream::{Lease, Permit, Pool, PoolError, UpstreamIo},
-    wire::Socket,
+    wire::{Socket, UpstreamWire},
 };
-
-/// What a relayed socket is to do.
-#[derive(Clone, Debug)]
-pub struct RelayOptions {
-    /// The channel that its messages are admitted and recorded under.
-    pub channel: Arc<str>,
-    /// The largest message the end-user may send, in bytes. A larger one closes it with 1009.
-    pub max_message: usize,
-    /// When its token expires; it is closed with 4203 then.
-    pub expires_at: Option<Instant>,
-}
 
 /// The tenant's side.
 enum Back {
@@ -42,7 +32,7 @@ enum Back {
 
 struct Tie {
     // Before the permit, which counts the socket until it is gone.
-    leg: Leg<UpstreamIo>,
+    leg: Leg<UpstreamWire<UpstreamIo>>,
     _permit: Permit,
 }
 
@@ -71,7 +61,7 @@ pub(crate) async fn serve<IO: Socket>(
     };
     let (to_back, to_front) = (lane(Direction::Inbound), lane(Direction::Outbound));
     let life = Life::begin(&core, who, None);
-    let front = Front::new(life, io, options.max_message, options.expires_at).await;
+    let front = Front::new(life, io, options.session.max_message, options.session.expires_at).await;
     let back = Back::Waiting(Box::pin(async move { pool.acquire().await }));
     let mut session = Session {
         front,
@@ -290,7 +280,7 @@ impl<IO: Socket> Session<IO> {
 /// Moves what may pass to the tenant's socket. Answers whether something moved.
 fn forward(
     lane: &mut Lane,
-    leg: &mut Leg<UpstreamIo>,
+    leg: &mut Leg<UpstreamWire<UpstreamIo>>,
     core: &Core,
     cx: &mut Context<'_>,
 ) -> Result<bool, Close> {

@@ -9,11 +9,8 @@ use tokio_tungstenite::{
 use super::{Inner, UpstreamIo};
 use crate::{
     egress::EgressFault,
-    wire::{self, Wire},
+    wire::{self, UpstreamWire},
 };
-
-/// Read at once from a back end, which there are few of and which may say a lot.
-const READ_BUFFER: usize = 4 << 10;
 
 /// Why there is no new socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +21,14 @@ pub(super) enum DialFault {
     Failed,
 }
 
-pub(super) async fn dial(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
+pub(super) async fn dial(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
     match timeout(pool.settings.connect_timeout, connect(pool)).await {
         Ok(dialled) => dialled,
         Err(_) => Err(DialFault::Failed),
     }
 }
 
-async fn connect(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
+async fn connect(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
     let settings = &pool.settings;
     let stream = pool
         .egress
@@ -56,10 +53,10 @@ async fn connect(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
     if let Some(subprotocol) = &settings.subprotocol {
         request = request.with_sub_protocol(subprotocol);
     }
-    let config = wire::config(&pool.session, READ_BUFFER, settings.max_message);
+    let config = wire::config(&pool.session, settings.max_message);
     // An answer other than 101, a redirect included, is a failure.
     let (stream, _) = client_async_tls_with_config(request, stream, Some(config), Some(connector))
         .await
         .map_err(|_| DialFault::Failed)?;
-    Ok(Wire::client(stream))
+    Ok(UpstreamWire::new(stream))
 }

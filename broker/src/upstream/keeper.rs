@@ -13,7 +13,7 @@ use super::{
     dial::{DialFault, dial},
     warm::{Idle, watch},
 };
-use crate::wire::Wire;
+use crate::wire::UpstreamWire;
 
 /// The first pause lasts up to this long, and each further one up to twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A socket that the back end closes sooner than this was not accepted.
 const ACCEPTED_AFTER: Duration = Duration::from_secs(1);
 
-type Dialled = Result<Wire<UpstreamIo>, DialFault>;
+type Dialled = Result<UpstreamWire<UpstreamIo>, DialFault>;
 
 pub(super) async fn keep(pool: Arc<Inner>) {
     let mut dials: JoinSet<Dialled> = JoinSet::new();
@@ -105,7 +105,7 @@ fn settle(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
 }
 
 /// Gives a new socket to whoever waits longest, or keeps it ready.
-fn hand_out(pool: &Arc<Inner>, wire: Wire<UpstreamIo>, id: u64) {
+fn hand_out(pool: &Arc<Inner>, wire: UpstreamWire<UpstreamIo>, id: u64) {
     let (mut wire, mut early) = (wire, VecDeque::new());
     loop {
         let (idle, claim) = Idle::new(id);

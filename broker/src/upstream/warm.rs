@@ -20,10 +20,10 @@ use crate::{
     host::Payload,
     leg::{Inbound, Leg},
     session::poll_alarm,
-    wire::Wire,
+    wire::UpstreamWire,
 };
 
-type Taken = (Wire<UpstreamIo>, VecDeque<Payload>);
+type Taken = (UpstreamWire<UpstreamIo>, VecDeque<Payload>);
 
 /// Bytes that a back end may say before anybody listens. Then its socket is not read until somebody does.
 const EARLY: usize = 64 << 10;
@@ -64,7 +64,7 @@ enum End {
 /// Watches over a socket whose [`Idle`] is in the pool.
 pub(super) async fn watch(
     pool: Arc<Inner>,
-    wire: Wire<UpstreamIo>,
+    wire: UpstreamWire<UpstreamIo>,
     mut early: VecDeque<Payload>,
     id: u64,
     mut claim: Claim,
@@ -151,7 +151,7 @@ pub(super) async fn watch(
     }
 }
 
-async fn say_goodbye(leg: &mut Leg<UpstreamIo>, pool: &Inner) {
+async fn say_goodbye(leg: &mut Leg<UpstreamWire<UpstreamIo>>, pool: &Inner) {
     let settings = &pool.session;
     leg.close(Close::NORMAL, settings);
     let by = Instant::now() + settings.close_timeout;

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use broker::{
     ChannelOptions, Close, PublishError, Scope, Selector, Settings,
-    host::{Direction, Identity, JournalFault, Opcode, Payload, Record, Refusal},
+    host::{JournalFault, Opcode, Payload, Record, Refusal},
 };
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::{
@@ -11,7 +11,9 @@ use tokio_tungstenite::tungstenite::{
 };
 use uuid::Uuid;
 
-use crate::house::{ENDPOINT, House, TENANT, connect, connect_with, eventually, options, soon, tenant, text};
+use crate::house::{
+    ENDPOINT, House, TENANT, connect, connect_with, eventually, options, post, soon, tenant, text,
+};
 
 #[tokio::test]
 async fn everybody_but_the_sender_gets_each_message_in_order() {
@@ -47,21 +49,15 @@ async fn a_publish_answers_with_position_and_recipients() {
     let broker = house.recording(Record::Before).broker(Settings::default());
     let mut client = connect(&house, &broker).await;
     let channel = Arc::from("main");
-    let first = broker
-        .publish(tenant(), &channel, Direction::Outbound, text("a"))
-        .await
-        .unwrap();
-    let second = broker
-        .publish(tenant(), &channel, Direction::Outbound, text("b"))
-        .await
-        .unwrap();
+    let first = broker.publish(post(tenant(), &channel, text("a"))).await.unwrap();
+    let second = broker.publish(post(tenant(), &channel, text("b"))).await.unwrap();
     assert_eq!((first.recipients, first.position.unwrap().offset), (1, 1));
     assert_eq!((second.recipients, second.position.unwrap().offset), (1, 2));
     assert_eq!(client.hear().await, "a");
 
     house.recording(Record::Never);
     let empty = broker
-        .publish(tenant(), &Arc::from("empty"), Direction::Outbound, text("c"))
+        .publish(post(tenant(), &Arc::from("empty"), text("c")))
         .await
         .unwrap();
     assert_eq!((empty.recipients, empty.position), (0, None));
@@ -72,10 +68,7 @@ async fn a_message_stays_in_its_tenant_endpoint_and_channel() {
     let house = House::new();
     let broker = house.broker(Settings::default());
     let mut here = connect(&house, &broker).await;
-    let elsewhere = Arc::new(Identity {
-        endpoint: Uuid::from_u128(9),
-        ..(*house.somebody()).clone()
-    });
+    let elsewhere = house.somebody_on(Uuid::from_u128(9));
     let mut elsewhere = connect_with(&broker, elsewhere, options(), 1024).await;
     let aside = ChannelOptions {
         channel: "aside".into(),
@@ -91,12 +84,12 @@ async fn a_message_stays_in_its_tenant_endpoint_and_channel() {
     };
     let channel = Arc::from("main");
     let lost = broker
-        .publish(stranger, &channel, Direction::Outbound, text("from a stranger"))
+        .publish(post(stranger, &channel, text("from a stranger")))
         .await
         .unwrap();
     assert_eq!(lost.recipients, 0);
     broker
-        .publish(tenant(), &channel, Direction::Outbound, text("hello"))
+        .publish(post(tenant(), &channel, text("hello")))
         .await
         .unwrap();
     assert_eq!(here.hear().await, "hello");
@@ -143,7 +136,7 @@ async fn what_the_journal_does_not_take_nobody_gets() {
         client.say("something").await;
         assert_eq!(client.closed().await, code, "{fault:?}");
         let refused = broker
-            .publish(tenant(), &Arc::from("main"), Direction::Outbound, text("x"))
+            .publish(post(tenant(), &Arc::from("main"), text("x")))
             .await;
         assert_eq!(refused, Err(PublishError::Journal(fault)));
         witness.silence().await;
@@ -159,16 +152,11 @@ async fn a_message_that_fits_no_queue_is_refused_and_closes_nobody() {
     });
     let mut client = connect(&house, &broker).await;
     let channel = Arc::from("main");
-    let huge = Payload {
-        opcode: Opcode::Binary,
-        bytes: vec![0; 101].into(),
-    };
-    let refused = broker
-        .publish(tenant(), &channel, Direction::Outbound, huge)
-        .await;
+    let huge = Payload::new(Opcode::Binary, vec![0; 101].into());
+    let refused = broker.publish(post(tenant(), &channel, huge)).await;
     assert_eq!(refused, Err(PublishError::Refused(Refusal::TooLarge)));
     broker
-        .publish(tenant(), &channel, Direction::Outbound, text("small"))
+        .publish(post(tenant(), &channel, text("small")))
         .await
         .unwrap();
     assert_eq!(client.hear().await, "small");
@@ -189,7 +177,7 @@ async fn a_slow_reader_is_closed_and_holds_nobody_up() {
     let words = "x".repeat(500);
     for _ in 0..100 {
         broker
-            .publish(tenant(), &channel, Direction::Outbound, text(&words))
+            .publish(post(tenant(), &channel, text(&words)))
             .await
             .unwrap();
         assert_eq!(quick.hear().await, words);

@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use broker::{Drained, Settings, host::Direction};
+use broker::{Drained, Settings};
 use tokio::time::Instant;
 
-use crate::house::{House, connect, connect_with, options, soon, tenant, text};
+use crate::house::{House, connect, connect_with, options, post, soon, tenant, text};
 
 #[tokio::test]
 async fn a_drain_delivers_what_waits_and_sends_everybody_elsewhere() {
@@ -12,12 +12,7 @@ async fn a_drain_delivers_what_waits_and_sends_everybody_elsewhere() {
     let mut clients = [connect(&house, &broker).await, connect(&house, &broker).await];
     for n in 0..10 {
         broker
-            .publish(
-                tenant(),
-                &Arc::from("main"),
-                Direction::Outbound,
-                text(&n.to_string()),
-            )
+            .publish(post(tenant(), &Arc::from("main"), text(&n.to_string())))
             .await
             .unwrap();
     }
@@ -40,12 +35,7 @@ async fn a_drain_ends_in_time_whoever_stays() {
     let stuck = connect_with(&broker, house.somebody(), options(), 16).await;
     for _ in 0..10 {
         broker
-            .publish(
-                tenant(),
-                &Arc::from("main"),
-                Direction::Outbound,
-                text("something"),
-            )
+            .publish(post(tenant(), &Arc::from("main"), text("something")))
             .await
             .unwrap();
     }

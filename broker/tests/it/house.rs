@@ -11,10 +11,11 @@ use std::{
 };
 
 use broker::{
-    Broker, ChannelOptions, Close, Settings,
+    Broker, ChannelOptions, Close, Post, SessionOptions, Settings,
     host::{
-        Admission, Direction, Draft, Identity, Journal, JournalFault, OnCommit, Opcode, Passage, Payload,
-        Position, Record, Refusal, Registry, Source, Traffic,
+        Admission, Direction, Draft, Happening, History, HistoryFault, Identity, Journal, JournalFault,
+        Known, OnCommit, Opcode, Passage, Past, Payload, Position, Record, Refusal, Registry, Signing,
+        Source, Stretch, Traffic,
     },
 };
 use futures_util::{SinkExt, StreamExt, future::BoxFuture};
@@ -69,7 +70,7 @@ impl House {
                 tokio::task::yield_now().await;
                 let offset = offset.fetch_add(1, Ordering::Relaxed) + 1;
                 let position = Position {
-                    id: offset + 1000,
+                    id: Some(offset + 1000),
                     offset,
                     epoch: Arc::clone(&epoch),
                 };
@@ -99,6 +100,7 @@ impl House {
             Arc::clone(self) as _,
             Arc::clone(self) as _,
             Arc::clone(self) as _,
+            Arc::clone(self) as _,
         )
     }
 
@@ -109,13 +111,18 @@ impl House {
 
     /// Somebody new on the endpoint.
     pub(crate) fn somebody(&self) -> Arc<Identity> {
+        self.somebody_on(ENDPOINT)
+    }
+
+    /// Somebody new.
+    pub(crate) fn somebody_on(&self, endpoint: Uuid) -> Arc<Identity> {
         let n = u128::from(self.sessions.fetch_add(1, Ordering::Relaxed));
-        Arc::new(Identity {
-            session: Uuid::from_u128(0x5e55 << 64 | n),
-            tenant: TENANT,
-            endpoint: ENDPOINT,
-            subject: Some(Uuid::from_u128(0x5b << 64 | n)),
-        })
+        Arc::new(Identity::new(
+            Uuid::from_u128(0x5e55 << 64 | n),
+            TENANT,
+            endpoint,
+            Some(Uuid::from_u128(0x5b << 64 | n)),
+        ))
     }
 
     /// The one record of a session's end.
@@ -144,16 +151,35 @@ impl Admission for House {
                 record: *self.record.lock(),
                 purpose: *self.purpose.lock(),
                 class: 1,
+                kept: true,
+                expires_at: None,
             }),
         }
     }
 
     fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool {
-        !self.withdrawn.lock().contains(&(to.subject, purpose))
+        !self.withdrawn.lock().contains(&(to.subject(), purpose))
     }
 
     fn may_stay(&self, _who: &Identity) -> Result<(), Refusal> {
         *self.may_stay.lock()
+    }
+
+    fn is_readable(&self, _endpoint: Uuid, _class: i64, _at: i64) -> bool {
+        true
+    }
+
+    fn signing(&self, _endpoint: Uuid) -> Option<Arc<Signing>> {
+        None
+    }
+
+    fn identify(
+        &self,
+        _tenant: Uuid,
+        _endpoint: Uuid,
+        _user: &str,
+    ) -> BoxFuture<'static, Result<Known, Refusal>> {
+        Box::pin(async { Err(Refusal::NotAllowed) })
     }
 }
 
@@ -178,6 +204,12 @@ impl Journal for House {
     }
 }
 
+impl History for House {
+    fn read(&self, _past: Past) -> BoxFuture<'static, Result<Option<Stretch>, HistoryFault>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
 impl Registry for House {
     fn active(&self, who: &Identity, traffic: Traffic) {
         self.active.lock().push((who.session, traffic));
@@ -186,20 +218,31 @@ impl Registry for House {
     fn closed(&self, who: &Identity, why: &Close, traffic: Traffic) {
         self.closed.lock().push((who.session, why.clone(), traffic));
     }
+
+    fn identified(&self, _who: &Identity) {}
+
+    fn happened(&self, _tenant: Uuid, _endpoint: Uuid, _channel: &Arc<str>, _what: Happening) {}
 }
 
 pub(crate) fn options() -> ChannelOptions {
     ChannelOptions {
         channel: "main".into(),
-        max_message: 64 << 10,
-        expires_at: None,
+        session: SessionOptions::default(),
     }
 }
 
 pub(crate) fn text(words: &str) -> Payload {
-    Payload {
-        opcode: Opcode::Text,
-        bytes: words.to_owned().into(),
+    Payload::new(Opcode::Text, words.to_owned().into())
+}
+
+/// A message of the tenant's, to everybody on the channel.
+pub(crate) fn post(source: Source, channel: &Arc<str>, payload: Payload) -> Post {
+    Post {
+        source,
+        channel: Arc::clone(channel),
+        direction: Direction::Outbound,
+        payload,
+        except: None,
     }
 }
 

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use broker::{ChannelOptions, Close, Settings, host::Direction};
+use broker::{Close, Settings};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use crate::house::{House, connect, connect_with, options, soon, tenant, text};
+use crate::house::{House, connect, connect_with, options, post, soon, tenant, text};
 
 fn hasty() -> Settings {
     Settings {
@@ -50,7 +50,7 @@ async fn a_write_that_nobody_takes_is_not_waited_for() {
     let client = connect_with(&broker, house.somebody(), options(), 64).await;
     let words = text(&"x".repeat(1000));
     broker
-        .publish(tenant(), &"main".into(), Direction::Outbound, words)
+        .publish(post(tenant(), &"main".into(), words))
         .await
         .unwrap();
     assert_eq!(soon(client.served).await.unwrap(), Close::SLOW_CONSUMER);
@@ -61,10 +61,8 @@ async fn a_session_ends_with_its_token() {
     let house = House::new();
     let broker = house.broker(Settings::default());
     let expires_at = Some(Instant::now() + Duration::from_millis(50));
-    let options = ChannelOptions {
-        expires_at,
-        ..options()
-    };
+    let mut options = options();
+    options.session.expires_at = expires_at;
     let mut client = connect_with(&broker, house.somebody(), options, 1024).await;
     assert_eq!(client.closed().await, 4203);
 }
@@ -78,10 +76,8 @@ async fn a_close_that_is_never_answered_is_not_waited_for() {
     };
     let broker = house.broker(settings);
     let expires_at = Some(Instant::now());
-    let options = ChannelOptions {
-        expires_at,
-        ..options()
-    };
+    let mut options = options();
+    options.session.expires_at = expires_at;
     let client = connect_with(&broker, house.somebody(), options, 1024).await;
     assert_eq!(soon(client.served).await.unwrap().code, 4203);
 }

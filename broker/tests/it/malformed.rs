@@ -23,10 +23,8 @@ async fn answer_to(bytes: &[u8]) -> u16 {
     let broker = house.broker(Settings::default());
     let (mut near, far): (DuplexStream, _) = duplex(1 << 20);
     let who = house.somebody();
-    let options = broker::ChannelOptions {
-        max_message: 1000,
-        ..options()
-    };
+    let mut options = options();
+    options.session.max_message = 1000;
     let served = tokio::spawn({
         let (broker, who) = (broker.clone(), who.clone());
         async move { broker.serve_channel(far, who, options).await }

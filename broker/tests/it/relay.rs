@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use broker::{
-    Broker, Close, RelayOptions, Scope, Selector, Settings,
+    Broker, Close, RelayOptions, Scope, Selector, SessionOptions, Settings,
     egress::{Egress, EgressSettings},
     host::{Direction, Identity, JournalFault, Record, Refusal},
     upstream::{Pool, PoolSettings},
@@ -84,8 +84,7 @@ pub(crate) async fn connect(broker: &Broker, who: Arc<Identity>, pool: &Pool) ->
     let (near, far) = duplex(64 << 10);
     let options = RelayOptions {
         channel: "relay".into(),
-        max_message: 64 << 10,
-        expires_at: None,
+        session: SessionOptions::default(),
     };
     let served = tokio::spawn({
         let (broker, who, pool) = (broker.clone(), Arc::clone(&who), pool.clone());
@@ -372,7 +371,7 @@ async fn a_purpose_that_is_withdrawn_while_it_is_recorded_does_not_reach_the_cli
         .house
         .withdrawn
         .lock()
-        .insert((scene.client.who.subject, None));
+        .insert((scene.client.who.subject(), None));
     scene.back.send(Message::text("withdrawn")).await.unwrap();
     scene.client.silence().await;
     scene.house.withdrawn.lock().clear();

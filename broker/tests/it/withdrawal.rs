@@ -8,7 +8,7 @@ use std::{
 
 use broker::{
     Broker, Close, Cutoff, Scope, Selector, Settings,
-    host::{Direction, Identity, Record},
+    host::{Identity, Record},
 };
 use futures_util::StreamExt;
 use tokio::{task::JoinHandle, time::Instant};
@@ -16,13 +16,13 @@ use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use crate::house::{
-    ENDPOINT, House, PURPOSE, TENANT, connect, connect_with, eventually, options, soon, tenant, text,
+    ENDPOINT, House, PURPOSE, TENANT, connect, connect_with, eventually, options, post, soon, tenant, text,
 };
 
 fn only(who: &Identity) -> Selector {
     Selector {
         tenant: TENANT,
-        scope: Scope::Subject(who.subject.unwrap()),
+        scope: Scope::Subject(who.subject().unwrap()),
     }
 }
 
@@ -37,7 +37,7 @@ fn flood(broker: &Broker) -> (Arc<AtomicBool>, JoinHandle<()>) {
             while !stop.load(Ordering::Relaxed) {
                 n += 1;
                 broker
-                    .publish(tenant(), &channel, Direction::Outbound, text(&n.to_string()))
+                    .publish(post(tenant(), &channel, text(&n.to_string())))
                     .await
                     .unwrap();
                 tokio::task::yield_now().await;
@@ -114,7 +114,7 @@ async fn what_waited_for_the_session_is_dropped() {
     let channel = Arc::from("main");
     for n in 0..100 {
         broker
-            .publish(tenant(), &channel, Direction::Outbound, text(&format!("{n:060}")))
+            .publish(post(tenant(), &channel, text(&format!("{n:060}"))))
             .await
             .unwrap();
     }
@@ -143,7 +143,7 @@ async fn a_stuck_socket_is_cut_and_says_so() {
     let channel = Arc::from("main");
     for _ in 0..10 {
         broker
-            .publish(tenant(), &channel, Direction::Outbound, text(&"x".repeat(100)))
+            .publish(post(tenant(), &channel, text(&"x".repeat(100))))
             .await
             .unwrap();
     }
@@ -179,7 +179,10 @@ async fn a_silenced_purpose_stops_and_the_session_goes_on() {
         for _ in 0..20 {
             client.hear().await;
         }
-        house.withdrawn.lock().insert((client.who.subject, Some(PURPOSE)));
+        house
+            .withdrawn
+            .lock()
+            .insert((client.who.subject(), Some(PURPOSE)));
         let cutoff = soon(broker.silence(only(&client.who), PURPOSE)).await.remove(0);
         assert!(cutoff.exact);
         // Everything up to the cut-off comes, and nothing after it though the flood goes on.
@@ -191,7 +194,7 @@ async fn a_silenced_purpose_stops_and_the_session_goes_on() {
         flood.await.unwrap();
         *house.purpose.lock() = None;
         broker
-            .publish(tenant(), &Arc::from("main"), Direction::Outbound, text("other"))
+            .publish(post(tenant(), &Arc::from("main"), text("other")))
             .await
             .unwrap();
         assert_eq!(client.hear().await, "other");
@@ -203,19 +206,22 @@ async fn a_selector_means_what_it_says_and_never_another_tenant() {
     let house = House::new();
     let broker = house.broker(Settings::default());
     let first = connect(&house, &broker).await;
-    let second = Arc::new(Identity {
-        session: Uuid::from_u128(71),
-        ..(*first.who).clone()
-    });
+    let second = Arc::new(Identity::new(
+        Uuid::from_u128(71),
+        TENANT,
+        ENDPOINT,
+        first.who.subject(),
+    ));
     let second = connect_with(&broker, second, options(), 1024).await;
-    let third = Arc::new(Identity {
-        session: Uuid::from_u128(72),
-        endpoint: Uuid::from_u128(73),
-        ..(*first.who).clone()
-    });
+    let third = Arc::new(Identity::new(
+        Uuid::from_u128(72),
+        TENANT,
+        Uuid::from_u128(73),
+        first.who.subject(),
+    ));
     let third = connect_with(&broker, third, options(), 1024).await;
     let fourth = connect(&house, &broker).await;
-    let subject = first.who.subject.unwrap();
+    let subject = first.who.subject().unwrap();
 
     let found = |tenant, scope| {
         let mut found: Vec<_> = broker

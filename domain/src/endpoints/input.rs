@@ -8,6 +8,7 @@ use sea_orm::Set;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::limits::{Limits, LimitsPatch};
 use crate::error::{Faults, Result};
 
 /// An endpoint to be registered.
@@ -41,6 +42,8 @@ pub struct NewEndpoint {
     pub jwks: Option<Value>,
     /// Bytes.
     pub max_message_bytes: i32,
+    /// What its sessions may do, and how many there may be.
+    pub limits: Limits,
 }
 
 impl NewEndpoint {
@@ -61,6 +64,7 @@ impl NewEndpoint {
             jwks_url: None,
             jwks: None,
             max_message_bytes: 65_536,
+            limits: Limits::default(),
         }
     }
 
@@ -78,6 +82,7 @@ impl NewEndpoint {
         check_origins(&mut faults, &self.allowed_origins);
         check_jwks(&mut faults, self.jwks_url.as_deref(), self.jwks.as_ref());
         check_size(&mut faults, self.max_message_bytes);
+        self.limits.check(&mut faults, self.max_message_bytes);
         faults.finish()
     }
 
@@ -96,6 +101,7 @@ impl NewEndpoint {
         row.jwks_url = Set(self.jwks_url);
         row.jwks = Set(self.jwks);
         row.max_message_bytes = Set(self.max_message_bytes);
+        self.limits.fill(row);
         row.enabled = Set(true);
     }
 }
@@ -127,6 +133,8 @@ pub struct EndpointPatch {
     pub jwks: Option<Option<Value>>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub max_message_bytes: Option<i32>,
+    #[expect(missing_docs, reason = "see NewEndpoint")]
+    pub limits: LimitsPatch,
     /// Off: nobody connects, nothing is published.
     pub enabled: Option<bool>,
 }
@@ -146,10 +154,9 @@ impl EndpointPatch {
         check_origins(&mut faults, self.allowed_origins.as_deref().unwrap_or_default());
         let url = self.jwks_url.as_ref().and_then(Option::as_deref);
         check_jwks(&mut faults, url, self.jwks.as_ref().and_then(Option::as_ref));
-        check_size(
-            &mut faults,
-            self.max_message_bytes.unwrap_or(current.max_message_bytes),
-        );
+        let size = self.max_message_bytes.unwrap_or(current.max_message_bytes);
+        check_size(&mut faults, size);
+        Limits::of(current).with(&self.limits).check(&mut faults, size);
         faults.finish()
     }
 
@@ -177,6 +184,7 @@ impl EndpointPatch {
             max_message_bytes,
             enabled
         );
+        self.limits.apply(row, &mut changed);
         if let Some(url) = self.upstream_url {
             row.upstream_url = Set(Some(url));
             changed.push("upstream_url");
@@ -265,6 +273,8 @@ fn check_origins(faults: &mut Faults, origins: &[String]) {
                 && url.host_str().is_some()
                 && url.path() == "/"
                 && url.query().is_none()
+                // `https://*.com` would be half of the web.
+                && (!origin.contains("*.") || url.domain().is_some_and(|host| host.matches('.').count() > 1))
         }) && !origin.ends_with('/');
         let detail = "use scheme://host[:port] without a path, or https://*.example.com";
         faults.check(fits, format!("/allowed_origins/{index}"), "malformed", detail);

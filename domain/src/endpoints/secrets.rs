@@ -5,11 +5,12 @@ use entity::{
     endpoint,
     id::{EndpointId, TenantId},
 };
-use vault::chance;
+use vault::{Redacted, chance};
 
 use crate::{
     ctx::Ctx,
     error::{Error, Result},
+    keys::TenantKeys,
 };
 
 /// How long the secret before the last rotation is still accepted.
@@ -55,10 +56,37 @@ pub(super) async fn open(ctx: &Ctx, endpoint: &endpoint::Model) -> Result<Vec<St
         .previous_secret_until
         .is_some_and(|until| ctx.now() < until);
     let previous = endpoint.previous_secret_sealed.as_ref().filter(|_| overlap);
-    let mut secrets = Vec::with_capacity(2);
-    for sealed in std::iter::once(&endpoint.secret_sealed).chain(previous) {
-        let secret = keys.tenant.open_value(&context(endpoint.id), sealed)?;
-        secrets.push(String::from_utf8(secret).map_err(Error::internal)?);
+    std::iter::once(&endpoint.secret_sealed)
+        .chain(previous)
+        .map(|sealed| open_one(&keys, endpoint.id, sealed))
+        .collect()
+}
+
+fn open_one(keys: &TenantKeys, id: EndpointId, sealed: &[u8]) -> Result<String> {
+    let secret = keys.tenant.open_value(&context(id), sealed)?;
+    String::from_utf8(secret).map_err(Error::internal)
+}
+
+/// The secrets of an endpoint, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) current: Option<Redacted<String>>,
+    pub(crate) previous: Option<Redacted<String>>,
+}
+
+impl Opened {
+    /// Opens what the row holds. One that does not open is told and left out, so that it costs its endpoint and no other.
+    pub(crate) fn of(keys: &TenantKeys, row: &endpoint::Model) -> Self {
+        let open = |sealed: &Vec<u8>| match open_one(keys, row.id, sealed) {
+            Ok(secret) => Some(Redacted::new(secret)),
+            Err(error) => {
+                tracing::error!(endpoint.id = %row.id, error = format!("{error:#}"), "a secret does not open");
+                None
+            }
+        };
+        Self {
+            current: open(&row.secret_sealed),
+            previous: row.previous_secret_sealed.as_ref().and_then(open),
+        }
     }
-    Ok(secrets)
 }

@@ -24,6 +24,7 @@ use crate::{
     ctx::Ctx,
     deadlines::{self, Profile},
     ids::MessageId,
+    journal::Said,
     messages::{self, Message},
     page::PageIn,
     pictures,
@@ -179,7 +180,7 @@ async fn data(source: Source<'_>, out: &Out) -> Result<Outcome> {
     while let Some(batch) = messages.next().await? {
         for (message, opened) in &batch {
             let comma = if outcome.messages == 0 { "" } else { "," };
-            let text = Row::new(about, message, opened.as_deref()).json();
+            let text = Row::new(about, message, opened.as_ref()).json();
             out.text(format!("{comma}\n{text}")).await?;
             outcome.messages += 1;
         }
@@ -193,7 +194,7 @@ async fn messages_table(source: Source<'_>, out: &Out) -> Result<()> {
     let mut messages = source.messages();
     while let Some(batch) = messages.next().await? {
         for (message, opened) in &batch {
-            let row = Row::new(source.about, message, opened.as_deref());
+            let row = Row::new(source.about, message, opened.as_ref());
             out.text(tables::line(&row.cells())).await?;
         }
     }
@@ -236,7 +237,7 @@ impl<'a> Source<'a> {
     }
 }
 
-type Opened = (Message, Option<Vec<u8>>);
+type Opened = (Message, Option<Said>);
 
 /// The person's messages that can be read, oldest first, a few at a time, each batch in a view of its own: what expires
 /// meanwhile is left out, and so is what comes meanwhile.

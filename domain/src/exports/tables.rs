@@ -8,10 +8,10 @@ use entity::connection;
 use serde_json::{Value, json};
 
 use super::contents::About;
-use crate::{messages::Message, portal};
+use crate::{journal::Said, messages::Message, portal};
 
 /// The columns of `messages.csv`.
-pub(super) const MESSAGES: [&str; 11] = [
+pub(super) const MESSAGES: [&str; 13] = [
     "id",
     "time",
     "endpoint",
@@ -21,6 +21,8 @@ pub(super) const MESSAGES: [&str; 11] = [
     "data_types",
     "kept_until",
     "bytes",
+    "event",
+    "member",
     "encoding",
     "content",
 ];
@@ -44,21 +46,20 @@ pub(super) const CONNECTIONS: [&str; 11] = [
 pub(super) struct Row<'a> {
     about: &'a About,
     message: &'a Message,
-    opened: Option<&'a [u8]>,
+    said: Option<&'a Said>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(about: &'a About, message: &'a Message, opened: Option<&'a [u8]>) -> Self {
-        Self {
-            about,
-            message,
-            opened,
-        }
+    pub(super) fn new(about: &'a About, message: &'a Message, said: Option<&'a Said>) -> Self {
+        Self { about, message, said }
     }
 
     /// Text as it is, everything else in base64; what cannot be opened any more is said to be so.
     fn content(&self) -> (&'static str, String) {
-        match self.opened.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+        match self
+            .said
+            .map(|said| (&said.data, std::str::from_utf8(&said.data)))
+        {
             None => ("none", String::new()),
             Some((_, Ok(text))) if !self.message.binary => ("text", text.to_owned()),
             Some((bytes, _)) => ("base64", STANDARD.encode(bytes)),
@@ -77,7 +78,17 @@ impl<'a> Row<'a> {
         self.message.purpose.map(|id| self.about.purpose(id))
     }
 
-    pub(super) fn cells(&self) -> [String; 11] {
+    /// What the message is called, where its sender named it.
+    fn event(&self) -> Option<&str> {
+        self.said.and_then(|said| said.event.as_deref())
+    }
+
+    /// The tenant's own id of the member who sent it.
+    fn member(&self) -> Option<&str> {
+        self.said.and_then(|said| said.user.as_deref())
+    }
+
+    pub(super) fn cells(&self) -> [String; 13] {
         let message = self.message;
         let (encoding, content) = self.content();
         [
@@ -90,6 +101,8 @@ impl<'a> Row<'a> {
             portal::spelled(&self.about.data_types, &message.data_types).join("; "),
             time(message.expires_at),
             message.size.to_string(),
+            self.event().unwrap_or_default().to_owned(),
+            self.member().unwrap_or_default().to_owned(),
             encoding.to_owned(),
             content,
         ]
@@ -108,6 +121,8 @@ impl<'a> Row<'a> {
             "data_types": portal::spelled(&self.about.data_types, &message.data_types),
             "kept_until": time(message.expires_at),
             "bytes": message.size,
+            "event": self.event(),
+            "member": self.member(),
             "encoding": encoding,
         });
         // What is JSON stays JSON, so that a program need not parse twice.

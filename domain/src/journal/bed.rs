@@ -18,6 +18,7 @@ use crate::{
     admission::{self, Admitted, Denied, Passing, Sender},
     ctx::Ctx,
     endpoints::{self, NewEndpoint},
+    ids::MessageId,
     messages::{self, Message},
     page::PageIn,
     pictures,
@@ -34,6 +35,13 @@ pub(crate) struct Bed {
     pub(crate) endpoint: EndpointId,
     pub(crate) journal: Journal,
     pub(crate) task: JoinHandle<()>,
+}
+
+impl Stored {
+    /// The id of a message that was recorded.
+    pub(crate) fn recorded(&self) -> MessageId {
+        self.id.expect("recorded, not just counted")
+    }
 }
 
 impl Bed {
@@ -133,8 +141,10 @@ impl Bed {
             subject,
             purpose: admitted.purpose,
             class: admitted.class,
+            kept: true,
             outbound: false,
             binary: false,
+            label: None,
             payload: admitted.payload,
         }
     }
@@ -148,6 +158,28 @@ impl Bed {
     ) -> Result<Stored, JournalError> {
         let admitted = self.admit(channel, subject, text).unwrap();
         let entry = self.entry(channel, subject, admitted);
+        self.journal.record(entry, Box::new(|_| {})).await
+    }
+
+    /// Records what no rule keeps: it is only counted.
+    pub(crate) async fn count(
+        &self,
+        channel: &str,
+        subject: Option<SubjectId>,
+    ) -> Result<Stored, JournalError> {
+        let entry = Entry {
+            tenant: self.world.tenant.id,
+            endpoint: self.endpoint,
+            channel: Arc::from(channel),
+            subject,
+            purpose: None,
+            class: 0,
+            kept: false,
+            outbound: false,
+            binary: false,
+            label: None,
+            payload: Bytes::from_static(b"kept by nobody"),
+        };
         self.journal.record(entry, Box::new(|_| {})).await
     }
 
@@ -166,7 +198,7 @@ impl Bed {
             .unwrap();
         let opened = opened
             .into_iter()
-            .map(|bytes| bytes.map(|bytes| String::from_utf8(bytes).unwrap()));
+            .map(|said| said.map(|said| String::from_utf8(said.data.into()).unwrap()));
         page.items.into_iter().zip(opened).collect()
     }
 

@@ -16,7 +16,8 @@ use crate::{ctx::Ctx, tenancy::SystemTx};
 /// What became of a message.
 pub(super) struct Settled {
     pub(super) reply: Reply,
-    pub(super) size: usize,
+    /// What it took in the queue.
+    pub(super) weight: usize,
     pub(super) outcome: Result<Stored, JournalError>,
 }
 
@@ -86,20 +87,23 @@ async fn write(
             Some(place) if !gone => {
                 let position = place.next;
                 place.next += 1;
-                values.extend([
-                    Value::from(message.class),
-                    message.id.0.into(),
-                    message.tenant.into(),
-                    place.id.into(),
-                    position.into(),
-                    message.subject.map(|subject| subject.0).into(),
-                    message.bucket.into(),
-                    message.flags.into(),
-                    i32::try_from(message.size).unwrap_or(i32::MAX).into(),
-                    message.bytes.into(),
-                ]);
+                let id = message.row.as_ref().map(|row| row.id);
+                if let Some(row) = message.row {
+                    values.extend([
+                        Value::from(row.class),
+                        row.id.0.into(),
+                        message.tenant.into(),
+                        place.id.into(),
+                        position.into(),
+                        message.subject.map(|subject| subject.0).into(),
+                        row.bucket.into(),
+                        row.flags.into(),
+                        i32::try_from(row.size).unwrap_or(i32::MAX).into(),
+                        row.bytes.into(),
+                    ]);
+                }
                 Ok(Stored {
-                    id: message.id,
+                    id,
                     position,
                     epoch: place.epoch.clone(),
                 })
@@ -108,7 +112,7 @@ async fn write(
         };
         settled.push(Settled {
             reply: message.reply,
-            size: message.size,
+            weight: message.weight,
             outcome,
         });
     }

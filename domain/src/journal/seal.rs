@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use entity::id::{EndpointId, SubjectId, TenantId};
 use vault::message::{Aad, OVERHEAD, PairKey};
 
-use super::{BINARY, Entry, JournalError, OUTBOUND, Queued, Reply};
+use super::{BINARY, Entry, JournalError, Label, NAMED, OUTBOUND, Queued, Reply};
 use crate::{
     ctx::Ctx,
     error::Result,
@@ -20,13 +20,42 @@ pub(super) struct Sealed {
     pub(super) endpoint: EndpointId,
     pub(super) channel: Arc<str>,
     pub(super) subject: Option<SubjectId>,
+    /// What is stored; none when it is only counted.
+    pub(super) row: Option<Row>,
+    /// What it took in the queue.
+    pub(super) weight: usize,
+    pub(super) reply: Reply,
+}
+
+/// A row that only lacks its position.
+pub(super) struct Row {
     pub(super) class: i64,
     pub(super) bucket: i64,
     pub(super) id: MessageId,
     pub(super) flags: i16,
+    /// Bytes of what the message says.
     pub(super) size: usize,
     pub(super) bytes: Vec<u8>,
-    pub(super) reply: Reply,
+}
+
+impl Sealed {
+    fn new(queued: Queued, row: Option<Row>) -> Self {
+        let entry = queued.entry;
+        Self {
+            weight: entry.weight(),
+            tenant: entry.tenant,
+            endpoint: entry.endpoint,
+            channel: entry.channel,
+            subject: entry.subject,
+            row,
+            reply: queued.reply,
+        }
+    }
+
+    /// Bytes that it adds to a transaction.
+    pub(super) fn stored_bytes(&self) -> usize {
+        self.row.as_ref().map_or(0, |row| row.bytes.len())
+    }
 }
 
 /// Binds a sealed message to its place.
@@ -51,9 +80,12 @@ pub fn seal(
     endpoint: EndpointId,
     subject: Option<SubjectId>,
     class: i64,
+    label: Option<&Label>,
     payload: &[u8],
 ) -> Result<Vec<u8>> {
-    let mut plaintext = Vec::with_capacity(payload.len() + OVERHEAD);
+    let label = label.map_or(&[][..], Label::bytes);
+    let mut plaintext = Vec::with_capacity(label.len() + payload.len() + OVERHEAD);
+    plaintext.extend_from_slice(label);
     plaintext.extend_from_slice(payload);
     Ok(pair.seal(id.0, &aad(tenant, endpoint, subject, class), plaintext)?)
 }
@@ -92,6 +124,13 @@ impl Sealer {
         let mut prepared = None;
         let mut waiting = taken.drain(..);
         while let Some(queued) = waiting.next() {
+            if !queued.entry.kept {
+                match self.may_count(&queued.entry) {
+                    Ok(()) => sealed.push(Sealed::new(queued, None)),
+                    Err(error) => refused.push((queued, error)),
+                }
+                continue;
+            }
             let place = match self.place(&queued.entry).await {
                 Ok(place) => place,
                 Err(error) => {
@@ -112,19 +151,17 @@ impl Sealer {
             match pair
                 .and_then(|(bucket, pair)| Some((bucket, bytes(&queued.entry, &pair, id, place.class)?)))
             {
-                Some((bucket, bytes)) => sealed.push(Sealed {
-                    tenant: queued.entry.tenant,
-                    endpoint: queued.entry.endpoint,
-                    subject: queued.entry.subject,
-                    class: place.class,
-                    bucket,
-                    id,
-                    flags: flags(&queued.entry),
-                    size: queued.entry.payload.len(),
-                    bytes,
-                    channel: queued.entry.channel,
-                    reply: queued.reply,
-                }),
+                Some((bucket, bytes)) => {
+                    let row = Row {
+                        class: place.class,
+                        bucket,
+                        id,
+                        flags: flags(&queued.entry),
+                        size: queued.entry.payload.len(),
+                        bytes,
+                    };
+                    sealed.push(Sealed::new(queued, Some(row)));
+                }
                 None => refused.push((queued, JournalError::Failed)),
             }
         }
@@ -145,7 +182,8 @@ impl Sealer {
         let now = self.ctx.now();
         let mut wanted = Vec::new();
         for entry in std::iter::once(first).chain(rest).map(|queued| &queued.entry) {
-            if let Ok(place) = self.place(entry).await
+            if entry.kept
+                && let Ok(place) = self.place(entry).await
                 && self.ctx.keys.ready_pair(name(entry), place.class, now).is_none()
             {
                 wanted.push((name(entry), place.class, place.slice));
@@ -160,12 +198,18 @@ impl Sealer {
         }
     }
 
+    /// Whether a message of which nothing is kept may pass all the same.
+    fn may_count(&self, entry: &Entry) -> Result<(), JournalError> {
+        refuse_gone(&self.ctx, entry)?;
+        let picture = self.ctx.pictures.of(entry.tenant);
+        picture
+            .filter(|picture| picture.endpoint(entry.endpoint).is_some())
+            .map(drop)
+            .ok_or(JournalError::Refused)
+    }
+
     async fn place(&mut self, entry: &Entry) -> Result<Place, JournalError> {
-        if let Some(subject) = entry.subject
-            && is_gone(&self.ctx, subject)
-        {
-            return Err(JournalError::Refused);
-        }
+        refuse_gone(&self.ctx, entry)?;
         if let Some(place) = self.places.get(&entry.class)
             && place.tenant == entry.tenant
         {
@@ -208,6 +252,7 @@ fn bytes(entry: &Entry, pair: &PairKey, id: MessageId, class: i64) -> Option<Vec
         entry.endpoint,
         entry.subject,
         class,
+        entry.label.as_ref(),
         payload,
     )
     .inspect_err(|error| tracing::error!(%error, "a message could not be sealed"))
@@ -216,6 +261,13 @@ fn bytes(entry: &Entry, pair: &PairKey, id: MessageId, class: i64) -> Option<Vec
 
 fn is_uniform(picture: &Picture) -> bool {
     !picture.rules.ask_for_channels()
+}
+
+fn refuse_gone(ctx: &Ctx, entry: &Entry) -> Result<(), JournalError> {
+    if entry.subject.is_some_and(|subject| is_gone(ctx, subject)) {
+        return Err(JournalError::Refused);
+    }
+    Ok(())
 }
 
 pub(super) fn is_gone(ctx: &Ctx, subject: SubjectId) -> bool {
@@ -231,5 +283,6 @@ fn name(entry: &Entry) -> SubjectKeyName {
 fn flags(entry: &Entry) -> i16 {
     let outbound = if entry.outbound { OUTBOUND } else { 0 };
     let binary = if entry.binary { BINARY } else { 0 };
-    outbound | binary
+    let named = if entry.label.is_some() { NAMED } else { 0 };
+    outbound | binary | named
 }

@@ -1,10 +1,16 @@
+mod counted;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use parking_lot::Mutex;
 
 use super::{Journal, JournalError, Settings, bed::Bed};
-use crate::{messages::Filter, page::PageIn, pictures};
+use crate::{
+    messages::{Filter, Window},
+    page::PageIn,
+    pictures,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_publishers_get_positions_without_gaps_in_the_order_of_delivery() {
@@ -46,14 +52,14 @@ async fn concurrent_publishers_get_positions_without_gaps_in_the_order_of_delive
         let mut messages = Vec::new();
         let mut page = PageIn::new(Some(200), None).unwrap();
         let last = loop {
-            let part = crate::messages::history(&tx, bed.ctx(), bed.endpoint, name, 0, &page)
+            let part = crate::messages::history(&tx, bed.ctx(), bed.endpoint, name, Window::default(), &page)
                 .await
                 .unwrap()
                 .unwrap();
             messages.extend(part.messages);
             page.cursor = part.next_cursor;
             if page.cursor.is_none() {
-                break part.last_position;
+                break part.top;
             }
         };
         let opened = crate::messages::open(bed.ctx(), &bed.world.scope, &messages)
@@ -62,7 +68,12 @@ async fn concurrent_publishers_get_positions_without_gaps_in_the_order_of_delive
         let mut recorded: Vec<_> = messages
             .iter()
             .zip(opened)
-            .map(|(message, text)| (message.position, String::from_utf8(text.unwrap()).unwrap()))
+            .map(|(message, text)| {
+                (
+                    message.position,
+                    String::from_utf8(text.unwrap().data.into()).unwrap(),
+                )
+            })
             .collect();
         let mut said: Vec<_> = acknowledged
             .iter()
@@ -239,7 +250,7 @@ async fn two_journals_on_one_store_share_positions_and_classes() {
 async fn an_id_is_not_used_twice_when_the_clock_was_set_back_over_a_restart() {
     let bed = Bed::new().await;
     bed.rule("P1D", |_| {}).await;
-    let newest = bed.say("main", "before").await.id;
+    let newest = bed.say("main", "before").await.recorded();
     bed.advance(TimeDelta::hours(-2));
     let ids = crate::ids::Ids::new(bed.ctx().clock.clone(), bed.ctx().chance.clone(), 0);
     assert!(ids.next_message() < newest);

@@ -99,7 +99,7 @@ impl Writer {
 
     async fn seal(&mut self, taken: &mut Vec<Queued>) {
         for (queued, error) in self.sealer.seal(taken, &mut self.sealed).await {
-            self.gauges.settle(1, queued.entry.payload.len());
+            self.gauges.settle(1, queued.entry.weight());
             // Whoever asked may have gone.
             let _ = queued.reply.answer.send(Err(error));
         }
@@ -114,7 +114,7 @@ impl Writer {
             .take(self.settings.group_messages.max(1))
             .take_while(|message| {
                 let first = bytes == 0;
-                bytes += message.bytes.len();
+                bytes += message.stored_bytes();
                 first || bytes <= self.settings.group_bytes
             })
             .count();
@@ -125,7 +125,7 @@ impl Writer {
         let group = std::mem::replace(&mut self.sealed, rest);
         Some(Committing {
             messages: group.len(),
-            bytes: group.iter().map(|message| message.size).sum(),
+            bytes: group.iter().map(|message| message.weight).sum(),
             task: tokio::spawn(commit(self.ctx.clone(), self.inserts.clone(), group)),
         })
     }
@@ -152,14 +152,18 @@ impl Writer {
         let gauges = &self.gauges;
         gauges.commits.fetch_add(1, Ordering::Relaxed);
         for message in settled {
-            gauges.settle(1, message.size);
+            gauges.settle(1, message.weight);
             match &message.outcome {
                 Ok(stored) => {
-                    gauges.recorded.fetch_add(1, Ordering::Relaxed);
+                    let counter = match stored.id {
+                        Some(_) => &gauges.recorded,
+                        None => &gauges.counted,
+                    };
+                    counter.fetch_add(1, Ordering::Relaxed);
                     let on_commit = message.reply.on_commit.into_inner();
                     // A delivery that goes wrong must not take the journal with it.
                     if catch_unwind(AssertUnwindSafe(|| on_commit(stored))).is_err() {
-                        tracing::error!("the delivery of a recorded message panicked");
+                        tracing::error!("the delivery of a message panicked after its commit");
                     }
                 }
                 Err(JournalError::Failed) => drop(gauges.failed.fetch_add(1, Ordering::Relaxed)),

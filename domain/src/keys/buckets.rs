@@ -131,20 +131,27 @@ impl Keys {
 
     async fn load_bucket(&self, tenant: TenantId, wanted: Condition) -> Result<Option<Arc<Bucket>>> {
         let generation = self.generation();
-        let keys = self.tenant(tenant).await?;
         let tx = self
             .store
             .system_read("the vault keeps keys of all tenants")
             .await?;
         let wanted = wanted.add(bucket_key::Column::TenantId.eq(tenant));
-        let Some(row) = tx
+        let row = tx
             .find::<bucket_key::Entity>()
             .filter(wanted)
             .one(tx.conn())
-            .await?
-        else {
-            return Ok(None);
-        };
+            .await?;
+        drop(tx);
+        match row {
+            Some(row) => self.unwrap_bucket(row, generation).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A bucket from its row, which was read at this generation.
+    pub(super) async fn unwrap_bucket(&self, row: bucket_key::Model, generation: u64) -> Result<Arc<Bucket>> {
+        let tenant = row.tenant_id;
+        let keys = self.tenant(tenant).await?;
         let key = keys
             .tenant
             .unwrap_bucket(&Wrapped(row.wrapped), &aad(tenant, row.id, row.class_id))?;
@@ -158,7 +165,7 @@ impl Keys {
         if cache.generation == generation {
             cache.buckets.insert(bucket.id, bucket.clone());
         }
-        Ok(Some(bucket))
+        Ok(bucket)
     }
 
     /// The greatest id of a bucket, of any tenant.

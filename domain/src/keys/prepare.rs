@@ -47,7 +47,7 @@ impl Keys {
     }
 
     /// The keys that exist.
-    async fn read_subjects(
+    pub(super) async fn read_subjects(
         &self,
         names: &[SubjectKeyName],
         generation: u64,

@@ -2,17 +2,21 @@
 
 use std::collections::HashSet;
 
-use entity::{id::SubjectId, subject};
+use entity::{
+    id::{SubjectId, TenantId},
+    subject,
+};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use serde_json::json;
+use vault::message::PairKey;
 
 use super::Message;
 use crate::{
     audit::{self, Event},
     ctx::Ctx,
-    error::Result,
-    journal,
-    keys::SubjectKeyName,
+    error::{Error, Result},
+    journal::{self, NAMED, Said},
+    keys::{PairName, SubjectKeyName},
     tenancy::{TenantScope, TenantTx},
 };
 
@@ -20,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsealed {
     /// What it says.
-    Says(Vec<u8>),
+    Says(Said),
     /// A key of it is destroyed: nobody can open it any more, here or in any copy.
     KeyDestroyed,
     /// The person restricted the processing (GDPR Art. 18): it is stored, and not read.
@@ -55,7 +59,7 @@ pub async fn unseal(
             {
                 Unsealed::Restricted
             }
-            Some(bytes) => Unsealed::Says(bytes),
+            Some(said) => Unsealed::Says(said),
             None => Unsealed::KeyDestroyed,
         })
         .collect())
@@ -78,20 +82,34 @@ async fn restricted(tx: &TenantTx, messages: &[Message]) -> Result<HashSet<Subje
 
 /// Opens messages without a word in the audit log: for exports to the person, which are recorded as such, and for
 /// deliveries. None stands for a message whose key is destroyed.
-pub async fn open(ctx: &Ctx, scope: &TenantScope, messages: &[Message]) -> Result<Vec<Option<Vec<u8>>>> {
-    let tenant = scope.tenant();
-    let mut opened = Vec::with_capacity(messages.len());
-    for message in messages {
-        let row = &message.row;
+pub async fn open(ctx: &Ctx, scope: &TenantScope, messages: &[Message]) -> Result<Vec<Option<Said>>> {
+    let opened = open_each(ctx, scope.tenant(), messages).await?;
+    opened.into_iter().map(Option::transpose).collect()
+}
+
+/// Opens messages, each for itself: one that is damaged keeps nobody from the others.
+pub(super) async fn open_each(
+    ctx: &Ctx,
+    tenant: TenantId,
+    messages: &[Message],
+) -> Result<Vec<Option<Result<Said>>>> {
+    let pair = |message: &Message| -> PairName {
         let name = SubjectKeyName::for_messages(tenant, message.subject, message.purpose);
-        let pair = ctx.keys.pair_to_open(name, row.bucket_id).await?;
-        opened.push(match pair {
-            Some(pair) => {
-                let aad = journal::aad(tenant, message.endpoint, message.subject, row.class_id);
-                Some(pair.open(row.id, &aad, row.sealed.clone())?)
-            }
-            None => None,
-        });
-    }
-    Ok(opened)
+        (name, message.row.bucket_id)
+    };
+    let pairs = ctx.keys.pairs_to_open(messages.iter().map(pair)).await?;
+    let open = |message| {
+        pairs
+            .get(&pair(message))
+            .map(|key| open_one(tenant, key, message))
+    };
+    Ok(messages.iter().map(open).collect())
+}
+
+fn open_one(tenant: TenantId, key: &PairKey, message: &Message) -> Result<Said> {
+    let row = &message.row;
+    let aad = journal::aad(tenant, message.endpoint, message.subject, row.class_id);
+    let opened = key.open(row.id, &aad, row.sealed.clone())?;
+    journal::take_apart(opened, row.flags & NAMED != 0)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a named message has no name in it")))
 }

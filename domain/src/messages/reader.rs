@@ -49,7 +49,7 @@ impl From<(i64, i64, i64, i64)> for Place {
 
 /// Reads for one caller, at one moment.
 pub(super) struct Reader<'a> {
-    tx: &'a TenantTx,
+    pub(super) tx: &'a TenantTx,
     picture: &'a Picture,
     pub(super) now: DateTime<Utc>,
     classes: HashMap<i64, Option<(Arc<Class>, Cut)>>,
@@ -78,6 +78,13 @@ impl<'a> Reader<'a> {
                 })
             })
             .as_ref()
+    }
+
+    /// Spares asking for the name of a channel that the caller has just read.
+    pub(super) fn knows_channel(&mut self, channel: &channel::Model) {
+        self.names
+            .entry(channel.id)
+            .or_insert_with(|| Arc::from(channel.name.as_str()));
     }
 
     async fn name_channels(&mut self, ids: impl Iterator<Item = i64>) -> Result<()> {
@@ -111,7 +118,8 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    fn is_readable(&mut self, class: i64, id: i64, channel: i64) -> bool {
+    /// Whether a message can be read now. The name of its channel must be known.
+    pub(super) fn is_readable(&mut self, class: i64, id: i64, channel: i64) -> bool {
         // Without its channel a message has no rule.
         let Some(name) = self.names.get(&channel).cloned() else {
             return false;

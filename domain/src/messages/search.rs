@@ -17,7 +17,7 @@ use crate::{
     ctx::Ctx,
     error::Result,
     ids::MessageId,
-    journal::{BINARY, OUTBOUND},
+    journal::{BINARY, NAMED, OUTBOUND},
     page::{Cursor, Page, PageIn},
     pictures::{self, Picture},
     retention::ClassKey,
@@ -78,11 +78,8 @@ impl Filter {
             rows = rows.add(Column::SubjectId.eq(subject));
         }
         if let Some(outbound) = self.outbound {
-            let flags = if outbound {
-                [OUTBOUND, OUTBOUND | BINARY]
-            } else {
-                [0, BINARY]
-            };
+            let way = if outbound { OUTBOUND } else { 0 };
+            let flags = [0, BINARY, NAMED, BINARY | NAMED].map(|others| way | others);
             rows = rows.add(Column::Flags.is_in(flags));
         }
         if let Some(from) = self.from {

@@ -3,15 +3,15 @@ use entity::{audit_event, id::SubjectId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
-use super::{Filter, Unsealed, erase_subject, for_subject, held, history, search, unseal};
+use super::{Filter, Unsealed, Window, erase_subject, for_subject, held, history, search, unseal};
 use crate::{
     ids::MessageId,
-    journal::bed::Bed,
+    journal::{Said, bed::Bed},
     page::PageIn,
     subjects::{self, SubjectPatch},
 };
 
-type Said = (MessageId, &'static str, Option<SubjectId>);
+type Recorded = (MessageId, &'static str, Option<SubjectId>);
 
 async fn pages(bed: &Bed, filter: &Filter, limit: u64) -> Vec<Vec<i64>> {
     let tx = bed.read().await;
@@ -40,11 +40,11 @@ async fn every_filter_finds_what_it_says_page_by_page() {
         let channel = ["main", "room-1", "lobby"][number % 3];
         let subject = [Some(ada), Some(bob), None, None][number % 4];
         let stored = bed.try_say(channel, subject, &number.to_string()).await.unwrap();
-        said.push((stored.id, channel, subject));
+        said.push((stored.recorded(), channel, subject));
         bed.advance(TimeDelta::seconds(1));
     }
     said.reverse();
-    let expect = |keep: &dyn Fn(&Said) -> bool| {
+    let expect = |keep: &dyn Fn(&Recorded) -> bool| {
         said.iter()
             .filter(|message| keep(message))
             .map(|message| message.0.0)
@@ -125,28 +125,39 @@ async fn history_goes_on_after_a_position_and_skips_what_has_expired() {
     }
     let tx = bed.read().await;
     let page = |limit| PageIn::new(Some(limit), None).unwrap();
-    let part = history(&tx, bed.ctx(), bed.endpoint, "main", 0, &page(3))
+    let after = |position| Window {
+        after: Some(position),
+        ..Window::default()
+    };
+    let part = history(&tx, bed.ctx(), bed.endpoint, "main", Window::default(), &page(3))
         .await
         .unwrap()
         .unwrap();
     let positions: Vec<_> = part.messages.iter().map(|message| message.position).collect();
-    assert_eq!((positions, part.last_position), (vec![7, 8, 9], 10));
+    assert_eq!((positions, part.top), (vec![7, 8, 9], 10));
     let next = PageIn::new(Some(3), part.next_cursor).unwrap();
-    let next = history(&tx, bed.ctx(), bed.endpoint, "main", 0, &next)
+    let next = history(&tx, bed.ctx(), bed.endpoint, "main", Window::default(), &next)
         .await
         .unwrap()
         .unwrap();
     assert_eq!((next.messages[0].position, next.next_cursor), (10, None));
-    let rest = history(&tx, bed.ctx(), bed.endpoint, "main", 9, &page(3))
+    let rest = history(&tx, bed.ctx(), bed.endpoint, "main", after(9), &page(3))
         .await
         .unwrap()
         .unwrap();
     assert_eq!((rest.messages.len(), rest.next_cursor), (1, None));
     assert!(
-        history(&tx, bed.ctx(), bed.endpoint, "nowhere", 0, &page(3))
-            .await
-            .unwrap()
-            .is_none()
+        history(
+            &tx,
+            bed.ctx(),
+            bed.endpoint,
+            "nowhere",
+            Window::default(),
+            &page(3)
+        )
+        .await
+        .unwrap()
+        .is_none()
     );
 }
 
@@ -157,9 +168,9 @@ async fn what_is_held_about_a_person_is_told_with_its_dates_and_can_be_removed()
     bed.rule("P3D", |rule| rule.channel_pattern = Some("room-*".into()))
         .await;
     let (ada, _standing) = bed.person("ada").await;
-    let first = bed.try_say("main", Some(ada), "a").await.unwrap().id;
+    let first = bed.try_say("main", Some(ada), "a").await.unwrap().recorded();
     bed.advance(TimeDelta::hours(1));
-    let last = bed.try_say("room-1", Some(ada), "b").await.unwrap().id;
+    let last = bed.try_say("room-1", Some(ada), "b").await.unwrap().recorded();
     bed.say("main", "of nobody").await;
     let tx = bed.read().await;
     let held = held(&tx, bed.ctx(), ada).await.unwrap();
@@ -202,7 +213,14 @@ async fn opening_for_somebody_is_in_the_audit_log_without_what_was_looked_for() 
     let opened = unseal(bed.ctx(), &bed.world.scope, &found, Some(ada), why)
         .await
         .unwrap();
-    assert_eq!(opened, [Unsealed::Says(b"hello".to_vec())]);
+    assert_eq!(
+        opened,
+        [Unsealed::Says(Said {
+            event: None,
+            user: None,
+            data: "hello".into()
+        })]
+    );
     let restricted = SubjectPatch {
         restricted: Some(true),
         ..SubjectPatch::default()

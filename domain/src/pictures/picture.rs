@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -17,6 +18,7 @@ use super::Slot;
 use crate::{
     ctx::Ctx,
     duration::Kept,
+    endpoints::{AUTHENTICATE_WITHIN, Opened},
     error::{Error, Result},
     ids::Ids,
     minimise::Compiled,
@@ -35,8 +37,32 @@ pub struct Endpoint {
     pub purpose: Option<Arc<purpose::Model>>,
     /// Origins that browsers may connect from; empty: any.
     pub allowed_origins: Vec<String>,
+    /// What its tokens and requests are signed with, as opened from the row.
+    secrets: Opened,
     /// The class of its messages in which nothing was found, where that hangs on nothing else.
     plain: OnceLock<Option<Arc<Class>>>,
+}
+
+impl Endpoint {
+    /// The secrets that are accepted now, the newest first. Empty when they could not be opened: then nothing that is
+    /// signed is believed.
+    pub fn secrets(&self, now: DateTime<Utc>) -> impl Iterator<Item = &str> {
+        let overlap = self.row.previous_secret_until.is_some_and(|until| now < until);
+        let previous = self.secrets.previous.as_ref().filter(|_| overlap);
+        let all = self.secrets.current.iter().chain(previous);
+        all.map(|secret| secret.expose().as_str())
+    }
+
+    /// How long an open socket may stay without saying whose it is; none: for ever.
+    pub fn authenticate_within(&self) -> Option<Duration> {
+        let waits = self
+            .purpose
+            .as_ref()
+            .is_some_and(|purpose| purpose.requires_consent);
+        let usual = waits.then_some(AUTHENTICATE_WITHIN);
+        let seconds = self.row.authenticate_within_seconds.or(usual)?;
+        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
+    }
 }
 
 /// Everything of a tenant that decides about messages.
@@ -194,6 +220,7 @@ pub(super) async fn read(ctx: &Ctx, scope: &TenantScope, slot: &Slot) -> Result<
         let endpoint = Endpoint {
             purpose: row.purpose_id.and_then(|id| purposes.get(&id)).cloned(),
             allowed_origins: serde_json::from_value(row.allowed_origins.clone())?,
+            secrets: Opened::of(&keys, &row),
             plain: OnceLock::new(),
             row,
         };

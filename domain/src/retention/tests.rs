@@ -213,14 +213,21 @@ async fn a_message_is_unreadable_from_its_deadline_on_and_not_before() {
     assert_eq!(bed.texts().await, [""; 0]);
     // No other way leads there either.
     let tx = bed.read().await;
-    let read = messages::read(&tx, bed.ctx(), stored.id).await;
+    let read = messages::read(&tx, bed.ctx(), stored.recorded()).await;
     assert!(matches!(read, Err(Error::NotFound { .. })), "{read:?}");
     let page = PageIn::new(Some(10), None).unwrap();
-    let history = messages::history(&tx, bed.ctx(), bed.endpoint, "main", 0, &page)
-        .await
-        .unwrap();
+    let history = messages::history(
+        &tx,
+        bed.ctx(),
+        bed.endpoint,
+        "main",
+        messages::Window::default(),
+        &page,
+    )
+    .await
+    .unwrap();
     assert!(history.unwrap().messages.is_empty());
-    let asked = explain(&tx, bed.ctx(), Asked::Message(stored.id)).await;
+    let asked = explain(&tx, bed.ctx(), Asked::Message(stored.recorded())).await;
     assert!(matches!(asked, Err(Error::NotFound { .. })));
     // It is still there, and nobody can tell.
     assert_eq!(bed.rows().await, 1);
@@ -261,7 +268,7 @@ async fn purge_removes_exactly_what_has_expired() {
     for hour in 0..40 {
         for channel in ["main", "room-1", "room-x"] {
             let stored = bed.say(channel, &format!("{channel} at {hour}")).await;
-            alive.push((stored.id, channel));
+            alive.push((stored.recorded(), channel));
         }
         bed.advance(TimeDelta::hours(1));
     }
@@ -380,7 +387,7 @@ async fn an_endpoint_that_is_gone_leaves_nothing() {
         .await
         .unwrap();
     let tx = bed.read().await;
-    assert!(messages::read(&tx, bed.ctx(), stored.id).await.is_err());
+    assert!(messages::read(&tx, bed.ctx(), stored.recorded()).await.is_err());
     drop(tx);
     let report = bed.purge().await;
     assert_eq!((report.messages, report.keys), (1, 1));
@@ -425,10 +432,12 @@ async fn an_explanation_names_the_rule_and_the_reason() {
         "The rule “rooms” decides: it names the channel. \
          It is more explicit than “everything”, which names nothing in particular, so it holds in general."
     );
-    let explained = explain(&tx, bed.ctx(), Asked::Message(stored.id)).await.unwrap();
+    let explained = explain(&tx, bed.ctx(), Asked::Message(stored.recorded()))
+        .await
+        .unwrap();
     assert_eq!(
         explained.readable_until,
-        Some(stored.id.at() + TimeDelta::days(1))
+        Some(stored.recorded().at() + TimeDelta::days(1))
     );
     let dashboard = super::classes(&tx, bed.ctx()).await.unwrap();
     assert_eq!(dashboard.len(), 1);

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use domain::{
     Error,
-    endpoints::{self, EndpointPatch, NewEndpoint},
+    endpoints::{self, EndpointPatch, Limits, NewEndpoint},
     purposes,
     tenancy::TenantScope,
 };
@@ -76,6 +76,7 @@ impl Apply<'_> {
                 new.pool_max = plan.pool_max.unwrap_or(new.pool_max);
                 new.on_withdrawal = plan.on_withdrawal.unwrap_or(new.on_withdrawal);
                 new.max_message_bytes = plan.max_message_bytes.unwrap_or(new.max_message_bytes);
+                new.limits = new.limits.with(&plan.limits);
                 let (row, _) = endpoints::create(&tx, self.ctx, new).await.map_err(told)?;
                 tx.save().await?;
                 return Ok(row);
@@ -148,6 +149,7 @@ fn difference(
             .filter(|wanted| Some(wanted) != current.jwks_url.as_ref())
             .map(Some),
         max_message_bytes: other(plan.max_message_bytes.as_ref(), &current.max_message_bytes),
+        limits: plan.limits.beyond(&Limits::of(current)),
         ..Default::default()
     };
     let differs = patch.name.is_some()
@@ -160,6 +162,7 @@ fn difference(
         || patch.on_withdrawal.is_some()
         || patch.allowed_origins.is_some()
         || patch.jwks_url.is_some()
-        || patch.max_message_bytes.is_some();
+        || patch.max_message_bytes.is_some()
+        || !patch.limits.is_empty();
     differs.then_some(patch)
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use domain::duration::Kept;
+use domain::{duration::Kept, endpoints::LimitsPatch};
 use entity::{
     endpoint::{EndpointKind, OnWithdrawal, RecordMode},
     purpose::LawfulBasis,
@@ -93,6 +93,9 @@ pub(crate) struct EndpointPlan {
     pub(crate) allowed_origins: Option<Vec<String>>,
     pub(crate) jwks_url: Option<String>,
     pub(crate) max_message_bytes: Option<i32>,
+    /// `[endpoints.limits]`
+    #[serde(default)]
+    pub(crate) limits: LimitsPatch,
     /// ISO 8601; how long its messages are kept. Left out: `P30D`, unless nothing is recorded.
     pub(crate) retain: Option<String>,
 }
@@ -142,6 +145,7 @@ impl EndpointPlan {
             allowed_origins: None,
             jwks_url: None,
             max_message_bytes: None,
+            limits: LimitsPatch::default(),
             retain: None,
         }
     }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anyhow::Context;
-use domain::installation;
+use domain::{channels, installation};
+use vault::chance::SystemChance;
 
 use crate::{
     data_folder::DataFolder,
@@ -15,7 +16,7 @@ use crate::{
     settings::{Flags, Layers, Settings},
     stores::{Place, Version, Which, damage, given_root_key, places, version_of},
     telemetry,
-    trouble::Trouble,
+    trouble::{Trouble, chain},
 };
 
 /// Put a backup of the data back.
@@ -114,6 +115,10 @@ async fn check(
         .ok()
         .flatten()
         .ok_or_else(|| no_backup("is not a backup of weir"))?;
+    // Clients that saw what came after the backup must not take what comes now for it.
+    channels::renew_epochs(&store, &SystemChance)
+        .await
+        .map_err(|error| no_backup("is not a backup").because(chain(&error)))?;
     store.close().await?;
     if let Some(root) = given_root_key(settings, folder)?
         && !mark.is_of(&root)

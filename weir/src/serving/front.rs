@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use api::{
-    Gatekeeper, JournalKeeper, RegistryKeeper,
+    Gatekeeper, HistoryKeeper, JournalKeeper, RegistryKeeper,
     jwks::KeySets,
     limits::Limits,
     relays::Relays,
@@ -60,6 +60,7 @@ impl Front {
             settings.sockets(),
             Arc::new(Gatekeeper(ctx.clone())),
             Arc::new(JournalKeeper(journal.clone())),
+            Arc::new(HistoryKeeper(ctx.clone())),
             Arc::new(RegistryKeeper(recorder.clone())),
         );
         let egress = Egress::new(settings.egress()?);
@@ -71,7 +72,12 @@ impl Front {
             journal,
             relays: Relays::new(egress.clone()),
             key_sets: KeySets::new(egress),
-            limits: Limits::new(http.requests_per_second, http.anonymous_requests_per_second),
+            signings: Arc::default(),
+            limits: Limits::new(
+                http.requests_per_second,
+                http.anonymous_requests_per_second,
+                http.handshakes_per_second,
+            ),
             sockets: TaskTracker::new(),
             going: Arc::new(AtomicBool::new(false)),
             nudge: Arc::new(Notify::new()),
@@ -80,6 +86,7 @@ impl Front {
                 requests_per_second: http.requests_per_second,
                 anonymous_requests_per_second: http.anonymous_requests_per_second,
                 trust_forwarded: http.trust_forwarded,
+                require_tls: http.require_tls,
                 mailbox: match settings.smtp_url() {
                     Some(_) => None,
                     None => Some(folder.mailbox()?),

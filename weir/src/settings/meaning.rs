@@ -90,7 +90,6 @@ impl Settings {
             ("sockets.ping_every_seconds", self.sockets.ping_every_seconds),
             ("sockets.pong_within_seconds", self.sockets.pong_within_seconds),
             ("sockets.report_every_seconds", self.sockets.report_every_seconds),
-            ("sockets.read_buffer_bytes", self.sockets.read_buffer_bytes as u64),
             ("sockets.window", self.sockets.window as u64),
             ("journal.queue_messages", self.journal.queue_messages as u64),
             ("journal.queue_bytes", self.journal.queue_bytes as u64),
@@ -254,10 +253,10 @@ impl Settings {
             write_timeout: Duration::from_secs(sockets.write_timeout_seconds),
             close_timeout: Duration::from_secs(sockets.close_timeout_seconds),
             cut_within: Duration::from_millis(sockets.cut_within_ms),
-            read_buffer: sockets.read_buffer_bytes,
             write_buffer: sockets.write_buffer_bytes,
             report_every: Duration::from_secs(sockets.report_every_seconds),
             window: sockets.window,
+            ..broker::Settings::default()
         }
     }
 

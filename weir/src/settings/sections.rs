@@ -82,6 +82,8 @@ pub(crate) struct Vault {
 pub(crate) struct Http {
     pub(crate) requests_per_second: u32,
     pub(crate) anonymous_requests_per_second: u32,
+    pub(crate) handshakes_per_second: u32,
+    pub(crate) require_tls: bool,
     pub(crate) trust_forwarded: bool,
     pub(crate) tls_handshake_seconds: u64,
 }
@@ -97,7 +99,6 @@ pub(super) struct Sockets {
     pub(super) write_timeout_seconds: u64,
     pub(super) close_timeout_seconds: u64,
     pub(super) cut_within_ms: u64,
-    pub(super) read_buffer_bytes: usize,
     pub(super) write_buffer_bytes: usize,
     pub(super) report_every_seconds: u64,
     pub(super) window: usize,

@@ -2,17 +2,16 @@ import { useState } from "react";
 import { rotateSecret } from "../../api/endpoints";
 import type { Endpoint } from "../../api/types";
 import { Button } from "../../components/Button";
-import { CodeBlock, CopyField } from "../../components/Copy";
+import { CopyField } from "../../components/Copy";
 import { Confirm } from "../../components/Dialog";
 import { Card } from "../../components/Page";
 import { fullTime } from "../../format/time";
-import { useMay, useMe } from "../session";
+import { useMay } from "../session";
+import { FromYourCode } from "./FromYourCode";
 import { MintToken } from "./MintToken";
 import { SecretDialog } from "./SecretDialog";
-import { connectSnippet, publishSnippet, signSnippet } from "./snippets";
 
 export function EndpointKeys({ endpoint }: { endpoint: Endpoint }) {
-  const { tenant } = useMe();
   const may = useMay();
   const [asking, setAsking] = useState(false);
   const [fresh, setFresh] = useState<{ secret: string; previous_valid_until?: string | undefined }>();
@@ -48,18 +47,7 @@ export function EndpointKeys({ endpoint }: { endpoint: Endpoint }) {
         </Card>
         {may("endpoints:write") && <MintToken endpoint={endpoint} />}
       </div>
-      <Card title="From your code">
-        <h3>1. Sign a token on your back end</h3>
-        <CodeBlock code={signSnippet()} what="code that signs" />
-        <h3>2. Connect from the browser</h3>
-        <CodeBlock code={connectSnippet(endpoint, tenant.slug)} what="code that connects" />
-        {endpoint.kind === "channel" && (
-          <>
-            <h3>3. Publish</h3>
-            <CodeBlock code={publishSnippet(endpoint)} what="curl command" />
-          </>
-        )}
-      </Card>
+      <FromYourCode endpoint={endpoint} />
       <Confirm
         title="Make a new secret?"
         confirmLabel="Make a new secret"

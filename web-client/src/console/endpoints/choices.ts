@@ -17,6 +17,12 @@ export const ON_WITHDRAWAL: Choice[] = [
   { id: "silence", label: "Keep it, silent", hint: "Nothing more is delivered or accepted for the purpose." },
 ];
 
+export const SLOW_CONSUMERS: Choice[] = [
+  { id: "disconnect", label: "Is disconnected", hint: "It knows that it missed something and can recover." },
+  { id: "drop_oldest", label: "Loses the oldest messages", hint: "For values that are soon out of date." },
+  { id: "conflate", label: "Gets only the newest of each event", hint: "Of the same channel and event only the newest waits." },
+];
+
 export function purposeChoices(purposes: Purpose[] | undefined, none = "No particular purpose"): Choice[] {
   return [{ id: "", label: none }, ...(purposes ?? []).map((purpose) => ({ id: purpose.id, label: purpose.name, hint: purpose.requires_consent ? "waits for consent" : undefined }))];
 }

@@ -1,0 +1,66 @@
+// What the settings form edits, and what of it goes to the API.
+
+import type { Endpoint, EndpointPatch } from "../../api/types";
+import { filled } from "../../components/fields";
+import { orNull } from "../../components/useEdit";
+
+export const LABELS = {
+  name: "name",
+  enabled: "whether it is open",
+  record: "recording",
+  purpose_id: "purpose",
+  on_withdrawal: "what happens on withdrawal",
+  upstream_url: "back end",
+  pool_min: "warm connections",
+  pool_max: "most connections",
+  allowed_origins: "allowed origins",
+  jwks_url: "key set",
+  max_message_bytes: "message size",
+  client_events: "whether clients publish",
+  client_events_per_second: "client events per second",
+  subscription_counts: "subscription counts",
+  presence_members: "members of a presence channel",
+  channels_per_session: "channels of one client",
+  slow_consumer: "slow clients",
+  max_connections: "connections",
+  max_connections_per_subject: "connections of one person",
+  max_connections_per_address: "connections from one address",
+  messages_per_second: "messages per second",
+  bytes_per_second: "bytes per second",
+  authenticate_within_seconds: "time to sign in",
+};
+
+// Numbers that stand in the row whatever is said, and those that may be absent; inputs hold text.
+const NUMBERS = ["pool_min", "pool_max", "max_message_bytes", "client_events_per_second", "presence_members", "channels_per_session", "messages_per_second", "bytes_per_second"] as const;
+const PERHAPS = ["max_connections", "max_connections_per_subject", "max_connections_per_address", "authenticate_within_seconds"] as const;
+
+type Texts = Record<(typeof NUMBERS)[number] | (typeof PERHAPS)[number], string>;
+
+export function toDraft(endpoint: Endpoint) {
+  return {
+    name: endpoint.name,
+    enabled: endpoint.enabled,
+    record: endpoint.record as string,
+    purpose_id: endpoint.purpose_id ?? "",
+    on_withdrawal: endpoint.on_withdrawal as string,
+    upstream_url: endpoint.upstream_url ?? "",
+    allowed_origins: endpoint.allowed_origins,
+    jwks_url: endpoint.jwks_url ?? "",
+    client_events: endpoint.client_events,
+    subscription_counts: endpoint.subscription_counts,
+    slow_consumer: endpoint.slow_consumer as string,
+    ...(Object.fromEntries([...NUMBERS, ...PERHAPS].map((name) => [name, String(endpoint[name] ?? "")])) as Texts),
+  };
+}
+
+export type Draft = ReturnType<typeof toDraft>;
+
+export function toPatch(changes: Partial<Draft>): EndpointPatch {
+  const patch: Record<string, unknown> = { ...changes };
+  if (changes.purpose_id !== undefined) patch["purpose_id"] = orNull(changes.purpose_id);
+  if (changes.jwks_url !== undefined) patch["jwks_url"] = orNull(changes.jwks_url);
+  if (changes.allowed_origins !== undefined) patch["allowed_origins"] = filled(changes.allowed_origins);
+  for (const name of NUMBERS) if (changes[name] !== undefined) patch[name] = Number(changes[name]);
+  for (const name of PERHAPS) if (changes[name] !== undefined) patch[name] = changes[name] === "" ? null : Number(changes[name]);
+  return patch as EndpointPatch;
+}
