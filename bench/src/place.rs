@@ -111,6 +111,7 @@ async fn open<M: MigratorTrait>(folder: &TempDir, name: &str) -> anyhow::Result<
         url: format!("sqlite://{}?mode=rwc", file.display()),
         connections: 4,
         durable: true,
+        ..StoreSettings::default()
     };
     let store = Store::open(&settings).await?;
     M::up(store.connection_for_maintenance(), None).await?;

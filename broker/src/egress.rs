@@ -44,23 +44,29 @@ impl Default for EgressSettings {
     }
 }
 
-/// Why an address may not be reached.
+/// What is said outside of whatever lies in host and user: were it said which, the differences would draw a map of the
+/// networks behind us.
+const GENERIC: &str =
+    "the address cannot be reached from here: name a public host that answers, no number, no user";
+
+/// Why an address may not be reached. What tenants read of it is the text, which is the same for all that has to do with
+/// where an address leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EgressFault {
     /// Not `https` or `wss`, nor a plain scheme where that is allowed.
     #[error("the URL must start with wss:// or https://")]
     Scheme,
     /// The URL carries a name or a password.
-    #[error("the URL must not carry a user or a password")]
+    #[error("{GENERIC}")]
     User,
     /// No host, or an address in numbers.
-    #[error("the URL must name a host, not an address in numbers")]
+    #[error("{GENERIC}")]
     Host,
     /// The port is not among those that may be reached.
     #[error("this port may not be reached")]
     Port,
     /// It does not resolve, is not allowed, or does not answer. Which of these is nobody's business.
-    #[error("the address cannot be reached from here")]
+    #[error("{GENERIC}")]
     Unreachable,
     /// The operating system has no root certificates to check a TLS peer by.
     #[error("no root certificates were found on this machine")]

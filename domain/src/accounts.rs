@@ -297,10 +297,10 @@ async fn save_and_record(
     if let Some((first, others)) = memberships.split_first() {
         let event =
             |member: &member::Model| Event::new(kind).target("member", member.id).facts(facts.clone());
-        let mut tx = tx.for_tenant(&scope(first));
+        let mut tx = tx.for_tenant(&scope(first)).await?;
         audit::record(&tx, ctx, event(first)).await?;
         for member in others {
-            tx = tx.for_tenant(&scope(member));
+            tx = tx.for_tenant(&scope(member)).await?;
             audit::record(&tx, ctx, event(member)).await?;
         }
         tx.save().await?;

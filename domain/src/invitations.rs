@@ -240,7 +240,9 @@ pub async fn accept(ctx: &Ctx, acceptance: Acceptance) -> Result<SignedIn> {
         }
     };
     let member_id = ctx.ids.next();
-    let tx = tx.for_tenant(&TenantScope::new(invitation.tenant_id, Actor::Member(member_id)));
+    let tx = tx
+        .for_tenant(&TenantScope::new(invitation.tenant_id, Actor::Member(member_id)))
+        .await?;
     let id = invitation.id;
     let role = invitation.role;
     let mut row = invitation.into_active_model();

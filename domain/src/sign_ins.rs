@@ -142,7 +142,9 @@ pub async fn create(ctx: &Ctx, new: NewSignIn) -> Result<SignedIn> {
         row.password_hash = Set(hash);
         tx.update(row).await?;
     }
-    let tx = tx.for_tenant(&TenantScope::new(member.tenant_id, Actor::Member(member.id)));
+    let tx = tx
+        .for_tenant(&TenantScope::new(member.tenant_id, Actor::Member(member.id)))
+        .await?;
     let tenant = tenants::read(&tx).await?;
     let begun = begin(&tx, ctx, account.id, new.client.as_deref()).await?;
     audit::record(

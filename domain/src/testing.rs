@@ -95,6 +95,7 @@ async fn open<M: MigratorTrait>(folder: &TempDir, name: &str) -> Store {
         url: format!("sqlite://{}?mode=rwc", file.display()),
         connections: 2,
         durable: false,
+        ..StoreSettings::default()
     };
     let store = Store::open(&settings).await.unwrap();
     M::up(store.connection_for_maintenance(), None).await.unwrap();

@@ -17,6 +17,7 @@
 
 mod applied;
 mod columns;
+mod fence;
 mod m0001_people_who_sign_in;
 mod m0002_catalogue;
 mod m0003_journal;
@@ -30,6 +31,7 @@ mod v0001_keys;
 use sea_orm_migration::prelude::*;
 
 pub use applied::applied;
+pub use fence::{fence, unfenced};
 /// What runs the lists: `up`, `status`.
 pub use sea_orm_migration::MigratorTrait;
 

@@ -20,6 +20,7 @@ mod consents;
 mod demo;
 mod description;
 mod durability;
+mod egress;
 mod endpoints;
 mod erasure;
 mod etags;

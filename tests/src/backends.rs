@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -16,9 +16,14 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::ports;
+use crate::{binary, ports};
 
 const PATIENCE: Duration = Duration::from_mins(1);
+const TEMPLATE: &str = "template_weir";
+/// The role that owns databases and tables.
+pub const OWNER: &str = "weir_owner";
+/// The role that weir runs as. It owns nothing.
+pub const APP: &str = "weir";
 
 /// A PostgreSQL server. It stops when the last one who uses it is gone.
 #[derive(Debug)]
@@ -26,10 +31,12 @@ pub struct Postgres {
     child: Child,
     binaries: PathBuf,
     port: u16,
+    /// Made with the first database: tables as `weir migrate` leaves them, for all others to begin as a copy of.
+    template: OnceLock<()>,
     _home: TempDir,
 }
 
-/// Two databases of one test, for the store and the vault, owned by a role that may not bypass row-level security.
+/// Two databases of one test, for the store and the vault. `weir_owner` owns them; `weir` may do what it was granted.
 #[derive(Clone, Debug)]
 pub struct Database {
     server: Arc<Postgres>,
@@ -116,6 +123,7 @@ impl Postgres {
             child,
             binaries,
             port,
+            template: OnceLock::new(),
             _home: home,
         };
         let end = Instant::now() + PATIENCE;
@@ -123,12 +131,20 @@ impl Postgres {
             assert!(Instant::now() < end, "PostgreSQL is not ready after {PATIENCE:?}");
             thread::sleep(Duration::from_millis(100));
         }
-        server.must("postgres", "CREATE ROLE weir LOGIN NOSUPERUSER NOBYPASSRLS");
+        for role in [OWNER, APP] {
+            let make = format!("CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS");
+            server.must("postgres", &make);
+        }
         server
     }
 
     fn psql(&self, database: &str, statement: &str) -> std::process::Output {
-        Command::new(self.binaries.join("psql"))
+        self.psql_as("postgres", database, &[statement])
+    }
+
+    fn psql_as(&self, role: &str, database: &str, statements: &[&str]) -> std::process::Output {
+        let mut command = Command::new(self.binaries.join("psql"));
+        command
             .args([
                 "-X",
                 "-q",
@@ -139,14 +155,16 @@ impl Postgres {
                 "-h",
                 "127.0.0.1",
                 "-U",
-                "postgres",
+                role,
                 "-p",
             ])
             .arg(self.port.to_string())
-            .args(["-d", database, "-c", statement])
-            .stdin(Stdio::null())
-            .output()
-            .expect("psql runs")
+            .args(["-d", database])
+            .stdin(Stdio::null());
+        for statement in statements {
+            command.args(["-c", statement]);
+        }
+        command.output().expect("psql runs")
     }
 
     /// Runs a statement as the server's superuser and answers what it printed.
@@ -160,17 +178,46 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// New, empty databases.
+    /// New databases with all tables and no rows.
     pub fn database(self: &Arc<Self>) -> Database {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        for name in [name.clone(), format!("{name}_vault")] {
-            self.must("postgres", &format!("CREATE DATABASE {name} OWNER weir"));
+        self.template.get_or_init(|| self.make_template());
+        self.create(&next_name(), Some(TEMPLATE))
+    }
+
+    /// New databases with nothing in them.
+    pub fn empty_database(self: &Arc<Self>) -> Database {
+        self.create(&next_name(), None)
+    }
+
+    fn create(self: &Arc<Self>, name: &str, template: Option<&str>) -> Database {
+        for suffix in ["", "_vault"] {
+            let template = template.map_or_else(String::new, |template| {
+                // Copying files is the faster way where nothing waits for the disk.
+                format!(" TEMPLATE {template}{suffix} STRATEGY file_copy")
+            });
+            let create = format!("CREATE DATABASE {name}{suffix} OWNER {OWNER}{template}");
+            self.must("postgres", &create);
         }
         Database {
             server: Arc::clone(self),
-            name,
+            name: name.to_owned(),
         }
+    }
+
+    fn make_template(self: &Arc<Self>) {
+        let database = self.create(TEMPLATE, None);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let done = Command::new(binary::weir())
+            .arg("migrate")
+            .env("WEIR_DATA_DIR", folder.path())
+            .envs(database.settings())
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "weir migrate: {said}");
+        // Whose root key it is, each copy decides anew.
+        self.must(TEMPLATE, "DELETE FROM store_meta");
+        self.must(&format!("{TEMPLATE}_vault"), "DELETE FROM vault_meta");
     }
 }
 
@@ -184,14 +231,55 @@ impl Drop for Postgres {
 }
 
 impl Database {
+    /// The name of the store, which no other test of this server has.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What `WEIR_DATABASE_URL` should be.
     pub fn url(&self) -> String {
-        format!("postgres://weir@127.0.0.1:{}/{}", self.server.port, self.name)
+        self.url_as(APP)
+    }
+
+    /// What `WEIR_DATABASE_OWNER_URL` should be.
+    pub fn owner_url(&self) -> String {
+        self.url_as(OWNER)
+    }
+
+    /// The address of the store for some role.
+    pub fn url_as(&self, role: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{}", self.server.port, self.name)
     }
 
     /// What `WEIR_VAULT_URL` should be.
     pub fn vault_url(&self) -> String {
         format!("{}_vault", self.url())
+    }
+
+    /// The settings that lead here.
+    pub fn settings(&self) -> [(&'static str, String); 4] {
+        [
+            ("WEIR_DATABASE_URL", self.url()),
+            ("WEIR_DATABASE_OWNER_URL", self.owner_url()),
+            ("WEIR_VAULT_URL", self.vault_url()),
+            ("WEIR_VAULT_OWNER_URL", self.vault_owner_url()),
+        ]
+    }
+
+    /// What `WEIR_VAULT_OWNER_URL` should be.
+    pub fn vault_owner_url(&self) -> String {
+        format!("{}_vault", self.owner_url())
+    }
+
+    /// Runs statements on the store as some role, one after the other in one session, and answers what they printed or
+    /// why they failed.
+    pub fn run_as(&self, role: &str, statements: &[&str]) -> Result<String, String> {
+        let output = self.server.psql_as(role, &self.name, statements);
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+        }
     }
 
     /// Runs a statement on the store, as superuser.
@@ -262,6 +350,12 @@ impl Drop for Redis {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A name that no other database of this process has.
+fn next_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn is_root() -> bool {

@@ -48,8 +48,8 @@ pub struct Builder {
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Server {
-    /// Starts a server with the store that `WEIR_TEST_STORE` names (`sqlite`, unless set, or `postgres`) and otherwise the
-    /// settings it has by itself.
+    /// Starts a server with the store that `WEIR_TEST_STORE` names (`sqlite`, unless set, or `postgres`, with a Redis beside
+    /// it) and otherwise the settings it has by itself.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
@@ -188,6 +188,11 @@ impl Server {
         }
     }
 
+    /// Changes a setting, from the next start on.
+    pub fn set_env(&mut self, name: &str, value: impl Into<String>) {
+        self.settings.env.insert(name.into(), value.into());
+    }
+
     /// Starts again on the same folder and port. Kills first what still runs.
     pub async fn restart(&mut self) {
         self.kill();
@@ -272,9 +277,9 @@ impl Builder {
     /// Uses this PostgreSQL instead of SQLite.
     #[must_use]
     pub fn database(mut self, database: Database) -> Self {
-        self = self
-            .env("WEIR_DATABASE_URL", database.url())
-            .env("WEIR_VAULT_URL", database.vault_url());
+        for (name, value) in database.settings() {
+            self = self.env(name, value);
+        }
         self.database = Some(database);
         self
     }
@@ -289,11 +294,11 @@ impl Builder {
 
     /// Starts the server and waits until it is ready.
     pub async fn start(mut self) -> Server {
-        if self.database.is_none()
-            && !self.in_folder
-            && std::env::var("WEIR_TEST_STORE").is_ok_and(|store| store == "postgres")
-        {
+        if self.database.is_none() && !self.in_folder && grown_up() {
             self = self.database(Postgres::shared().database());
+            if self.redis.is_none() {
+                self = self.redis(std::sync::Arc::new(Redis::start()));
+            }
         }
         let mut server = self.prepared();
         server.launch().await;
@@ -344,7 +349,7 @@ impl Server {
     pub fn fails_to_start(&self) -> (ExitStatus, String) {
         let mut command = self.settings.command(self.home.path(), &self.base);
         command
-            .arg("serve")
+            .arg(self.settings.role.unwrap_or("serve"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -368,6 +373,11 @@ impl Server {
         let said = self.run_well(&[&["bootstrap"], arguments].concat());
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("not JSON ({error}): {said}"))
     }
+}
+
+/// Whether this run of the tests is about Postgres and Redis.
+pub fn grown_up() -> bool {
+    std::env::var("WEIR_TEST_STORE").is_ok_and(|store| store == "postgres")
 }
 
 /// Settings that every test server has: tests are impatient, and each is many people at one address.

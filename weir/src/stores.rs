@@ -2,6 +2,7 @@
 //! other and to the root key. Whatever is not as it should be is said before anything is changed.
 
 mod marks;
+mod role;
 mod versions;
 
 use std::{
@@ -23,6 +24,7 @@ use url::Url;
 use vault::key::RootKey;
 
 pub(crate) use marks::given as given_root_key;
+pub(crate) use role::check as check_role;
 pub(crate) use versions::{Version, version_of};
 
 use crate::{
@@ -69,6 +71,22 @@ impl Which {
             Self::Vault => "vault",
         }
     }
+
+    /// The setting that says where it is.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Data => "database_url",
+            Self::Vault => "vault_url",
+        }
+    }
+
+    /// The setting that says who may change its tables.
+    pub(crate) fn owner_setting(self) -> &'static str {
+        match self {
+            Self::Data => "database_owner_url",
+            Self::Vault => "vault_owner_url",
+        }
+    }
 }
 
 /// Where a store is.
@@ -76,6 +94,8 @@ impl Which {
 pub(crate) struct Place {
     /// The address to open it by. May hold a password.
     url: String,
+    /// The address to change its tables by. May hold a password.
+    owner_url: Option<String>,
     /// The address without secrets.
     pub(crate) shown: String,
     /// The file, of a SQLite store.
@@ -85,9 +105,17 @@ pub(crate) struct Place {
 impl Place {
     /// Where the settings say that a store is.
     pub(crate) fn of(which: Which, settings: &Settings, folder: &DataFolder) -> Self {
-        let (url, file) = match which {
-            Which::Data => (settings.database_url(), folder.data_file()),
-            Which::Vault => (settings.vault_url(), folder.vault_file()),
+        let (url, owner, file) = match which {
+            Which::Data => (
+                settings.database_url(),
+                settings.database_owner_url(),
+                folder.data_file(),
+            ),
+            Which::Vault => (
+                settings.vault_url(),
+                settings.vault_owner_url(),
+                folder.vault_file(),
+            ),
         };
         match url {
             None => Self::file(&file),
@@ -99,6 +127,7 @@ impl Place {
                     Some(path) => Self::file(Path::new(path.split('?').next().unwrap_or(path))),
                     None => Self {
                         url: url.to_owned(),
+                        owner_url: owner.map(str::to_owned),
                         shown: redact_url(url),
                         file: None,
                     },
@@ -121,6 +150,7 @@ impl Place {
         }
         Self {
             url: format!("sqlite://{escaped}?mode=rwc"),
+            owner_url: None,
             shown: path.display().to_string(),
             file: Some(path.to_owned()),
         }
@@ -136,9 +166,11 @@ impl Place {
     /// Opens the store.
     pub(crate) async fn open(&self, which: Which, settings: &Settings) -> Result<Store, Trouble> {
         self.make_private(which)?;
-        self.greet(which).await?;
+        self.greet(&self.url, which).await?;
         let store = StoreSettings {
             url: self.url.clone(),
+            owner: false,
+            statement_timeout: Duration::from_secs(settings.store.statement_seconds),
             connections: match which {
                 Which::Data => settings.store.connections,
                 Which::Vault => settings.vault.connections,
@@ -149,6 +181,31 @@ impl Place {
         Store::open(&store)
             .await
             .map_err(|error| self.cannot_open(which, &chain(&error)))
+    }
+
+    /// Opens a server's store as the role that owns the tables, where the settings name it. Close it soon.
+    pub(crate) async fn open_as_owner(&self, which: Which) -> Result<Option<Store>, Trouble> {
+        let Some(url) = &self.owner_url else {
+            return Ok(None);
+        };
+        self.greet(url, which).await?;
+        let store = StoreSettings {
+            url: url.clone(),
+            owner: true,
+            ..StoreSettings::default()
+        };
+        let opened = Store::open(&store).await.map_err(|error| {
+            Trouble::new(
+                format!(
+                    "the {} does not let in whom {} names",
+                    which.name(),
+                    which.owner_setting()
+                ),
+                "check role, password and address",
+            )
+            .because(chain(&error))
+        })?;
+        Ok(Some(opened))
     }
 
     /// Makes a file that is not there yet, for its owner only: SQLite would let the group and others read it. Its log
@@ -170,8 +227,8 @@ impl Place {
     }
 
     /// Asks whether anybody listens at a server's address: the pool would try again for long and then not say why.
-    async fn greet(&self, which: Which) -> Result<(), Trouble> {
-        let Some(url) = self.url.parse::<Url>().ok().filter(|_| self.file.is_none()) else {
+    async fn greet(&self, url: &str, which: Which) -> Result<(), Trouble> {
+        let Some(url) = url.parse::<Url>().ok().filter(|_| self.file.is_none()) else {
             return Ok(());
         };
         // Without a host it is a socket in the file system.
@@ -225,13 +282,15 @@ impl Stores {
         // First the keys: whether the data may be made anew depends on them.
         let vault = vault_place.open(Which::Vault, settings).await?;
         check_whole(&vault, Which::Vault, &vault_place, settings).await?;
-        let mut applied = versions::bring_up_to_date(&vault, Which::Vault, upgrade).await?;
+        role::check(&vault, Which::Vault).await?;
+        let mut applied = versions::bring_up_to_date(&vault, Which::Vault, &vault_place, upgrade).await?;
         if !data_place.is_there() {
             marks::refuse_orphaned_keys(&vault, &vault_place, &data_place).await?;
         }
         let data = data_place.open(Which::Data, settings).await?;
         check_whole(&data, Which::Data, &data_place, settings).await?;
-        applied.extend(versions::bring_up_to_date(&data, Which::Data, upgrade).await?);
+        role::check(&data, Which::Data).await?;
+        applied.extend(versions::bring_up_to_date(&data, Which::Data, &data_place, upgrade).await?);
         let root = marks::root_key(settings, folder, &data, &vault).await?;
         Ok(Self {
             data,

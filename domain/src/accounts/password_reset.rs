@@ -38,7 +38,9 @@ pub async fn request(ctx: &Ctx, address: &str, from: Option<IpAddr>) -> Result<(
     let Some(member) = membership(&tx, account.id, None).await? else {
         return Ok(());
     };
-    let tx = tx.for_tenant(&TenantScope::new(member.tenant_id, Actor::System));
+    let tx = tx
+        .for_tenant(&TenantScope::new(member.tenant_id, Actor::System))
+        .await?;
     let tenant = tenants::read(&tx).await?;
     links::mail(&tx, ctx, &tenant, &account, MailedTokenKind::ResetPassword).await?;
     tx.save().await?;

@@ -12,7 +12,7 @@ use sea_orm::{
     DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-use super::{SystemTx, TenantScope, TenantTx};
+use super::{SystemTx, TenantScope, TenantTx, fence};
 
 /// Which database engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,22 @@ pub struct StoreSettings {
     pub connections: u32,
     /// Whether a commit waits for the disk. Off only where losing the last moments is fine.
     pub durable: bool,
+    /// How long one statement may take on Postgres.
+    pub statement_timeout: Duration,
+    /// As the role that owns the tables of a Postgres store: to change them, with as much time as that takes.
+    pub owner: bool,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            connections: 8,
+            durable: true,
+            statement_timeout: Duration::from_secs(30),
+            owner: false,
+        }
+    }
 }
 
 /// Owns the connections to one database.
@@ -52,15 +68,7 @@ impl Store {
             let reader = Database::connect(sqlite(settings, false)).await?;
             return Ok(Self { writer, reader });
         }
-        let mut options = ConnectOptions::new(&settings.url);
-        options
-            .max_connections(settings.connections.max(2))
-            .connect_timeout(Duration::from_secs(5))
-            .acquire_timeout(Duration::from_secs(10))
-            .statement_timeout(Duration::from_secs(30))
-            .set_application_name("weir")
-            .sqlx_logging(false);
-        let pool = Database::connect(options).await?;
+        let pool = Database::connect(postgres(settings)).await?;
         Ok(Self {
             writer: pool.clone(),
             reader: pool,
@@ -82,22 +90,22 @@ impl Store {
 
     /// Begins to change one tenant's data.
     pub async fn begin(&self, scope: &TenantScope) -> Result<TenantTx, DbErr> {
-        Ok(TenantTx::new(self.write().await?, scope))
+        TenantTx::enter(self.write().await?, scope).await
     }
 
     /// Begins to read one tenant's data: one consistent view, and writes fail.
     pub async fn read(&self, scope: &TenantScope) -> Result<TenantTx, DbErr> {
-        Ok(TenantTx::new(self.view().await?, scope))
+        TenantTx::enter(self.view().await?, scope).await
     }
 
     /// Begins work across tenants. The reason goes to the log.
     pub async fn system(&self, reason: &'static str) -> Result<SystemTx, DbErr> {
-        Ok(SystemTx::new(self.write().await?, reason))
+        SystemTx::enter(self.write().await?, reason).await
     }
 
     /// Begins to read across tenants. The reason goes to the log.
     pub async fn system_read(&self, reason: &'static str) -> Result<SystemTx, DbErr> {
-        Ok(SystemTx::new(self.view().await?, reason))
+        SystemTx::enter(self.view().await?, reason).await
     }
 
     /// Whether the database answers.
@@ -144,6 +152,39 @@ impl Store {
             }
         }
     }
+}
+
+fn postgres(settings: &StoreSettings) -> ConnectOptions {
+    let timeout = settings.statement_timeout;
+    let owner = settings.owner;
+    let mut options = ConnectOptions::new(&settings.url);
+    options
+        // One for the owner: a lock that belongs to a session keeps two processes from changing the tables at once.
+        .max_connections(if owner { 1 } else { settings.connections.max(2) })
+        .connect_timeout(Duration::from_secs(5))
+        .acquire_timeout(Duration::from_secs(10))
+        .set_application_name(if owner { "weir-owner" } else { "weir" })
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(move |options| {
+            if owner {
+                // The fences hold for the owner, too; a change of the tables may move rows of all tenants.
+                return options.options([
+                    ("weir.reason", "the-owner-changes-the-tables"),
+                    ("lock_timeout", "10s"),
+                ]);
+            }
+            options.options([
+                ("statement_timeout", format!("{}ms", timeout.as_millis())),
+                // Waiting for a lock is not working: whoever waits so long gives the connection back.
+                ("lock_timeout", format!("{}ms", timeout.as_millis() / 2)),
+                // A process that hangs within a transaction must not hold its locks for ever.
+                (
+                    "idle_in_transaction_session_timeout",
+                    format!("{}ms", timeout.as_millis() * 2),
+                ),
+            ])
+        });
+    options
 }
 
 fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {

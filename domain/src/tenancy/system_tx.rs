@@ -9,7 +9,7 @@ use sea_orm::{
     EntityTrait, IntoActiveModel, PrimaryKeyTrait, Select, UpdateMany, sea_query::OnConflict,
 };
 
-use super::{TenantScope, TenantTx};
+use super::{TenantScope, TenantTx, fence};
 
 /// One transaction across tenants: for what belongs to none (accounts, the store's own facts), for finding out whose
 /// a credential is, and for background work that sweeps all. Dropped without [`SystemTx::save`], it rolls back.
@@ -19,9 +19,10 @@ pub struct SystemTx {
 }
 
 impl SystemTx {
-    pub(super) fn new(tx: DatabaseTransaction, reason: &'static str) -> Self {
+    pub(super) async fn enter(tx: DatabaseTransaction, reason: &'static str) -> Result<Self, DbErr> {
         tracing::trace!(reason, "working across tenants");
-        Self { tx }
+        fence::enter_all(&tx, reason).await?;
+        Ok(Self { tx })
     }
 
     /// Rows of any tenant.
@@ -85,8 +86,8 @@ impl SystemTx {
 
     /// Goes on as a transaction on one tenant. What was done so far is saved or lost together with the rest: opening a
     /// second transaction instead would wait for this one for ever, since there is one writer.
-    pub(crate) fn for_tenant(self, scope: &TenantScope) -> TenantTx {
-        TenantTx::new(self.tx, scope)
+    pub(crate) async fn for_tenant(self, scope: &TenantScope) -> Result<TenantTx, DbErr> {
+        TenantTx::enter(self.tx, scope).await
     }
 
     /// Commits.

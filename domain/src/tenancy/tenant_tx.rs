@@ -16,7 +16,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use super::{Actor, Shared, TenantScope};
+use super::{Actor, Shared, TenantScope, fence};
 use crate::error::{Error, Result};
 
 /// One transaction on one tenant's rows. Dropped without [`TenantTx::save`], it rolls back.
@@ -27,12 +27,13 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(super) fn new(tx: DatabaseTransaction, scope: &TenantScope) -> Self {
-        Self {
+    pub(super) async fn enter(tx: DatabaseTransaction, scope: &TenantScope) -> Result<Self, DbErr> {
+        fence::enter_tenant(&tx, scope).await?;
+        Ok(Self {
             tx,
             scope: scope.clone(),
             after: Mutex::default(),
-        }
+        })
     }
 
     /// The tenant.
@@ -175,11 +176,12 @@ impl TenantTx {
     }
 
     /// Goes on as a transaction on another tenant, for what touches several. Effects in memory stay ordered.
-    pub(crate) fn for_tenant(self, scope: &TenantScope) -> Self {
-        Self {
+    pub(crate) async fn for_tenant(self, scope: &TenantScope) -> Result<Self, DbErr> {
+        fence::enter_tenant(&self.tx, scope).await?;
+        Ok(Self {
             scope: scope.clone(),
             ..self
-        }
+        })
     }
 
     /// What queries run on.

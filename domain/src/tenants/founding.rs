@@ -126,7 +126,7 @@ pub(crate) async fn found(ctx: &Ctx, new: NewTenant, founder: Founder) -> Result
     } else {
         Actor::Member(member_id)
     };
-    let tx = tx.for_tenant(&TenantScope::new(id, actor));
+    let tx = tx.for_tenant(&TenantScope::new(id, actor)).await?;
     audit::record(
         &tx,
         ctx,

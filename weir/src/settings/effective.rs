@@ -9,7 +9,14 @@ use super::{Layers, Origin};
 /// Keys whose whole value is a secret.
 const SECRETS: &[&str] = &["root_key"];
 /// Keys whose value is an address that may hold a password.
-const ADDRESSES: &[&str] = &["database_url", "vault_url", "redis_url", "smtp_url"];
+const ADDRESSES: &[&str] = &[
+    "database_url",
+    "database_owner_url",
+    "vault_url",
+    "vault_owner_url",
+    "redis_url",
+    "smtp_url",
+];
 
 impl Layers {
     /// Every key with its value, secrets left out, and its origin. Keys at the top come first.

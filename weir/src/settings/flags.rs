@@ -24,9 +24,15 @@ pub(crate) struct Flags {
     /// The store of the data [env: WEIR_DATABASE_URL] [default: SQLite in the data folder]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// The same by the role that owns its tables, to change them [env: WEIR_DATABASE_OWNER_URL] [default: none]
+    #[arg(long, value_name = "URL")]
+    database_owner_url: Option<String>,
     /// The store of the keys [env: WEIR_VAULT_URL] [default: SQLite in the data folder]
     #[arg(long, value_name = "URL")]
     vault_url: Option<String>,
+    /// The same by the role that owns its tables, to change them [env: WEIR_VAULT_OWNER_URL] [default: none]
+    #[arg(long, value_name = "URL")]
+    vault_owner_url: Option<String>,
     /// Redis [env: WEIR_REDIS_URL] [default: none]
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
@@ -49,7 +55,13 @@ impl Flags {
             ("--public-url", "public_url", &self.public_url),
             ("--data-dir", "data_dir", &self.data_dir),
             ("--database-url", "database_url", &self.database_url),
+            (
+                "--database-owner-url",
+                "database_owner_url",
+                &self.database_owner_url,
+            ),
             ("--vault-url", "vault_url", &self.vault_url),
+            ("--vault-owner-url", "vault_owner_url", &self.vault_owner_url),
             ("--redis-url", "redis_url", &self.redis_url),
             ("--smtp-url", "smtp_url", &self.smtp_url),
             ("--tls-cert", "tls_cert", &self.tls_cert),

@@ -35,6 +35,16 @@ impl Settings {
                 &self.vault_url,
                 &["postgres", "postgresql", "sqlite"],
             ),
+            (
+                "database_owner_url",
+                &self.database_owner_url,
+                &["postgres", "postgresql"],
+            ),
+            (
+                "vault_owner_url",
+                &self.vault_owner_url,
+                &["postgres", "postgresql"],
+            ),
             ("redis_url", &self.redis_url, &["redis", "rediss"]),
             ("smtp_url", &self.smtp_url, &["smtp", "smtps"]),
         ] {
@@ -76,6 +86,7 @@ impl Settings {
         }
         let positive = [
             ("store.connections", u64::from(self.store.connections)),
+            ("store.statement_seconds", self.store.statement_seconds),
             ("vault.connections", u64::from(self.vault.connections)),
             (
                 "http.requests_per_second",
@@ -196,6 +207,16 @@ impl Settings {
     /// The address of the data, unless it is in the data folder.
     pub(crate) fn database_url(&self) -> Option<&str> {
         set(self.database_url.expose())
+    }
+
+    /// The address of the data by the role that owns the tables, if it is named here.
+    pub(crate) fn database_owner_url(&self) -> Option<&str> {
+        set(self.database_owner_url.expose())
+    }
+
+    /// The address of the keys by the role that owns the tables, if it is named here.
+    pub(crate) fn vault_owner_url(&self) -> Option<&str> {
+        set(self.vault_owner_url.expose())
     }
 
     /// The address of the keys, unless they are in the data folder.

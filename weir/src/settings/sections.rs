@@ -13,7 +13,9 @@ pub(crate) struct Settings {
     pub(super) public_url: String,
     pub(crate) data_dir: PathBuf,
     pub(super) database_url: Redacted<String>,
+    pub(super) database_owner_url: Redacted<String>,
     pub(super) vault_url: Redacted<String>,
+    pub(super) vault_owner_url: Redacted<String>,
     pub(super) redis_url: Redacted<String>,
     pub(super) smtp_url: Redacted<String>,
     pub(super) tls_cert: String,
@@ -66,6 +68,7 @@ pub(crate) struct Node {
 pub(crate) struct Store {
     pub(crate) connections: u32,
     pub(crate) durable: bool,
+    pub(crate) statement_seconds: u64,
     pub(crate) check_up_to_mib: u64,
 }
 

@@ -13,7 +13,7 @@ use crate::{
     data_folder::DataFolder,
     reach,
     settings::{Settings, redact_url},
-    stores::{Place, Version, Which, damage, given_root_key, places, version_of},
+    stores::{Place, Version, Which, check_role, damage, given_root_key, places, version_of},
     tls,
     trouble::{Trouble, chain},
 };
@@ -122,6 +122,23 @@ async fn store(
         // What it says of anything else is not to be believed.
         let _ = store.close().await;
         return None;
+    }
+    if let Err(trouble) = check_role(&store, which).await {
+        findings.push(Finding::fail(about, &trouble));
+    }
+    match migration::unfenced(store.connection_for_maintenance()).await {
+        Ok(open) if open.is_empty() => {}
+        Ok(open) => findings.push(Finding::fail(
+            about,
+            &Trouble::new(
+                format!("tables without row-level security: {}", open.join(", ")),
+                "run `weir migrate` with the address of the owner set",
+            ),
+        )),
+        Err(error) => findings.push(Finding::fail(
+            about,
+            &Trouble::new("its fences cannot be seen", "check what its role may do").because(chain(&error)),
+        )),
     }
     findings.push(match version_of(&store, which).await {
         Ok(Version::Current) => Finding::ok(about, format!("{}, whole and up to date", place.shown)),
