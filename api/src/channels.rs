@@ -20,7 +20,6 @@ use crate::{
     caller::Caller,
     messages::{Message, answer},
     problem::ApiError,
-    publish::MAIN_CHANNEL,
     responses::Page,
     state::State,
     tags::Tag,
@@ -88,10 +87,9 @@ impl ChannelsApi {
         let page = PageIn::new(limit.0, cursor.0)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let found = channels::list(&tx, endpoint_id.0, &page).await?;
-        // Every session is on the endpoint's one channel.
-        let sessions = self.0.broker.count_endpoint(endpoint_id.0.0) as u64;
+        let broker = &self.0.broker;
         Ok(Page::from(found, |row| Channel {
-            subscribers: if row.name == MAIN_CHANNEL { sessions } else { 0 },
+            subscribers: broker.channel(endpoint_id.0.0, &row.name).subscriptions,
             name: row.name,
             epoch: row.epoch,
             last_offset: row.last_offset,

@@ -232,8 +232,11 @@ impl ConsentsApi {
             .next()
             .ok_or(Error::NotFound { what: "consent" })?;
         let event = recorded.event;
-        if recorded.in_force && !standings::is_valid(event.state) {
-            out.cutoffs = Some(withdrawal::apply(&self.0, scope, event.subject_id, event.purpose_id).await?);
+        let (subject, purpose) = (event.subject_id, event.purpose_id);
+        if recorded.in_force && standings::is_valid(event.state) {
+            withdrawal::undone(&self.0, scope, subject, purpose).await?;
+        } else if recorded.in_force {
+            out.cutoffs = Some(withdrawal::apply(&self.0, scope, subject, purpose).await?);
         }
         Ok(Created::fixed(out))
     }

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use broker::{
     Close,
     host::{
-        Admission, Direction, Draft, Happening, Identity, Journal, JournalFault, Known, OnCommit, Opcode,
-        Passage, Payload, Position, Record, Refusal, Registry, Signing, Source, Traffic,
+        Admission, Counting, Direction, Draft, Happening, Identity, Journal, JournalFault, Known, OnCommit,
+        Opcode, Passage, Payload, Position, Reach, Record, Refusal, Registry, Signing, Source, Standing,
+        Traffic,
     },
 };
+use chrono::DateTime;
 use domain::{
     Ctx,
     admission::{self, Denied, Sender},
     connections::{self, Recorder},
     journal::{self, JournalError},
+    pictures::App,
+    standings, subjects,
 };
 use entity::{
     endpoint::RecordMode,
@@ -22,8 +26,32 @@ use entity::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use crate::signing::Signings;
+
 /// Answers from the domain's memory.
-pub struct Gatekeeper(pub Ctx);
+pub struct Gatekeeper {
+    /// Rules and store.
+    pub ctx: Ctx,
+    /// What clients of the Pusher protocol sign with.
+    pub signings: Arc<Signings>,
+}
+
+/// How a person stands, for the broker.
+struct Stands(Arc<standings::Standing>);
+
+impl Standing for Stands {
+    fn may_get(&self, consent: Option<Uuid>) -> bool {
+        self.0.may_get(consent.map(PurposeId))
+    }
+}
+
+/// A person, for the broker: held for as long as somebody is connected as them.
+pub(crate) fn known(subject: SubjectId, standing: &Arc<standings::Standing>) -> Known {
+    Known {
+        subject: subject.0,
+        standing: Arc::new(Stands(Arc::clone(standing))),
+    }
+}
 
 impl Admission for Gatekeeper {
     fn admit(
@@ -45,7 +73,7 @@ impl Admission for Gatekeeper {
             binary: payload.opcode == Opcode::Binary,
             payload: payload.bytes.clone(),
         };
-        let admitted = admission::admit(&self.0, passing).map_err(refusal)?;
+        let admitted = admission::admit(&self.ctx, passing).map_err(refusal)?;
         Ok(Passage {
             payload: Payload {
                 bytes: admitted.payload,
@@ -58,30 +86,69 @@ impl Admission for Gatekeeper {
             },
             purpose: admitted.purpose.map(Uuid::from),
             class: admitted.class,
-            kept: true,
-            expires_at: None,
+            kept: admitted.kept,
+            at: admitted.at.timestamp_millis(),
+            expires_at: admitted.expires_at.map(|at| at.timestamp_millis()),
         })
     }
 
-    fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool {
-        let (endpoint, subject) = (EndpointId(to.endpoint), to.subject().map(SubjectId));
-        admission::may_deliver(&self.0, endpoint, subject, purpose.map(PurposeId))
+    fn reach(&self, endpoint: Uuid, purpose: Option<Uuid>) -> Reach {
+        match admission::reach(&self.ctx, EndpointId(endpoint), purpose.map(PurposeId)) {
+            admission::Reach::Nobody => Reach::Nobody,
+            admission::Reach::Everybody => Reach::Everybody,
+            admission::Reach::Consenting(purpose) => Reach::Consenting(purpose.0),
+        }
+    }
+
+    fn counting(&self, endpoint: Uuid) -> Counting {
+        match admission::counting(&self.ctx, EndpointId(endpoint)) {
+            admission::Counting::Journal => Counting::Journal,
+            admission::Counting::Memory => Counting::Memory,
+            admission::Counting::Nowhere => Counting::Nowhere,
+        }
     }
 
     fn may_stay(&self, who: &Identity) -> Result<(), Refusal> {
-        admission::may_stay(&self.0, EndpointId(who.endpoint), who.subject().map(SubjectId)).map_err(refusal)
+        let (endpoint, subject) = (EndpointId(who.endpoint), who.subject().map(SubjectId));
+        match admission::may_stay(&self.ctx, endpoint, subject) {
+            // Whose it is may still be said, on a socket that opens without a token; until then it gets nothing of this.
+            Err(Denied::ConsentMissing) if subject.is_none() => Ok(()),
+            answer => answer.map_err(refusal),
+        }
     }
 
-    fn is_readable(&self, _: Uuid, _: i64, _: i64) -> bool {
-        false
+    fn may_join(&self, who: &Identity, _channel: &str) -> Result<(), Refusal> {
+        let (endpoint, subject) = (EndpointId(who.endpoint), who.subject().map(SubjectId));
+        admission::may_stay(&self.ctx, endpoint, subject).map_err(refusal)
     }
 
-    fn signing(&self, _: Uuid) -> Option<Arc<Signing>> {
-        None
+    fn is_readable(&self, endpoint: Uuid, channel: &str, class: i64, at: i64) -> bool {
+        DateTime::from_timestamp_millis(at)
+            .is_some_and(|at| admission::is_readable(&self.ctx, EndpointId(endpoint), channel, class, at))
     }
 
-    fn identify(&self, _: Uuid, _: Uuid, _: &str) -> BoxFuture<'static, Result<Known, Refusal>> {
-        Box::pin(async { Err(Refusal::NotAllowed) })
+    fn signing(&self, endpoint: Uuid) -> Option<Arc<Signing>> {
+        let endpoint = EndpointId(endpoint);
+        let picture = self.ctx.pictures.get(endpoint)?;
+        self.signings.of(picture.endpoint(endpoint)?, self.ctx.now())
+    }
+
+    fn identify(&self, _: Uuid, endpoint: Uuid, user: &str) -> BoxFuture<'static, Result<Known, Refusal>> {
+        let (ctx, user, endpoint) = (self.ctx.clone(), user.to_owned(), EndpointId(endpoint));
+        Box::pin(async move {
+            let picture = ctx.pictures.get(endpoint).ok_or(Refusal::NoEndpoint)?;
+            let endpoint = picture.endpoint(endpoint).cloned().ok_or(Refusal::NoEndpoint)?;
+            let scope = App { picture, endpoint }.scope();
+            let found = async {
+                let subject = subjects::get_or_create(&ctx, &scope, &user).await?;
+                let standing = ctx.standings.load(&ctx.store, &scope, subject).await?;
+                Ok::<_, domain::Error>(known(subject, &standing))
+            };
+            found.await.map_err(|error| {
+                tracing::error!(error = format!("{error:#}"), "a person could not be looked up");
+                Refusal::Unavailable
+            })
+        })
     }
 }
 
@@ -169,7 +236,15 @@ impl Registry for RegistryKeeper {
         );
     }
 
-    fn identified(&self, _: &Identity) {}
+    fn identified(&self, who: &Identity) {
+        if let Some(subject) = who.subject() {
+            self.0.identified(
+                ConnectionId(who.session),
+                TenantId(who.tenant),
+                SubjectId(subject),
+            );
+        }
+    }
 
     fn happened(&self, _: Uuid, _: Uuid, _: &Arc<str>, _: Happening) {}
 }

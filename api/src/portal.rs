@@ -477,12 +477,14 @@ impl PortalApi {
         let events = recorded.iter().map(|recorded| recorded.event.clone()).collect();
         let details = domain::consents::details(&tx, ctx, events).await?;
         tx.save().await?;
-        for recorded in recorded
-            .iter()
-            .filter(|recorded| recorded.in_force && !standings::is_valid(recorded.event.state))
-        {
+        for recorded in recorded.iter().filter(|recorded| recorded.in_force) {
             let event = &recorded.event;
-            withdrawal::apply(&self.state, &person.scope, event.subject_id, event.purpose_id).await?;
+            let (subject, purpose) = (event.subject_id, event.purpose_id);
+            if standings::is_valid(event.state) {
+                withdrawal::undone(&self.state, &person.scope, subject, purpose).await?;
+            } else {
+                withdrawal::apply(&self.state, &person.scope, subject, purpose).await?;
+            }
         }
         let first = details.into_iter().map(ConsentEvent::from).next();
         Ok(Created::fixed(first.ok_or(Error::NotFound { what: "person" })?))

@@ -306,6 +306,10 @@ pub(crate) fn refused(error: PublishError, quotas: &Quotas) -> Error {
             "too_large",
             "the message is larger than the endpoint's max_message_bytes",
         ),
+        PublishError::Refused(Refusal::Unavailable) => Error::Unavailable {
+            what: "the store",
+            source: None,
+        },
         PublishError::Refused(Refusal::OverQuota) => Error::OverQuota {
             quota: "messages_per_day",
             limit: quotas.messages_per_day,

@@ -1,6 +1,5 @@
 //! Persons over REST.
 
-use broker::{Close, Scope, Selector};
 use chrono::{DateTime, Utc};
 use domain::{
     consents,
@@ -33,6 +32,7 @@ use crate::{
     responses::{Created, Page, Versioned},
     state::State,
     tags::Tag,
+    withdrawal,
     versions::expected,
 };
 
@@ -256,14 +256,7 @@ impl SubjectsApi {
         .await?;
         tx.save().await?;
         if row.restricted_at.is_some() {
-            let selector = Selector {
-                tenant: scope.tenant().0,
-                scope: Scope::Subject(row.id.0),
-            };
-            self.0
-                .broker
-                .disconnect(selector, Close::PROCESSING_RESTRICTED)
-                .await;
+            withdrawal::restricted(&self.0, scope, row.id).await;
         }
         Ok(Versioned::new(
             row.version,

@@ -1,7 +1,7 @@
 //! The moment when a person's data must stop moving: consent withdrawn, processing restricted, endpoint gone.
 //! Called after the change is saved and before it is answered: then nothing passes any more.
 
-use broker::{Close, Cutoff, Scope, Selector};
+use broker::{Close, Cutoff, Notice, Scope, Selector};
 use domain::{error::Result, pictures, tenancy::TenantScope};
 use entity::{
     endpoint::{self, OnWithdrawal},
@@ -55,6 +55,13 @@ pub async fn apply(
     purpose: PurposeId,
 ) -> Result<Vec<CutoffOut>> {
     let picture = pictures::load(&state.ctx, scope).await?;
+    let everywhere = everywhere(scope, subject);
+    if let Some(purpose) = picture.purpose(purpose) {
+        let purpose = purpose.slug.as_str().into();
+        state
+            .broker
+            .notify(everywhere, Notice::ConsentWithdrawn { purpose });
+    }
     let mut cutoffs = Vec::new();
     for endpoint in picture
         .endpoints()
@@ -75,12 +82,43 @@ pub async fn apply(
         });
     }
     // The tenant may publish for this purpose on any endpoint: what waits of that is dropped on all of the person's sockets.
-    let everywhere = Selector {
-        tenant: scope.tenant().0,
-        scope: Scope::Subject(subject.0),
-    };
     state.broker.silence(everywhere, purpose.0).await;
     Ok(cutoffs.into_iter().map(CutoffOut::from).collect())
+}
+
+/// Tells the person's open sockets that messages of this purpose come again.
+pub async fn undone(
+    state: &State,
+    scope: &TenantScope,
+    subject: SubjectId,
+    purpose: PurposeId,
+) -> Result<()> {
+    let picture = pictures::load(&state.ctx, scope).await?;
+    if let Some(purpose) = picture.purpose(purpose) {
+        let purpose = purpose.slug.as_str().into();
+        let notice = Notice::ConsentGiven { purpose };
+        state.broker.notify(everywhere(scope, subject), notice);
+    }
+    Ok(())
+}
+
+/// Closes the person's open sockets: the processing of their data is restricted (GDPR Art. 18).
+pub async fn restricted(state: &State, scope: &TenantScope, subject: SubjectId) {
+    let everywhere = everywhere(scope, subject);
+    state.broker.forget(everywhere.tenant, subject.0);
+    state.broker.notify(everywhere, Notice::ProcessingRestricted);
+    state
+        .broker
+        .disconnect(everywhere, Close::PROCESSING_RESTRICTED)
+        .await;
+}
+
+/// All of a person's sockets.
+fn everywhere(scope: &TenantScope, subject: SubjectId) -> Selector {
+    Selector {
+        tenant: scope.tenant().0,
+        scope: Scope::Subject(subject.0),
+    }
 }
 
 impl Parts {

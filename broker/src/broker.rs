@@ -4,12 +4,13 @@ use std::{
     future::poll_fn,
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::TaskTracker;
@@ -18,17 +19,20 @@ use uuid::Uuid;
 use crate::{
     census::{ChannelInfo, TenantCensus},
     close::Close,
+    delivery::{Delivery, said},
     egress::Egress,
     gate::{Cutoff, Gate, Manner},
     host::{Admission, History, Identity, Journal, Registry},
-    hub::{Hub, Selector},
+    hub::{Hub, Scope, Selector, channel::Channel},
     meters::{Meters, UpstreamMeters},
     notice::Notice,
     options::{ChannelOptions, PusherOptions, RelayOptions},
     publish::{Post, PublishError, Published, Step},
-    session::{channel, relay},
+    pusher::server,
+    session::{channel, pusher, relay},
     settings::Settings,
     upstream::{Pool, PoolSettings},
+    wheel::Wheel,
     wire::{Line, Socket, Wire},
 };
 
@@ -40,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) history: Arc<dyn History>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) hub: Hub,
+    pub(crate) wheel: Wheel<Gate>,
     pub(crate) meters: Meters,
     pub(crate) upstream_meters: Arc<UpstreamMeters>,
     /// Sessions that are being served.
@@ -71,6 +76,9 @@ const BATCHES: u32 = 50;
 
 impl Broker {
     /// A broker with nobody connected. Install the metrics recorder first.
+    ///
+    /// # Panics
+    /// Outside a runtime.
     pub fn new(
         settings: Settings,
         admission: Arc<dyn Admission>,
@@ -81,18 +89,23 @@ impl Broker {
         let tracker = TaskTracker::new();
         // Closed only says that somebody may wait for it to run empty; sessions are still taken.
         tracker.close();
-        Self(Arc::new(Core {
+        let wheel = Wheel::start(settings.tick);
+        let core = Arc::new(Core {
             settings: Arc::new(settings),
             admission,
             journal,
             history,
             registry,
             hub: Hub::new(),
+            wheel,
             meters: Meters::new(),
             upstream_meters: Arc::new(UpstreamMeters::new()),
             tracker,
             draining: AtomicBool::new(false),
-        }))
+        });
+        // Ends with the broker: it holds no part of it while it waits.
+        tokio::spawn(sweep(Arc::downgrade(&core)));
+        Self(core)
     }
 
     /// Publishes one message on a channel. Returns after it was recorded and delivered, in the order its passage asks for.
@@ -131,14 +144,13 @@ impl Broker {
         who: Arc<Identity>,
         options: PusherOptions,
     ) -> Close {
-        let _ = (who, options);
-        self.refuse_pusher(io, Close::TRY_AGAIN).await;
-        Close::TRY_AGAIN
+        pusher::serve(Arc::clone(&self.0), io, who, options).await
     }
 
     /// Tells a client that speaks the Pusher protocol why it may not come in: an error event, then the close.
     pub async fn refuse_pusher<IO: Socket>(&self, io: IO, why: Close) {
-        self.refuse(io, why).await;
+        let error = said(|out| server::error(out, Some(why.code), &why.reason));
+        self.turn_away(io, why, Some(error)).await;
     }
 
     /// Serves an end-user's socket on one channel until it ends, and says why it did. `io` is a stream whose opening handshake
@@ -166,12 +178,22 @@ impl Broker {
     /// Tells an end-user why they may not come in: closes a socket that never becomes a session. `io` is a stream whose
     /// opening handshake is done.
     pub async fn refuse<IO: Socket>(&self, io: IO, why: Close) {
+        self.turn_away(io, why, None).await;
+    }
+
+    async fn turn_away<IO: Socket>(&self, io: IO, why: Close, before: Option<Bytes>) {
         let settings = &self.0.settings;
         let _served = self.0.tracker.token();
         let saying = async {
             // Whatever the client sends is thrown away, so what it may send does not matter.
             let mut wire = Wire::server(io, settings, 125);
-            if poll_fn(|cx| wire.poll_ready(cx)).await.is_err() || wire.close(&why).is_err() {
+            if poll_fn(|cx| wire.poll_ready(cx)).await.is_err() {
+                return;
+            }
+            if let Some(before) = &before {
+                wire.feed_frame(before);
+            }
+            if wire.close(&why).is_err() {
                 return;
             }
             if poll_fn(|cx| wire.poll_flush(cx)).await.is_ok() {
@@ -224,64 +246,86 @@ impl Broker {
 
     /// Tells sessions what changed about their person, where their clients asked for that. Call it before the withdrawal that
     /// it announces.
-    pub async fn notify(&self, selector: Selector, notice: Notice) {
-        let _ = (selector, notice.kind(), notice.purpose());
+    pub fn notify(&self, selector: Selector, notice: Notice) {
+        let notice = Delivery::notice(notice);
+        for gate in self.0.hub.find(selector) {
+            gate.tell(&notice, &self.0.settings);
+        }
     }
 
     /// Forgets the events that are kept for those who come later and that came from this person.
-    pub async fn forget(&self, tenant: Uuid, subject: Uuid) {
-        let _ = (tenant, subject);
+    pub fn forget(&self, tenant: Uuid, subject: Uuid) {
+        for endpoint in self.0.hub.endpoints_of(tenant) {
+            for channel in endpoint.channels().iter().filter(|channel| channel.is_cache()) {
+                channel.forget(subject);
+            }
+        }
     }
 
     /// Closes every session that signed in as this user of the endpoint, and says how many there were.
     pub async fn terminate_user(&self, tenant: Uuid, endpoint: Uuid, user: &str) -> usize {
-        let _ = (tenant, endpoint, user);
-        0
+        let gates = self.0.hub.of_user(tenant, endpoint, user);
+        let told = gates
+            .iter()
+            .map(|gate| gate.shut_and_tell(Close::UNAUTHORIZED, Manner::Drop))
+            .collect();
+        all(told).await.len()
     }
 
     /// The channels of an endpoint that somebody is subscribed to and whose names begin so, sorted by name.
     pub fn channels(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
-        let _ = (endpoint, prefix);
-        Vec::new()
+        let channels = self.0.hub.endpoint(endpoint).map(|endpoint| endpoint.channels());
+        let mut found: Vec<_> = channels
+            .iter()
+            .flatten()
+            .filter(|channel| channel.name.starts_with(prefix) && channel.subscribers() > 0)
+            .map(|channel| self.info(endpoint, channel))
+            .collect();
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found
     }
 
     /// One channel of an endpoint; zeroes where nobody is subscribed.
     pub fn channel(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
-        let _ = endpoint;
-        ChannelInfo {
-            name: name.into(),
-            subscriptions: 0,
-            users: None,
-            cache: None,
+        let found = self.0.hub.endpoint(endpoint);
+        match found.and_then(|endpoint| endpoint.channel(name)) {
+            Some(channel) => self.info(endpoint, &channel),
+            // One that was never there says the same as one that everybody left.
+            None => self.info(endpoint, &Channel::new(&name.into())),
         }
+    }
+
+    fn info(&self, endpoint: Uuid, channel: &Channel) -> ChannelInfo {
+        let admission = &self.0.admission;
+        channel.info(|origin| admission.is_readable(endpoint, &channel.name, origin.class, origin.published))
     }
 
     /// The members of a presence channel, by the tenant's own ids.
     pub fn users(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
-        let _ = (endpoint, channel);
-        Vec::new()
+        let endpoint = self.0.hub.endpoint(endpoint);
+        let channel = endpoint.and_then(|endpoint| endpoint.channel(channel));
+        channel.map(|channel| channel.users()).unwrap_or_default()
     }
 
     /// How many sessions of a person are on this node.
     pub fn count_subject(&self, tenant: Uuid, subject: Uuid) -> usize {
-        self.0
-            .hub
-            .find(Selector {
-                tenant,
-                scope: crate::hub::Scope::Subject(subject),
-            })
-            .len()
+        let scope = Scope::Subject(subject);
+        self.0.hub.find(Selector { tenant, scope }).len()
     }
 
     /// How many sessions of a tenant come from an address. Those of one IPv6 network of 64 bits count together.
     pub fn count_address(&self, tenant: Uuid, address: IpAddr) -> usize {
-        let _ = (tenant, address);
-        0
+        self.0.hub.of_address(tenant, address)
     }
 
     /// What each tenant has on this node.
     pub fn census(&self) -> Vec<TenantCensus> {
-        Vec::new()
+        self.0.hub.census()
+    }
+
+    /// Deliveries that wait at all sessions of this node together.
+    pub fn queue_depth(&self) -> usize {
+        self.0.hub.all().iter().map(|gate| gate.depth()).sum()
     }
 
     /// Who is connected to this node, of those selected.
@@ -338,6 +382,26 @@ impl Broker {
             told,
             cut: late.len(),
         }
+    }
+}
+
+/// How often channels that nobody uses are looked for, and numbers of subscribers are told that changed meanwhile.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps the channels in order for as long as the broker is there.
+async fn sweep(core: Weak<Core>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(core) = core.upgrade() else { return };
+        core.hub.sweep(Instant::now(), |endpoint| {
+            let happened = |channel: &Arc<str>, what| {
+                core.registry
+                    .happened(endpoint.tenant, endpoint.id, channel, what);
+            };
+            for channel in endpoint.channels() {
+                channel.catch_up(&core.settings, &happened);
+            }
+        });
     }
 }
 

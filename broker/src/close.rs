@@ -151,6 +151,7 @@ impl From<Refusal> for Close {
             Refusal::NotAllowed => Self::POLICY,
             Refusal::TooLarge => Self::TOO_BIG,
             Refusal::OverQuota => Self::OVER_QUOTA,
+            Refusal::Unavailable => Self::TRY_AGAIN,
         }
     }
 }

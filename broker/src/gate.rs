@@ -16,13 +16,16 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
     close::Close,
-    host::{Identity, Payload, Position},
+    delivery::Delivery,
+    host::{Identity, Position},
+    options::Slow,
     settings::Settings,
+    wheel::Ring,
 };
 
 /// Where a session stood when it was closed or silenced.
@@ -38,16 +41,6 @@ pub struct Cutoff {
     pub last: Option<Position>,
     /// `false` where the socket was stuck and had to be cut: then `delivered` and `last` are upper bounds.
     pub exact: bool,
-}
-
-/// One message on its way to many sessions; they share it.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) payload: Payload,
-    pub(crate) purpose: Option<Uuid>,
-    pub(crate) position: Option<Position>,
-    /// When it was published.
-    pub(crate) at: Instant,
 }
 
 /// How a session is to end. A later one is stricter.
@@ -70,12 +63,13 @@ pub(crate) enum Entry {
     Shut,
     /// Too much waits already; the session is ending because of it.
     Overflow,
+    /// Too much waits already, and this one is worth no more than what waits.
+    Dropped,
     /// Something was withdrawn since the question whether it may pass was asked. Ask again.
     Stale,
 }
 
 /// What the session's task should do next.
-#[derive(Debug)]
 pub(crate) enum Order {
     Send(Arc<Delivery>),
     /// Empty the write buffer, then [`Gate::acknowledge`].
@@ -86,6 +80,7 @@ pub(crate) enum Order {
 
 pub(crate) struct Gate {
     pub(crate) identity: Arc<Identity>,
+    slow: Slow,
     /// Counts withdrawals. Read without the lock before the question, compared under the lock after the answer.
     epoch: AtomicU32,
     waker: AtomicWaker,
@@ -98,6 +93,10 @@ pub(crate) struct Gate {
 struct State {
     queue: VecDeque<Arc<Delivery>>,
     bytes: usize,
+    /// Bytes beyond the queue that the socket did not take yet. They count, so that one slow reader costs what it may cost.
+    unwritten: usize,
+    /// Messages that made room for newer ones.
+    dropped: u64,
     shut: Option<(Close, Manner)>,
     /// The task has taken the order to close.
     taken: bool,
@@ -114,9 +113,43 @@ impl State {
         self.bytes = 0;
     }
 
+    /// Keeps some of what waits.
+    fn retain(&mut self, keep: impl Fn(&Delivery) -> bool) {
+        let before = self.queue.len();
+        self.queue.retain(|delivery| keep(delivery));
+        if self.queue.len() < before {
+            self.bytes = self.queue.iter().map(|delivery| delivery.size()).sum();
+        }
+    }
+
+    fn is_full_for(&self, size: usize, settings: &Settings) -> bool {
+        self.queue.len() >= settings.queue_messages
+            || self.bytes + self.unwritten + size > settings.queue_bytes
+    }
+
+    /// Makes room for a newer message at the cost of older ones. Answers whether there is some now.
+    fn make_room(&mut self, delivery: &Delivery, slow: Slow, settings: &Settings) -> bool {
+        let before = self.queue.len();
+        if slow == Slow::Conflate {
+            self.retain(|older| !delivery.replaces(older));
+        }
+        while self.is_full_for(delivery.size(), settings) {
+            let oldest = self.queue.iter().position(|older| older.is_message());
+            let Some(oldest) = oldest.and_then(|place| self.queue.remove(place)) else {
+                break;
+            };
+            self.bytes -= oldest.size();
+        }
+        self.dropped += (before - self.queue.len()) as u64;
+        !self.is_full_for(delivery.size(), settings)
+    }
+
     fn shut(&mut self, close: Close, manner: Manner) {
-        if manner > Manner::Finish {
-            self.clear();
+        match manner {
+            Manner::Finish => {}
+            // Why it ends may still be said.
+            Manner::Drop => self.retain(Delivery::is_notice),
+            Manner::Sever => self.clear(),
         }
         match &mut self.shut {
             Some((_, old)) if *old >= manner => {}
@@ -127,9 +160,10 @@ impl State {
 }
 
 impl Gate {
-    pub(crate) fn new(identity: Arc<Identity>) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, slow: Slow) -> Self {
         Self {
             identity,
+            slow,
             epoch: AtomicU32::new(0),
             waker: AtomicWaker::new(),
             state: Mutex::default(),
@@ -141,9 +175,19 @@ impl Gate {
         self.epoch.load(Ordering::Acquire)
     }
 
+    /// Queues what needs no admission: the protocol's own words, and notices.
+    pub(crate) fn tell(&self, delivery: &Arc<Delivery>, settings: &Settings) -> Entry {
+        loop {
+            match self.enter(delivery, self.epoch(), settings) {
+                Entry::Stale => {}
+                entry => return entry,
+            }
+        }
+    }
+
     /// Queues a message that was found admissible at `epoch`.
     pub(crate) fn enter(&self, delivery: &Arc<Delivery>, epoch: u32, settings: &Settings) -> Entry {
-        let size = delivery.payload.bytes.len();
+        let size = delivery.size();
         let mut state = self.state.lock();
         if state.shut.is_some() || state.ended.is_some() {
             return Entry::Shut;
@@ -151,12 +195,17 @@ impl Gate {
         if self.epoch.load(Ordering::Relaxed) != epoch {
             return Entry::Stale;
         }
-        let full = state.queue.len() >= settings.queue_messages || state.bytes + size > settings.queue_bytes;
-        if full {
-            state.shut(Close::SLOW_CONSUMER, Manner::Drop);
-            drop(state);
-            self.waker.wake();
-            return Entry::Overflow;
+        if state.is_full_for(size, settings) {
+            if self.slow == Slow::Disconnect || !delivery.is_message() {
+                state.shut(Close::SLOW_CONSUMER, Manner::Drop);
+                drop(state);
+                self.waker.wake();
+                return Entry::Overflow;
+            }
+            if !state.make_room(delivery, self.slow, settings) {
+                state.dropped += 1;
+                return Entry::Dropped;
+            }
         }
         state.bytes += size;
         state.queue.push_back(Arc::clone(delivery));
@@ -186,12 +235,7 @@ impl Gate {
     pub(crate) fn silence(&self, purpose: Uuid) -> oneshot::Receiver<Cutoff> {
         self.told(|state| {
             self.epoch.fetch_add(1, Ordering::Release);
-            state.queue.retain(|delivery| delivery.purpose != Some(purpose));
-            state.bytes = state
-                .queue
-                .iter()
-                .map(|delivery| delivery.payload.bytes.len())
-                .sum();
+            state.retain(|delivery| delivery.purpose != Some(purpose));
         })
     }
 
@@ -221,7 +265,12 @@ impl Gate {
         let drained = state.queue.is_empty();
         if let Some((close, manner)) = &state.shut
             && !state.taken
-            && (drained || *manner > Manner::Finish)
+            && match manner {
+                Manner::Finish => drained,
+                // What still waits are notices, and they wait for no socket.
+                Manner::Drop => drained || !ready,
+                Manner::Sever => true,
+            }
         {
             let order = Order::Close(close.clone(), *manner);
             state.taken = true;
@@ -239,8 +288,23 @@ impl Gate {
             }
             return Order::Idle;
         };
-        state.bytes -= delivery.payload.bytes.len();
+        state.bytes -= delivery.size();
         Order::Send(delivery)
+    }
+
+    /// Notes how much the socket has not taken of what left the queue.
+    pub(crate) fn owes(&self, unwritten: usize) {
+        self.state.lock().unwritten = unwritten;
+    }
+
+    /// Deliveries that wait.
+    pub(crate) fn depth(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    /// Messages that made room for newer ones since this was last asked.
+    pub(crate) fn take_dropped(&self) -> u64 {
+        std::mem::take(&mut self.state.lock().dropped)
     }
 
     /// Whether the socket is to be dropped as it is.
@@ -272,31 +336,103 @@ impl Gate {
     }
 }
 
+impl Ring for Gate {
+    fn ring(&self) {
+        self.waker.wake();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use tokio::time::Instant;
 
     use super::*;
-    use crate::host::Opcode;
+    use crate::{
+        delivery::{Content, Message},
+        host::{Label, Opcode, Payload},
+        notice::Notice,
+    };
 
     const PURPOSE: Uuid = Uuid::from_u128(7);
 
     fn gate() -> Gate {
-        Gate::new(Arc::new(Identity::new(
-            Uuid::from_u128(1),
-            Uuid::from_u128(2),
-            Uuid::from_u128(3),
-            None,
-        )))
+        gate_of(Slow::Disconnect)
+    }
+
+    fn gate_of(slow: Slow) -> Gate {
+        let identity = Identity::new(Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3), None);
+        Gate::new(Arc::new(identity), slow)
     }
 
     fn delivery(size: usize, purpose: Option<Uuid>) -> Arc<Delivery> {
-        Arc::new(Delivery {
-            payload: Payload::new(Opcode::Binary, Bytes::from(vec![0; size])),
-            purpose,
-            position: None,
-            at: Instant::now(),
+        let payload = Payload::new(Opcode::Binary, Bytes::from(vec![0; size]));
+        let message = Message::new("main".into(), payload, None, None);
+        Delivery::message(message, purpose, Instant::now())
+    }
+
+    fn named(event: &str) -> Arc<Delivery> {
+        let label = Label {
+            event: event.into(),
+            user: None,
+        };
+        let payload = Payload::named(Arc::new(label), "x");
+        let message = Message::new("main".into(), payload, None, None);
+        Delivery::message(message, None, Instant::now())
+    }
+
+    fn size(order: &Order) -> Option<usize> {
+        match order {
+            Order::Send(delivery) => Some(delivery.size()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_make_room_where_the_endpoint_wants_that() {
+        let gate = gate_of(Slow::DropOldest);
+        for size in 1..=5 {
+            assert_eq!(gate.enter(&delivery(size, None), 0, &settings()), Entry::Queued);
+        }
+        assert_eq!(gate.take_dropped(), 2);
+        assert_eq!(size(&gate.next(true)), Some(3));
+        gate.owes(90);
+        assert_eq!(gate.enter(&delivery(50, None), 0, &settings()), Entry::Dropped);
+    }
+
+    #[test]
+    fn of_the_same_event_the_newest_waits_where_the_endpoint_wants_that() {
+        let gate = gate_of(Slow::Conflate);
+        for event in ["a", "b", "c", "a"] {
+            assert_eq!(gate.enter(&named(event), 0, &settings()), Entry::Queued);
+        }
+        let events: Vec<_> = std::iter::from_fn(|| match gate.next(true) {
+            Order::Send(delivery) => match &delivery.content {
+                Content::Message(message) => message.payload.label.as_ref().map(|label| label.event.clone()),
+                _ => None,
+            },
+            _ => None,
         })
+        .collect();
+        assert_eq!(events, ["b".into(), "c".into(), "a".into()]);
+    }
+
+    #[test]
+    fn a_notice_is_told_before_the_end_that_it_announces() {
+        let gate = gate();
+        gate.enter(&delivery(1, None), 0, &settings());
+        gate.tell(&Delivery::notice(Notice::SubjectErased), &settings());
+        gate.shut(Close::SUBJECT_ERASED, Manner::Drop);
+        assert!(matches!(gate.next(true), Order::Send(delivery) if delivery.is_notice()));
+        assert!(matches!(gate.next(true), Order::Close(..)));
+
+        let stuck = gate_of(Slow::Disconnect);
+        stuck.tell(&Delivery::notice(Notice::SubjectErased), &settings());
+        stuck.shut(Close::SUBJECT_ERASED, Manner::Drop);
+        assert!(
+            matches!(stuck.next(false), Order::Close(..)),
+            "a notice waits for no socket"
+        );
     }
 
     fn settings() -> Settings {
@@ -356,7 +492,7 @@ mod tests {
         };
         gate.acknowledge(&cutoff);
         assert_eq!(told.try_recv().unwrap(), cutoff);
-        assert!(matches!(gate.next(true), Order::Send(delivery) if delivery.payload.bytes.len() == 20));
+        assert!(size(&gate.next(true)) == Some(20));
         assert!(matches!(gate.next(true), Order::Idle));
     }
 

@@ -3,7 +3,6 @@
 //! Nothing here knows a table, a rule or a route.
 
 use std::{
-    any::Any,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -88,29 +87,72 @@ pub struct Identity {
     pub tenant: Uuid,
     /// The endpoint.
     pub endpoint: Uuid,
-    subject: OnceLock<Uuid>,
+    person: OnceLock<Known>,
 }
 
 impl Identity {
-    /// A session's identity; `subject` is the person, where the tenant's token named one.
-    pub fn new(session: Uuid, tenant: Uuid, endpoint: Uuid, subject: Option<Uuid>) -> Self {
+    /// A session's identity; `person` is whom the tenant's token named, where it named one.
+    pub fn new(session: Uuid, tenant: Uuid, endpoint: Uuid, person: Option<Known>) -> Self {
         Self {
             session,
             tenant,
             endpoint,
-            subject: subject.map(OnceLock::from).unwrap_or_default(),
+            person: person.map(OnceLock::from).unwrap_or_default(),
         }
     }
 
     /// The person, once known.
     pub fn subject(&self) -> Option<Uuid> {
-        self.subject.get().copied()
+        self.person.get().map(|person| person.subject)
     }
 
     /// Learns who it is. Answers whether that agrees with what was known before.
-    pub(crate) fn identify(&self, subject: Uuid) -> bool {
-        *self.subject.get_or_init(|| subject) == subject
+    pub(crate) fn identify(&self, person: Known) -> bool {
+        let subject = person.subject;
+        self.person.get_or_init(|| person).subject == subject
     }
+
+    /// Whether a message that reaches so far may be delivered to it now.
+    pub(crate) fn may_get(&self, reach: Reach) -> bool {
+        let consent = match reach {
+            Reach::Nobody => return false,
+            Reach::Everybody => None,
+            Reach::Consenting(purpose) => Some(purpose),
+        };
+        match self.person.get() {
+            Some(person) => person.standing.may_get(consent),
+            None => consent.is_none(),
+        }
+    }
+}
+
+/// How a person stands, as far as a message's way to them goes. Asked for every message and recipient, so it answers from
+/// memory.
+pub trait Standing: Send + Sync + 'static {
+    /// Whether they may get a message now; `consent` is the purpose whose consent it waits for, if it waits for one.
+    fn may_get(&self, consent: Option<Uuid>) -> bool;
+}
+
+/// Who may get a message, as far as that hangs on the message alone; each person's own [`Standing`] is asked besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The endpoint is gone, or its rules are not known here.
+    Nobody,
+    /// Whoever is there.
+    Everybody,
+    /// Those who consented to this purpose.
+    Consenting(Uuid),
+}
+
+/// Where the positions of an endpoint's messages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// The journal counts, before it delivers: positions survive restarts.
+    Journal,
+    /// Nothing is ever recorded, so the broker counts in memory.
+    Memory,
+    /// Delivered before it is recorded: no position is known in time.
+    Nowhere,
 }
 
 /// Where a message comes from.
@@ -189,6 +231,8 @@ pub struct Passage {
     pub class: i64,
     /// Whether anything of it is stored. Where not, the journal only counts it, so that offsets show that it was there.
     pub kept: bool,
+    /// When it was admitted, in milliseconds since 1970.
+    pub at: i64,
     /// Until when it may be read, in milliseconds since 1970; `None` where no rule ends it.
     pub expires_at: Option<i64>,
 }
@@ -220,6 +264,9 @@ pub enum Refusal {
     /// A quota of the tenant is used up.
     #[error("a quota of this tenant is used up")]
     OverQuota,
+    /// It cannot be looked up now.
+    #[error("it cannot be looked up now; try again later")]
+    Unavailable,
 }
 
 /// The gate. Every answer comes from memory, so none of these is async.
@@ -236,8 +283,11 @@ pub trait Admission: Send + Sync + 'static {
         payload: Payload,
     ) -> Result<Passage, Refusal>;
 
-    /// Whether a message of this purpose may be delivered to this session now.
-    fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool;
+    /// Who may get a message of this purpose on this endpoint now.
+    fn reach(&self, endpoint: Uuid, purpose: Option<Uuid>) -> Reach;
+
+    /// Where positions of this endpoint's messages come from.
+    fn counting(&self, endpoint: Uuid) -> Counting;
 
     /// Whether a session that was just registered may stay. It was authenticated a moment before that, and a withdrawal in
     /// between found nobody to close.
@@ -258,9 +308,9 @@ pub trait Admission: Send + Sync + 'static {
         self.may_stay(who)
     }
 
-    /// Whether a message of this class, published at `at` (milliseconds since 1970), may still be read. The broker asks
-    /// before it repeats a message that it kept in memory.
-    fn is_readable(&self, endpoint: Uuid, class: i64, at: i64) -> bool;
+    /// Whether a message of this class, published on this channel at `at` (milliseconds since 1970), may still be read. The
+    /// broker asks before it repeats a message that it kept in memory.
+    fn is_readable(&self, endpoint: Uuid, channel: &str, class: i64, at: i64) -> bool;
 
     /// What an endpoint's clients sign with; `None` where there is no such endpoint.
     fn signing(&self, endpoint: Uuid) -> Option<Arc<Signing>>;
@@ -278,11 +328,18 @@ pub trait Admission: Send + Sync + 'static {
 }
 
 /// A person that was found.
+#[derive(Clone)]
 pub struct Known {
     /// Who.
     pub subject: Uuid,
-    /// To be held for the session's life: it keeps the person in the gate's truth table.
-    pub held: Arc<dyn Any + Send + Sync>,
+    /// How they stand. Holding it keeps the person in the gate's truth table.
+    pub standing: Arc<dyn Standing>,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Known").field(&self.subject).finish()
+    }
 }
 
 /// The public key of an endpoint's clients, and the secrets that belong to it: the current one, and for a while after a
@@ -294,10 +351,11 @@ pub struct Signing {
     pub secrets: Vec<ring::hmac::Key>,
 }
 
-/// Where a recorded message stands: its id in the journal and its position in its channel.
+/// Where a message stands: its id in the journal and its position in its channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The message's id: time-ordered and never used twice. `None` where the message was only counted.
+    /// The message's id: time-ordered and never used twice. `None` where the message was only counted, by the journal or
+    /// in memory.
     pub id: Option<i64>,
     /// Counts the channel's messages from 1 without gaps.
     pub offset: i64,
@@ -462,6 +520,7 @@ pub trait Registry: Send + Sync + 'static {
     fn closed(&self, who: &Identity, why: &Close, traffic: Traffic);
     /// The session turned out to be this person's.
     fn identified(&self, who: &Identity);
-    /// Something happened on a channel. Called under no lock, in the order in which it happened on that channel.
+    /// Something happened on a channel. Called under the channel's lock, and so in the order in which it happened there:
+    /// take note and return; it must not call the broker.
     fn happened(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, what: Happening);
 }

@@ -1,25 +1,27 @@
-//! Who is connected to this node, found by endpoint and channel, by session, by person and by tenant; and the fan-out to them.
-//! It knows no socket: it hands messages to [`Gate`]s.
+//! Who is connected to this node, found by endpoint and channel, by session, by person, by tenant and by address. It knows no
+//! socket: it hands messages to [`Gate`]s.
 
+pub(crate) mod channel;
+pub(crate) mod endpoint;
 mod roster;
 mod shards;
 
-use std::{
-    collections::{HashMap, hash_map::Entry as Slot},
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry as Slot, net::IpAddr, sync::Arc};
 
-use parking_lot::RwLock;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::{
-    roster::{Place, Roster},
+    channel::{Channel, Subscription},
+    endpoint::Endpoint,
+    roster::Place,
     shards::Shards,
 };
 use crate::{
-    gate::{Delivery, Entry, Gate},
-    host::{Admission, Identity},
-    settings::Settings,
+    census::TenantCensus,
+    gate::Gate,
+    host::Identity,
+    pusher::watchlist::{Arrival, Departure, Watchlists},
 };
 
 /// Some of a tenant's sessions.
@@ -51,22 +53,6 @@ pub enum Scope {
     Session(Uuid),
 }
 
-/// Where a message goes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
-    pub(crate) tenant: Uuid,
-    pub(crate) endpoint: Uuid,
-    pub(crate) channel: &'a str,
-    /// The session that sent it, which does not get it back.
-    pub(crate) except: Option<Uuid>,
-}
-
-struct Endpoint {
-    tenant: Uuid,
-    members: Roster,
-    channels: RwLock<HashMap<Arc<str>, Roster>>,
-}
-
 /// Sessions of one person: nearly always one, which then needs no list of its own.
 enum Person {
     One(Arc<Gate>),
@@ -84,9 +70,31 @@ impl Person {
 
 /// A session's place in the hub, to be given back with [`Hub::leave`].
 pub(crate) struct Seat {
-    endpoint: Arc<Endpoint>,
+    pub(crate) endpoint: Arc<Endpoint>,
     place: Place,
-    channel: Option<(Arc<str>, Place)>,
+    address: Option<IpAddr>,
+    /// The channels that it is on. Few, so a list is the smallest and the fastest there is.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// It is signed in, and may watch others.
+    signed_in: bool,
+}
+
+impl Seat {
+    pub(crate) fn subscription(&self, channel: &str) -> Option<&Subscription> {
+        let is_it = |subscription: &&Subscription| *subscription.channel.name == *channel;
+        self.subscriptions.iter().find(is_it)
+    }
+
+    /// Takes a subscription out, to be ended.
+    pub(crate) fn take(&mut self, channel: &str) -> Option<Subscription> {
+        let is_it = |subscription: &Subscription| *subscription.channel.name == *channel;
+        let place = self.subscriptions.iter().position(is_it)?;
+        let subscription = self.subscriptions.swap_remove(place);
+        if self.subscriptions.is_empty() {
+            self.subscriptions = Vec::new();
+        }
+        Some(subscription)
+    }
 }
 
 pub(crate) struct Hub {
@@ -94,6 +102,7 @@ pub(crate) struct Hub {
     sessions: Shards<Uuid, Arc<Gate>>,
     people: Shards<(Uuid, Uuid), Person>,
     tenants: Shards<Uuid, usize>,
+    addresses: Shards<(Uuid, u128), usize>,
 }
 
 impl Hub {
@@ -103,75 +112,86 @@ impl Hub {
             sessions: Shards::new(),
             people: Shards::new(),
             tenants: Shards::new(),
+            addresses: Shards::new(),
         }
     }
 
-    /// Registers a session, and subscribes it to a channel of its endpoint where one is named.
-    pub(crate) fn join(&self, gate: &Arc<Gate>, channel: Option<&Arc<str>>) -> Seat {
+    /// Registers a session.
+    pub(crate) fn join(&self, gate: &Arc<Gate>, address: Option<IpAddr>) -> Seat {
         let who = &gate.identity;
         self.sessions
             .of(&who.session)
             .write()
             .insert(who.session, Arc::clone(gate));
-        *self
-            .tenants
-            .of(&who.tenant)
-            .write()
-            .entry(who.tenant)
-            .or_default() += 1;
-        if let Some(subject) = who.subject() {
-            let key = (who.tenant, subject);
-            match self.people.of(&key).write().entry(key) {
-                Slot::Vacant(slot) => {
-                    slot.insert(Person::One(Arc::clone(gate)));
-                }
-                Slot::Occupied(mut slot) => {
-                    let mut gates = slot.get().all().to_vec();
-                    gates.push(Arc::clone(gate));
-                    slot.insert(Person::Many(gates));
-                }
-            }
+        count_up(&self.tenants, who.tenant);
+        if let Some(address) = address {
+            count_up(&self.addresses, (who.tenant, network_of(address)));
         }
-        let (endpoint, place) = {
-            // Joining and leaving hold this lock throughout, so nobody joins an endpoint that is being forgotten.
-            let mut endpoints = self.endpoints.of(&who.endpoint).write();
-            let endpoint = endpoints.entry(who.endpoint).or_insert_with(|| {
-                Arc::new(Endpoint {
-                    tenant: who.tenant,
-                    members: Roster::default(),
-                    channels: RwLock::default(),
-                })
-            });
-            (Arc::clone(endpoint), endpoint.members.join(Arc::clone(gate)))
-        };
-        let channel = channel.map(|name| {
-            let mut channels = endpoint.channels.write();
-            (
-                Arc::clone(name),
-                channels
-                    .entry(Arc::clone(name))
-                    .or_default()
-                    .join(Arc::clone(gate)),
-            )
-        });
+        if who.subject().is_some() {
+            self.identify(gate);
+        }
+        // Joining, leaving and forgetting hold this lock throughout, so nobody joins an endpoint that is being forgotten.
+        let mut endpoints = self.endpoints.of(&who.endpoint).write();
+        let endpoint = endpoints
+            .entry(who.endpoint)
+            .or_insert_with(|| Arc::new(Endpoint::new(who.endpoint, who.tenant)));
         Seat {
-            endpoint,
-            place,
-            channel,
+            place: endpoint.members.join(Arc::clone(gate)),
+            endpoint: Arc::clone(endpoint),
+            address,
+            subscriptions: Vec::new(),
+            signed_in: false,
         }
     }
 
-    /// Forgets a session.
-    pub(crate) fn leave(&self, who: &Identity, seat: &Seat) {
-        if let Some((name, place)) = &seat.channel {
-            let mut channels = seat.endpoint.channels.write();
-            if channels.get(name).is_some_and(|roster| roster.leave(place)) {
-                channels.remove(name);
+    /// Finds a session by its person from now on. Once, when the person is known.
+    pub(crate) fn identify(&self, gate: &Arc<Gate>) {
+        let who = &gate.identity;
+        let Some(subject) = who.subject() else { return };
+        let key = (who.tenant, subject);
+        match self.people.of(&key).write().entry(key) {
+            Slot::Vacant(slot) => {
+                slot.insert(Person::One(Arc::clone(gate)));
+            }
+            Slot::Occupied(mut slot) => {
+                let mut gates = slot.get().all().to_vec();
+                gates.push(Arc::clone(gate));
+                slot.insert(Person::Many(gates));
+            }
+        }
+    }
+
+    /// A session says which user of the tenant's it is, and whom it watches.
+    pub(crate) fn sign_in(
+        &self,
+        seat: &mut Seat,
+        session: Uuid,
+        user: &str,
+        watchlist: Vec<Box<str>>,
+    ) -> Arrival {
+        seat.signed_in = true;
+        let mut watchlists = seat.endpoint.watchlists.lock();
+        watchlists
+            .get_or_insert_default()
+            .sign_in(session, user, watchlist)
+    }
+
+    /// Forgets a session. What it was subscribed to is ended by the caller. Answers who is to hear that its user left.
+    pub(crate) fn leave(&self, who: &Identity, seat: &Seat) -> Option<Departure> {
+        let mut departure = None;
+        if seat.signed_in {
+            let mut watchlists = seat.endpoint.watchlists.lock();
+            if let Some(all) = watchlists.as_deref_mut() {
+                departure = all.sign_out(who.session);
+                if all.is_empty() {
+                    *watchlists = None;
+                }
             }
         }
         {
             let mut endpoints = self.endpoints.of(&who.endpoint).write();
-            if seat.endpoint.members.leave(&seat.place) {
+            seat.endpoint.members.leave(&seat.place);
+            if seat.endpoint.is_idle() {
                 endpoints.remove(&who.endpoint);
             }
         }
@@ -190,34 +210,105 @@ impl Hub {
                 }
             }
         }
-        if let Slot::Occupied(mut slot) = self.tenants.of(&who.tenant).write().entry(who.tenant) {
-            *slot.get_mut() -= 1;
-            if *slot.get() == 0 {
-                slot.remove();
-            }
+        if let Some(address) = seat.address {
+            count_down(&self.addresses, (who.tenant, network_of(address)));
         }
+        count_down(&self.tenants, who.tenant);
         self.sessions.of(&who.session).write().remove(&who.session);
+        departure
     }
 
-    /// Hands a message to every subscriber of the channel that may have it, and says to how many.
-    pub(crate) fn deliver(
-        &self,
-        target: Target<'_>,
-        delivery: Delivery,
-        admission: &dyn Admission,
-        settings: &Settings,
-    ) -> usize {
-        let list = self
-            .endpoints
-            .get(&target.endpoint)
-            .filter(|endpoint| endpoint.tenant == target.tenant)
-            .and_then(|endpoint| endpoint.channels.read().get(target.channel).map(Roster::list));
-        let Some(list) = list else { return 0 };
-        let delivery = Arc::new(delivery);
-        list.iter()
-            .filter(|gate| target.except != Some(gate.identity.session))
-            .filter(|gate| offer(gate, &delivery, admission, settings))
-            .count()
+    /// The channel that a message of this tenant goes to, where anybody is on it or it remembers what was said.
+    pub(crate) fn channel_for(&self, tenant: Uuid, endpoint: Uuid, name: &Arc<str>) -> Option<Arc<Channel>> {
+        if let Some(endpoint) = self.endpoint(endpoint) {
+            return (endpoint.tenant == tenant)
+                .then(|| endpoint.channel_for(name))
+                .flatten();
+        }
+        let remembers = crate::pusher::names::ChannelName::parse(name).is_ok_and(|name| name.is_cache());
+        if !remembers {
+            return None;
+        }
+        let mut endpoints = self.endpoints.of(&endpoint).write();
+        let endpoint = endpoints
+            .entry(endpoint)
+            .or_insert_with(|| Arc::new(Endpoint::new(endpoint, tenant)));
+        (endpoint.tenant == tenant)
+            .then(|| endpoint.channel_for(name))
+            .flatten()
+    }
+
+    pub(crate) fn endpoint(&self, id: Uuid) -> Option<Arc<Endpoint>> {
+        self.endpoints.get(&id)
+    }
+
+    /// The endpoints of a tenant that have anybody or anything.
+    pub(crate) fn endpoints_of(&self, tenant: Uuid) -> Vec<Arc<Endpoint>> {
+        let mut found = Vec::new();
+        self.endpoints.each(|_, endpoint| {
+            if endpoint.tenant == tenant {
+                found.push(Arc::clone(endpoint));
+            }
+        });
+        found
+    }
+
+    /// The sessions with these ids.
+    pub(crate) fn gates(&self, sessions: impl IntoIterator<Item = Uuid>) -> Vec<Arc<Gate>> {
+        let find = |session| self.sessions.get(&session);
+        sessions.into_iter().filter_map(find).collect()
+    }
+
+    /// The sessions that are signed in as this user.
+    pub(crate) fn of_user(&self, tenant: Uuid, endpoint: Uuid, user: &str) -> Vec<Arc<Gate>> {
+        let Some(endpoint) = self
+            .endpoint(endpoint)
+            .filter(|endpoint| endpoint.tenant == tenant)
+        else {
+            return Vec::new();
+        };
+        let watchlists = endpoint.watchlists.lock();
+        let of_user = |all: &Watchlists| all.of_user(user).collect::<Vec<_>>();
+        let sessions = watchlists.as_deref().map(of_user).unwrap_or_default();
+        drop(watchlists);
+        self.gates(sessions)
+    }
+
+    /// Visits every endpoint, forgetting channels and endpoints that are of no use any more.
+    pub(crate) fn sweep(&self, now: Instant, mut visit: impl FnMut(&Endpoint)) {
+        let mut all = Vec::new();
+        self.endpoints.each(|_, endpoint| all.push(Arc::clone(endpoint)));
+        for endpoint in all {
+            endpoint.sweep(now);
+            visit(&endpoint);
+            let mut endpoints = self.endpoints.of(&endpoint.id).write();
+            if endpoint.is_idle() {
+                endpoints.remove(&endpoint.id);
+            }
+        }
+    }
+
+    /// What each tenant has here.
+    pub(crate) fn census(&self) -> Vec<TenantCensus> {
+        let mut census = std::collections::BTreeMap::new();
+        self.endpoints.each(|_, endpoint| {
+            let of_tenant = census.entry(endpoint.tenant).or_insert(TenantCensus {
+                tenant: endpoint.tenant,
+                sessions: 0,
+                subscriptions: 0,
+                channels: 0,
+            });
+            of_tenant.sessions += endpoint.members.len() as u64;
+            for channel in endpoint.channels() {
+                let subscribers = channel.subscribers() as u64;
+                of_tenant.subscriptions += subscribers;
+                of_tenant.channels += u64::from(subscribers > 0);
+            }
+        });
+        census
+            .into_values()
+            .filter(|tenant| tenant.sessions > 0)
+            .collect()
     }
 
     /// The sessions that a selector means, at this moment.
@@ -274,19 +365,31 @@ impl Hub {
             .get(&endpoint)
             .map_or(0, |endpoint| endpoint.members.len())
     }
+
+    pub(crate) fn of_address(&self, tenant: Uuid, address: IpAddr) -> usize {
+        self.addresses
+            .get(&(tenant, network_of(address)))
+            .unwrap_or_default()
+    }
 }
 
-/// Offers a message to one session. The question is asked again where the answer may have been overtaken by a withdrawal.
-fn offer(gate: &Gate, delivery: &Arc<Delivery>, admission: &dyn Admission, settings: &Settings) -> bool {
-    loop {
-        let epoch = gate.epoch();
-        if !admission.may_deliver(&gate.identity, delivery.purpose) {
-            return false;
-        }
-        match gate.enter(delivery, epoch, settings) {
-            Entry::Queued => return true,
-            Entry::Shut | Entry::Overflow => return false,
-            Entry::Stale => {}
+/// What counts as one address: of IPv6, the network of 64 bits that one customer has at least.
+fn network_of(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,
+    }
+}
+
+fn count_up<K: std::hash::Hash + Eq>(counts: &Shards<K, usize>, key: K) {
+    *counts.of(&key).write().entry(key).or_default() += 1;
+}
+
+fn count_down<K: std::hash::Hash + Eq>(counts: &Shards<K, usize>, key: K) {
+    if let Slot::Occupied(mut slot) = counts.of(&key).write().entry(key) {
+        *slot.get_mut() -= 1;
+        if *slot.get() == 0 {
+            slot.remove();
         }
     }
 }

@@ -1,10 +1,15 @@
 //! One side of a conversation: a [`Line`] that is kept alive, noticed when it dies, closed with a handshake, and never waited
 //! for without a bound. It knows nothing of who is on it.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use crate::{
     close::Close,
@@ -20,8 +25,10 @@ pub(crate) struct Leg<W> {
     why: Close,
     /// Something came in since the last look.
     heard: bool,
-    /// A ping waits for its answer.
-    pinged: bool,
+    /// Since when a ping waits for its answer.
+    pinged: Option<Instant>,
+    /// How long the last one waited, until that is taken.
+    rtt: Option<Duration>,
     /// When to look again whether the other side is alive.
     look_at: Instant,
     /// Something was handed over that the stream has not taken yet.
@@ -73,7 +80,8 @@ impl<W: Line> Leg<W> {
             phase: Phase::Open,
             why: Close::ABNORMAL,
             heard: false,
-            pinged: false,
+            pinged: None,
+            rtt: None,
             look_at: Instant::now() + first,
             unflushed: false,
             crowded: false,
@@ -163,7 +171,11 @@ impl<W: Line> Leg<W> {
                 _ => {}
             }
             let event = ready!(self.wire.poll_event(cx));
-            self.heard = true;
+            if !std::mem::replace(&mut self.heard, true)
+                && let Some(at) = self.pinged
+            {
+                self.rtt = Some(at.elapsed());
+            }
             match event {
                 Event::Message(payload) if self.is_open() => return Poll::Ready(Inbound::Message(payload)),
                 Event::Message(_) => {}
@@ -295,7 +307,7 @@ impl<W: Line> Leg<W> {
     fn look(&mut self, now: Instant, settings: &Settings) {
         // Either it is alive, or the write that it does not take will tell.
         let alive = std::mem::take(&mut self.heard) || self.write_by.is_some();
-        if std::mem::take(&mut self.pinged) {
+        if self.pinged.take().is_some() {
             self.look_at = now + settings.ping_every.saturating_sub(settings.pong_within);
             if !alive {
                 self.close(Close::NO_PONG, settings);
@@ -303,13 +315,18 @@ impl<W: Line> Leg<W> {
         } else if alive {
             self.look_at = now + settings.ping_every;
         } else {
-            self.pinged = true;
+            self.pinged = Some(now);
             self.unflushed = true;
             self.look_at = now + settings.pong_within;
             if self.wire.ping().is_err() {
                 self.lose(Close::ABNORMAL);
             }
         }
+    }
+
+    /// How long a ping waited for a sign of life, once for each.
+    pub(crate) fn take_rtt(&mut self) -> Option<Duration> {
+        self.rtt.take()
     }
 
     pub(crate) fn into_wire(self) -> W {
@@ -328,4 +345,13 @@ impl<IO: Socket> Leg<Wire<IO>> {
     pub(crate) fn unwritten(&self) -> usize {
         self.wire.unwritten()
     }
+}
+
+/// For legs that no session's alarm watches over. Ready at `at` or before; the caller looks what is due. An alarm that would ring too early is left alone, which is
+/// cheaper than moving it with each message.
+pub(crate) fn poll_alarm(mut alarm: Pin<&mut Sleep>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    if at < alarm.deadline() || alarm.is_elapsed() {
+        alarm.as_mut().reset(at);
+    }
+    alarm.poll(cx)
 }

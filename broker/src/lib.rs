@@ -11,6 +11,7 @@
 mod broker;
 mod census;
 pub mod close;
+mod delivery;
 pub mod egress;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -12,6 +12,12 @@ pub(crate) struct Meters {
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
     pub(crate) slow: Counter,
+    /// Subscriptions to channels.
+    pub(crate) subscriptions: Gauge,
+    /// Messages that made room for newer ones.
+    pub(crate) dropped: Counter,
+    /// From a ping to the first sign of life after it.
+    pub(crate) rtt: Histogram,
     /// From the call of publish to the moment the socket took it; one sample a write, of its oldest message.
     pub(crate) lag: Histogram,
 }
@@ -31,8 +37,25 @@ impl Meters {
             metrics::Unit::Seconds,
             "from publish to the socket, the oldest message of each write"
         );
+        metrics::describe_gauge!(
+            "weir_subscriptions",
+            "subscriptions of end-user sockets to channels"
+        );
+        metrics::describe_counter!(
+            "weir_messages_dropped_total",
+            "messages that a slow socket missed because newer ones came"
+        );
+        metrics::describe_counter!("weir_protocol_errors_total", "errors told to end-users, by code");
+        metrics::describe_histogram!(
+            "weir_ping_rtt_seconds",
+            metrics::Unit::Seconds,
+            "from a ping to the first sign of life after it"
+        );
         Self {
             sessions: metrics::gauge!("weir_sessions"),
+            subscriptions: metrics::gauge!("weir_subscriptions"),
+            dropped: metrics::counter!("weir_messages_dropped_total"),
+            rtt: metrics::histogram!("weir_ping_rtt_seconds"),
             messages_in: metrics::counter!("weir_messages_total", "direction" => "in"),
             messages_out: metrics::counter!("weir_messages_total", "direction" => "out"),
             bytes_in: metrics::counter!("weir_message_bytes_total", "direction" => "in"),
@@ -42,6 +65,12 @@ impl Meters {
         }
     }
 
+    /// Counts what was told an end-user without ending the session. The codes are ours, so there are few.
+    pub(crate) fn error(&self, code: Option<u16>) {
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        metrics::counter!("weir_protocol_errors_total", "code" => code).increment(1);
+    }
+
     pub(crate) fn closed(&self, why: &Close) {
         self.sessions.decrement(1);
         if why.code == Close::SLOW_CONSUMER.code {
@@ -49,7 +78,7 @@ impl Meters {
         }
         // A peer can invent any code, and each would be a time series for ever.
         let code = match why.code {
-            1000..=1015 | 4001..=4009 | 4030..=4034 | 4100..=4102 | 4200..=4203 => why.code.to_string(),
+            1000..=1015 | 4000..=4009 | 4030..=4034 | 4100..=4102 | 4200..=4203 => why.code.to_string(),
             _ => "other".to_owned(),
         };
         metrics::counter!("weir_closes_total", "code" => code).increment(1);

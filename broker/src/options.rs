@@ -4,8 +4,6 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::host::Known;
-
 /// What happens to a session that does not read as fast as messages come, when its queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Slow {
@@ -33,8 +31,6 @@ pub struct SessionOptions {
     pub bytes_per_second: u32,
     /// What happens when it reads too slowly.
     pub slow: Slow,
-    /// The person, where the token named one: held for as long as the session lives.
-    pub known: Option<Known>,
 }
 
 impl Default for SessionOptions {
@@ -46,14 +42,13 @@ impl Default for SessionOptions {
             messages_per_second: 0,
             bytes_per_second: 0,
             slow: Slow::Disconnect,
-            known: None,
         }
     }
 }
 
 impl fmt::Debug for SessionOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither the address nor the person belongs in a log.
+        // The address does not belong in a log.
         f.debug_struct("SessionOptions")
             .field("max_message", &self.max_message)
             .field("slow", &self.slow)

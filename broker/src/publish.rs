@@ -12,9 +12,12 @@ use uuid::Uuid;
 use crate::{
     broker::Core,
     close::Close,
-    gate::Delivery,
-    host::{Direction, Draft, JournalFault, Passage, Payload, Position, Record, Refusal, Source},
-    hub::Target,
+    delivery::Message,
+    host::{
+        Counting, Direction, Draft, Happening, JournalFault, Passage, Payload, Position, Record, Refusal,
+        Source,
+    },
+    hub::channel::{Origin, Way},
 };
 
 /// A message to be published.
@@ -35,10 +38,19 @@ pub struct Post {
 /// What became of a published message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Where it stands in the journal; `None` where it was not recorded.
+    /// Where it stands; `None` where nobody counts. Only what has an id was recorded.
     pub position: Option<Position>,
     /// To how many sessions of this node it was handed.
     pub recipients: usize,
+}
+
+impl Published {
+    /// Whether it is in the journal, to be read later.
+    pub fn is_recorded(&self) -> bool {
+        self.position
+            .as_ref()
+            .is_some_and(|position| position.id.is_some())
+    }
 }
 
 /// Why a message was not published.
@@ -83,6 +95,11 @@ impl Core {
         let route = Route {
             tenant: source.tenant(),
             endpoint: source.endpoint(),
+            subject: source.subject(),
+            from: match &source {
+                Source::Session(who) => Some(who.session),
+                Source::Tenant { .. } => None,
+            },
             channel: Arc::clone(&channel),
             except,
             at,
@@ -96,14 +113,11 @@ impl Core {
         };
         let step = match record {
             Record::Never => {
-                let recipients = route.deliver(self, passage.payload, passage.purpose, None);
-                Step::Done(Published {
-                    position: None,
-                    recipients,
-                })
+                let (position, recipients) = route.deliver(self, Counting::Memory, passage, None);
+                Step::Done(Published { position, recipients })
             }
             Record::After => {
-                let recipients = route.deliver(self, passage.payload.clone(), passage.purpose, None);
+                let (_, recipients) = route.deliver(self, Counting::Nowhere, passage.clone(), None);
                 let (core, draft) = (Arc::clone(self), draft(passage));
                 Step::Recording(Box::pin(async move {
                     let position = core.journal.record(draft, Box::new(|_, _| {})).await?;
@@ -121,7 +135,7 @@ impl Core {
                     let reached = Arc::new(AtomicUsize::new(0));
                     let (hub, count) = (Arc::clone(&core), Arc::clone(&reached));
                     let committed = move |position: &Position, passage: Passage| {
-                        let n = route.deliver(&hub, passage.payload, passage.purpose, Some(position.clone()));
+                        let (_, n) = route.deliver(&hub, Counting::Journal, passage, Some(position.clone()));
                         count.store(n, Ordering::Release);
                     };
                     let position = core.journal.record(draft, Box::new(committed)).await?;
@@ -154,32 +168,69 @@ impl Core {
 struct Route {
     tenant: Uuid,
     endpoint: Uuid,
+    subject: Option<Uuid>,
+    /// The session that sent it.
+    from: Option<Uuid>,
     channel: Arc<str>,
     except: Option<Uuid>,
     at: Instant,
 }
 
 impl Route {
+    /// Hands it to the subscribers. Answers where it stands and how many they are.
     fn deliver(
         &self,
         core: &Core,
-        payload: Payload,
-        purpose: Option<Uuid>,
+        counting: Counting,
+        passage: Passage,
         position: Option<Position>,
-    ) -> usize {
-        let target = Target {
-            tenant: self.tenant,
-            endpoint: self.endpoint,
-            channel: &self.channel,
-            except: self.except,
+    ) -> (Option<Position>, usize) {
+        self.tell_host(core, &passage);
+        let channel = core.hub.channel_for(self.tenant, self.endpoint, &self.channel);
+        let Some(channel) = channel else {
+            return (position, 0);
         };
-        let delivery = Delivery {
+        let Passage {
             payload,
             purpose,
-            position,
+            class,
+            at,
+            expires_at,
+            ..
+        } = passage;
+        let ask = || core.admission.reach(self.endpoint, purpose);
+        let way = Way {
+            purpose,
             at: self.at,
+            except: self.except,
+            // What clients say to each other is not what the channel stands for.
+            is_remembered: self.from.is_none(),
+            reach: ask(),
+            ask: &ask,
         };
-        core.hub
-            .deliver(target, delivery, core.admission.as_ref(), &core.settings)
+        let origin = Origin {
+            subject: self.subject,
+            class,
+            published: at,
+        };
+        let message = Message::new(Arc::clone(&self.channel), payload, position, expires_at);
+        channel.deliver(counting, message, &way, origin, &core.settings)
+    }
+
+    /// The tenant may want to hear what its clients tell each other.
+    fn tell_host(&self, core: &Core, passage: &Passage) {
+        let (Some(session), Some(label)) = (self.from, &passage.payload.label) else {
+            return;
+        };
+        let said = Happening::ClientEvent {
+            label: Arc::clone(label),
+            data: passage.payload.bytes.clone(),
+            session,
+            subject: self.subject,
+            purpose: passage.purpose,
+            class: passage.class,
+        };
+        core.registry
+            .happened(self.tenant, self.endpoint, &self.channel, said);
     }
 }

@@ -1,14 +1,18 @@
 //! What may pass. Answers from memory alone, in about a microsecond, and fails closed: who is not known here does not pass.
 
+mod reach;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use entity::{
     endpoint::RecordMode,
     id::{DataTypeId, EndpointId, PurposeId, SubjectId},
 };
 use serde_json::Value;
+
+pub use reach::{Counting, Reach, counting, is_readable, reach};
 
 use crate::{
     ctx::Ctx,
@@ -52,10 +56,16 @@ pub struct Admitted {
     pub payload: Bytes,
     /// What for.
     pub purpose: Option<PurposeId>,
-    /// The handle of its retention class, for the journal; 0 when it is not recorded.
+    /// The handle of its retention class, for the journal; 0 when nothing is kept of it.
     pub class: i64,
     /// When it is recorded.
     pub record: RecordMode,
+    /// Whether anything of it is kept. Where not, and it is recorded all the same, it is only counted.
+    pub kept: bool,
+    /// When it was admitted.
+    pub at: DateTime<Utc>,
+    /// From when on it is unreadable, where a rule says so.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Why a message may not pass.
@@ -116,35 +126,25 @@ pub fn admit(ctx: &Ctx, message: Passing<'_>) -> Result<Admitted, Denied> {
             picture.class_for(endpoint, purpose, data_types, message.channel, &ctx.ids)
         }
     };
+    let at = ctx.now();
+    let kept = class
+        .as_ref()
+        .and_then(|class| picture.kept(&class.key, message.channel));
     Ok(Admitted {
         payload,
         purpose,
-        record: if class.is_some() {
-            endpoint.row.record
-        } else {
-            RecordMode::Never
+        record: match counting(ctx, message.endpoint) {
+            // Of some messages nothing is kept, but readers have to see that they were there.
+            Counting::Journal => RecordMode::Before,
+            Counting::Memory => RecordMode::Never,
+            Counting::Nowhere if class.is_some() => RecordMode::After,
+            Counting::Nowhere => RecordMode::Never,
         },
-        class: class.map_or(0, |class| class.handle),
+        class: class.as_ref().map_or(0, |class| class.handle),
+        kept: class.is_some(),
+        at,
+        expires_at: kept.map(|kept| kept.until(at)),
     })
-}
-
-/// Whether a message for this purpose may be delivered on this endpoint to this person now.
-pub fn may_deliver(
-    ctx: &Ctx,
-    endpoint: EndpointId,
-    subject: Option<SubjectId>,
-    purpose: Option<PurposeId>,
-) -> bool {
-    let Some(picture) = ctx.pictures.get(endpoint) else {
-        return false;
-    };
-    match subject {
-        None => check_standing(&picture, None, purpose).is_ok(),
-        Some(subject) => ctx
-            .standings
-            .get(subject)
-            .is_some_and(|standing| check_standing(&picture, Some(&standing), purpose).is_ok()),
-    }
 }
 
 /// Whether a person may be connected to an endpoint now.
@@ -190,10 +190,7 @@ fn check_standing(
     let Some(purpose) = purpose else {
         return Ok(());
     };
-    let waits = picture
-        .purpose(purpose)
-        .is_none_or(|purpose| purpose.requires_consent);
-    if waits && !standing.is_some_and(|standing| standing.consents_to(purpose)) {
+    if reach::waits(picture, purpose) && !standing.is_some_and(|standing| standing.consents_to(purpose)) {
         return Err(Denied::ConsentMissing);
     }
     Ok(())

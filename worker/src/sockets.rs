@@ -1,7 +1,7 @@
 //! The one thing the worker asks of those who hold sockets.
 
 use async_trait::async_trait;
-use broker::{Broker, Close, Scope, Selector};
+use broker::{Broker, Close, Notice, Scope, Selector};
 use entity::id::{SubjectId, TenantId};
 
 /// Holds end-users' sockets.
@@ -18,6 +18,8 @@ impl Sockets for Broker {
             tenant: tenant.0,
             scope: Scope::Subject(subject.0),
         };
+        self.forget(selector.tenant, subject.0);
+        self.notify(selector, Notice::SubjectErased);
         let closed = self.disconnect(selector, Close::SUBJECT_ERASED).await;
         tracing::debug!(sockets = closed.len(), "closed the sockets of an erased person");
     }

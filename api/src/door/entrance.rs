@@ -2,11 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use broker::{
-    Close, Scope, Selector, SessionOptions, Slow,
-    host::{Identity, Known},
-    origin::OriginRule,
-};
+use broker::{Close, Scope, Selector, SessionOptions, Slow, host::Identity, origin::OriginRule};
 use chrono::{DateTime, Utc};
 use domain::{
     admission, connect_tokens,
@@ -22,7 +18,10 @@ use entity::{
 };
 use tokio::time::Instant;
 
-use crate::{gatekeeper::refusal, state::State};
+use crate::{
+    gatekeeper::{known, refusal},
+    state::State,
+};
 
 /// A socket that may be opened.
 pub(super) struct Entrance {
@@ -145,8 +144,9 @@ impl Entrance {
     /// Who it is, for the broker.
     pub(super) fn identity(&self, session: ConnectionId) -> Identity {
         let row = &self.endpoint.row;
-        let subject = self.person.as_ref().map(|person| person.subject.0);
-        Identity::new(session.0, row.tenant_id.0, row.id.0, subject)
+        let person = self.person.as_ref();
+        let person = person.map(|person| known(person.subject, &person.standing));
+        Identity::new(session.0, row.tenant_id.0, row.id.0, person)
     }
 
     /// The person's id here.
@@ -174,10 +174,6 @@ impl Entrance {
                 SlowConsumer::DropOldest => Slow::DropOldest,
                 SlowConsumer::Conflate => Slow::Conflate,
             },
-            known: self.person.as_ref().map(|person| Known {
-                subject: person.subject.0,
-                held: person.standing.clone(),
-            }),
         }
     }
 }

@@ -7,27 +7,11 @@ use std::fmt::Display;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{
-    presence::Members,
-    text::{escape, string},
-};
+use super::text::{escape, string};
 use crate::host::{Opcode, Payload, Position};
 
 /// The answer to `pusher:ping`.
 pub(crate) const PONG: &str = r#"{"event":"pusher:pong","data":"{}"}"#;
-/// Are you there?
-pub(crate) const PING: &str = r#"{"event":"pusher:ping","data":"{}"}"#;
-
-/// How a message is written for a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Dialect {
-    /// The payload as it is.
-    Plain,
-    /// The Pusher protocol.
-    Pusher,
-    /// The Pusher protocol with what we add to it.
-    Weir,
-}
 
 /// A message on a channel.
 #[derive(Clone, Copy, Debug)]
@@ -76,12 +60,12 @@ pub(crate) fn error(out: &mut Vec<u8>, code: Option<u16>, message: &str) {
     out.extend_from_slice(b"}}");
 }
 
-/// `pusher_internal:subscription_succeeded`: with the members on a presence channel, with the standing for those who know what
-/// we add.
+/// `pusher_internal:subscription_succeeded`: with the members on a presence channel, as they were written; with the standing for
+/// those who know what we add.
 pub(crate) fn subscription_succeeded(
     out: &mut Vec<u8>,
     channel: &str,
-    members: Option<&Members>,
+    members: Option<&[u8]>,
     standing: Option<Standing<'_>>,
 ) {
     event(
@@ -92,7 +76,7 @@ pub(crate) fn subscription_succeeded(
             data.push(b'{');
             if let Some(members) = members {
                 data.extend_from_slice(br#""presence":"#);
-                members.write(data);
+                data.extend_from_slice(members);
             }
             if let Some(standing) = standing {
                 if members.is_some() {
@@ -210,14 +194,10 @@ pub(crate) fn watchlist_events<'a>(
     });
 }
 
-/// A message on a channel. Plain sockets get the payload alone. Without a name it is called `message`. Bytes that are no text
-/// travel as base64, and say so.
-pub(crate) fn message(out: &mut Vec<u8>, dialect: Dialect, message: Message<'_>) {
+/// A message on a channel. Without a name it is called `message`. Bytes that are no text travel as base64, and say so. Where
+/// it stands and until when it may be kept is told where that is given.
+pub(crate) fn message(out: &mut Vec<u8>, message: Message<'_>) {
     let payload = message.payload;
-    if dialect == Dialect::Plain {
-        out.extend_from_slice(&payload.bytes);
-        return;
-    }
     let label = payload.label.as_deref();
     out.extend_from_slice(br#"{"event":"#);
     string(out, label.map_or("message", |label| &label.event));
@@ -226,13 +206,11 @@ pub(crate) fn message(out: &mut Vec<u8>, dialect: Dialect, message: Message<'_>)
     if let Some(user) = label.and_then(|label| label.user.as_deref()) {
         member(out, "user_id", user);
     }
-    if dialect == Dialect::Weir {
-        if let Some(position) = message.position {
-            display(out, format_args!(r#","offset":{}"#, position.offset));
-            member(out, "epoch", &position.epoch);
-        }
-        expiry(out, message.expires_at);
+    if let Some(position) = message.position {
+        display(out, format_args!(r#","offset":{}"#, position.offset));
+        member(out, "epoch", &position.epoch);
     }
+    expiry(out, message.expires_at);
     out.push(b'}');
 }
 

@@ -3,13 +3,11 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     broker::Core,
@@ -18,7 +16,7 @@ use crate::{
     leg::Inbound,
     options::ChannelOptions,
     publish::{Post, Published, Step},
-    session::{Front, Life, poll_alarm},
+    session::{Front, Life},
     wire::Socket,
 };
 
@@ -38,22 +36,22 @@ pub(crate) async fn serve<IO: Socket>(
     who: Arc<Identity>,
     options: ChannelOptions,
 ) -> Close {
-    let life = Life::begin(&core, who, Some(&options.channel));
-    let front = Front::new(life, io, options.session.max_message, options.session.expires_at).await;
+    let mut life = Life::begin(&core, who, &options.session);
+    // Nobody is a member here, so it takes everybody.
+    if let Some(welcome) = life.subscribe(&options.channel, None, 0) {
+        life.seat.subscriptions.push(welcome.subscription);
+    }
     let mut session = Session {
-        front,
+        front: Front::new(life, io, &options.session),
         channel: options.channel,
         recording: VecDeque::new(),
     };
-    {
-        let mut alarm = pin!(sleep_until(session.front.deadline()));
-        poll_fn(|cx| session.poll(cx, alarm.as_mut())).await;
-    }
+    poll_fn(|cx| session.poll(cx)).await;
     session.front.finish()
 }
 
 impl<IO: Socket> Session<IO> {
-    fn poll(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.front.life.gate.register(cx.waker());
         loop {
             // Before the outbound side, which writes the close frame that a failed record leads to.
@@ -66,10 +64,10 @@ impl<IO: Socket> Session<IO> {
             if more {
                 continue;
             }
-            if poll_alarm(alarm.as_mut(), self.front.deadline(), cx).is_pending() {
-                return Poll::Pending;
+            match self.front.poll_alarm(None) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(now) => self.front.tick(now),
             }
-            self.front.tick(Instant::now());
         }
     }
 

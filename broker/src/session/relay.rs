@@ -3,21 +3,21 @@
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     broker::Core,
     close::Close,
     host::{Direction, Identity, Source},
-    leg::{Inbound, Leg},
+    leg::{Inbound, Leg, poll_alarm},
     options::RelayOptions,
-    session::{Front, Life, channel::BURST, lane::Lane, poll_alarm},
+    session::{Front, Life, channel::BURST, lane::Lane},
     upstream::{Lease, Permit, Pool, PoolError, UpstreamIo},
     wire::{Socket, UpstreamWire},
 };
@@ -60,8 +60,8 @@ pub(crate) async fn serve<IO: Socket>(
         )
     };
     let (to_back, to_front) = (lane(Direction::Inbound), lane(Direction::Outbound));
-    let life = Life::begin(&core, who, None);
-    let front = Front::new(life, io, options.session.max_message, options.session.expires_at).await;
+    let life = Life::begin(&core, who, &options.session);
+    let front = Front::new(life, io, &options.session);
     let back = Back::Waiting(Box::pin(async move { pool.acquire().await }));
     let mut session = Session {
         front,
@@ -69,10 +69,7 @@ pub(crate) async fn serve<IO: Socket>(
         to_back,
         to_front,
     };
-    {
-        let mut alarm = pin!(sleep_until(session.front.deadline()));
-        poll_fn(|cx| session.poll(cx, alarm.as_mut())).await;
-    }
+    poll_fn(|cx| session.poll(cx)).await;
     let Session {
         front,
         back,
@@ -102,7 +99,7 @@ fn onward(why: &Close) -> Close {
 }
 
 impl<IO: Socket> Session<IO> {
-    fn poll(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.front.life.gate.register(cx.waker());
         loop {
             // Orders first: what is withdrawn must not be forwarded by what follows.
@@ -118,14 +115,13 @@ impl<IO: Socket> Session<IO> {
             if more || front.is_over() || front.is_open() != was_open {
                 continue;
             }
-            let mut deadline = self.front.deadline();
-            if let Back::Tied(tie) = &self.back {
-                deadline = deadline.min(tie.leg.deadline().unwrap_or(deadline));
-            }
-            if poll_alarm(alarm.as_mut(), deadline, cx).is_pending() {
+            let back = match &self.back {
+                Back::Tied(tie) => tie.leg.deadline(),
+                Back::Waiting(_) | Back::Gone => None,
+            };
+            let Poll::Ready(now) = self.front.poll_alarm(back) else {
                 return Poll::Pending;
-            }
-            let now = Instant::now();
+            };
             self.front.tick(now);
             if let Back::Tied(tie) = &mut self.back {
                 tie.leg.tick(now, &self.front.life.core.settings);
@@ -204,10 +200,8 @@ impl<IO: Socket> Session<IO> {
             };
             moved = true;
             // Asked once more: it may have been withdrawn while the journal wrote it down.
-            if core
-                .admission
-                .may_deliver(&self.front.life.gate.identity, passed.purpose)
-            {
+            let who = &self.front.life.gate.identity;
+            if who.may_get(core.admission.reach(who.endpoint, passed.purpose)) {
                 self.front
                     .feed(&passed.payload, passed.position.as_ref(), passed.at);
             }

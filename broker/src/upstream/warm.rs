@@ -18,8 +18,7 @@ use super::{Inner, UpstreamIo};
 use crate::{
     close::Close,
     host::Payload,
-    leg::{Inbound, Leg},
-    session::poll_alarm,
+    leg::{Inbound, Leg, poll_alarm},
     wire::UpstreamWire,
 };
 

@@ -13,9 +13,9 @@ use std::{
 use broker::{
     Broker, ChannelOptions, Close, Post, SessionOptions, Settings,
     host::{
-        Admission, Direction, Draft, Happening, History, HistoryFault, Identity, Journal, JournalFault,
-        Known, OnCommit, Opcode, Passage, Past, Payload, Position, Record, Refusal, Registry, Signing,
-        Source, Stretch, Traffic,
+        Admission, Counting, Direction, Draft, Happening, History, HistoryFault, Identity, Journal,
+        JournalFault, Known, OnCommit, Opcode, Passage, Past, Payload, Position, Reach, Record, Refusal,
+        Registry, Signing, Source, Standing, Stretch, Traffic,
     },
 };
 use futures_util::{SinkExt, StreamExt, future::BoxFuture};
@@ -42,7 +42,7 @@ pub(crate) struct House {
     pub(crate) refusal: parking_lot::Mutex<Option<Refusal>>,
     pub(crate) may_stay: parking_lot::Mutex<Result<(), Refusal>>,
     /// (subject, purpose) that is withdrawn.
-    pub(crate) withdrawn: parking_lot::Mutex<HashSet<(Option<Uuid>, Option<Uuid>)>>,
+    pub(crate) withdrawn: Arc<Withdrawn>,
     pub(crate) fault: parking_lot::Mutex<Option<JournalFault>>,
     pub(crate) drafts: parking_lot::Mutex<Vec<(Direction, Vec<u8>)>>,
     pub(crate) closed: parking_lot::Mutex<Vec<(Uuid, Close, Traffic)>>,
@@ -51,6 +51,20 @@ pub(crate) struct House {
     pub(crate) poison: &'static [u8],
     commits: mpsc::UnboundedSender<Commit>,
     sessions: AtomicU64,
+}
+
+pub(crate) type Withdrawn = parking_lot::Mutex<HashSet<(Option<Uuid>, Option<Uuid>)>>;
+
+/// How one of the house's people stands.
+struct Stands {
+    subject: Uuid,
+    withdrawn: Arc<Withdrawn>,
+}
+
+impl Standing for Stands {
+    fn may_get(&self, consent: Option<Uuid>) -> bool {
+        !self.withdrawn.lock().contains(&(Some(self.subject), consent))
+    }
 }
 
 struct Commit {
@@ -83,7 +97,7 @@ impl House {
             purpose: parking_lot::Mutex::new(None),
             refusal: parking_lot::Mutex::new(None),
             may_stay: parking_lot::Mutex::new(Ok(())),
-            withdrawn: parking_lot::Mutex::default(),
+            withdrawn: Arc::default(),
             fault: parking_lot::Mutex::new(None),
             drafts: parking_lot::Mutex::default(),
             closed: parking_lot::Mutex::default(),
@@ -121,8 +135,19 @@ impl House {
             Uuid::from_u128(0x5e55 << 64 | n),
             TENANT,
             endpoint,
-            Some(Uuid::from_u128(0x5b << 64 | n)),
+            Some(self.known(Uuid::from_u128(0x5b << 64 | n))),
         ))
+    }
+
+    /// One of the house's people.
+    pub(crate) fn known(&self, subject: Uuid) -> Known {
+        Known {
+            subject,
+            standing: Arc::new(Stands {
+                subject,
+                withdrawn: Arc::clone(&self.withdrawn),
+            }),
+        }
     }
 
     /// The one record of a session's end.
@@ -152,20 +177,29 @@ impl Admission for House {
                 purpose: *self.purpose.lock(),
                 class: 1,
                 kept: true,
+                at: 0,
                 expires_at: None,
             }),
         }
     }
 
-    fn may_deliver(&self, to: &Identity, purpose: Option<Uuid>) -> bool {
-        !self.withdrawn.lock().contains(&(to.subject(), purpose))
+    fn reach(&self, _endpoint: Uuid, purpose: Option<Uuid>) -> Reach {
+        purpose.map_or(Reach::Everybody, Reach::Consenting)
+    }
+
+    fn counting(&self, _endpoint: Uuid) -> Counting {
+        match *self.record.lock() {
+            Record::Before => Counting::Journal,
+            Record::After => Counting::Nowhere,
+            Record::Never => Counting::Memory,
+        }
     }
 
     fn may_stay(&self, _who: &Identity) -> Result<(), Refusal> {
         *self.may_stay.lock()
     }
 
-    fn is_readable(&self, _endpoint: Uuid, _class: i64, _at: i64) -> bool {
+    fn is_readable(&self, _endpoint: Uuid, _channel: &str, _class: i64, _at: i64) -> bool {
         true
     }
 

@@ -10,6 +10,7 @@ fn hasty() -> Settings {
     Settings {
         ping_every: Duration::from_millis(60),
         pong_within: Duration::from_millis(40),
+        tick: Duration::from_millis(5),
         ..Settings::default()
     }
 }

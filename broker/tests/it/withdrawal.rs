@@ -210,14 +210,14 @@ async fn a_selector_means_what_it_says_and_never_another_tenant() {
         Uuid::from_u128(71),
         TENANT,
         ENDPOINT,
-        first.who.subject(),
+        first.who.subject().map(|subject| house.known(subject)),
     ));
     let second = connect_with(&broker, second, options(), 1024).await;
     let third = Arc::new(Identity::new(
         Uuid::from_u128(72),
         TENANT,
         Uuid::from_u128(73),
-        first.who.subject(),
+        first.who.subject().map(|subject| house.known(subject)),
     ));
     let third = connect_with(&broker, third, options(), 1024).await;
     let fourth = connect(&house, &broker).await;

@@ -9,7 +9,7 @@ use std::{
 
 use entity::{
     connection::{self, Column},
-    id::{ConnectionId, TenantId},
+    id::{ConnectionId, SubjectId, TenantId},
 };
 use parking_lot::Mutex;
 use sea_orm::{
@@ -108,6 +108,15 @@ impl Recorder {
         let mut state = self.0.state.lock();
         state.changed.insert(row.id);
         state.rows.insert(row.id, row);
+    }
+
+    /// It turned out whose connection it is.
+    pub fn identified(&self, id: ConnectionId, tenant: TenantId, subject: SubjectId) {
+        let now = self.0.ctx.now();
+        self.change(id, tenant, |row| {
+            row.subject_id = Some(subject);
+            row.authenticated_at.get_or_insert(now);
+        });
     }
 
     /// Something passed.

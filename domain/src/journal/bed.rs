@@ -141,7 +141,7 @@ impl Bed {
             subject,
             purpose: admitted.purpose,
             class: admitted.class,
-            kept: true,
+            kept: admitted.kept,
             outbound: false,
             binary: false,
             label: None,

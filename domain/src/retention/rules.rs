@@ -123,6 +123,13 @@ impl Rules {
             .find(|rule| rule.covers(case) && rule.reaches(channel))
     }
 
+    /// Whether anything of an endpoint's messages may be kept at all.
+    pub fn may_keep(&self, endpoint: EndpointId) -> bool {
+        self.messages
+            .iter()
+            .any(|rule| rule.kept != Kept::Nothing && rule.endpoint.is_none_or(|named| named == endpoint))
+    }
+
     /// Whether what wins may hang on the channel.
     pub fn ask_for_channels(&self) -> bool {
         self.messages.iter().any(|rule| rule.channel.is_some())

@@ -12,6 +12,7 @@ use api::{
     limits::Limits,
     relays::Relays,
     server::{self, Port},
+    signing::Signings,
     state::{Parts, Settings as ApiSettings, State},
 };
 use broker::{Broker, egress::Egress};
@@ -56,9 +57,13 @@ impl Front {
         let (recorder, recorder_task) = Recorder::start(ctx.clone(), settings.node_name())
             .await
             .context("connections cannot be recorded")?;
+        let signings = Arc::<Signings>::default();
         let broker = Broker::new(
             settings.sockets(),
-            Arc::new(Gatekeeper(ctx.clone())),
+            Arc::new(Gatekeeper {
+                ctx: ctx.clone(),
+                signings: Arc::clone(&signings),
+            }),
             Arc::new(JournalKeeper(journal.clone())),
             Arc::new(HistoryKeeper(ctx.clone())),
             Arc::new(RegistryKeeper(recorder.clone())),
@@ -72,7 +77,7 @@ impl Front {
             journal,
             relays: Relays::new(egress.clone()),
             key_sets: KeySets::new(egress),
-            signings: Arc::default(),
+            signings,
             limits: Limits::new(
                 http.requests_per_second,
                 http.anonymous_requests_per_second,

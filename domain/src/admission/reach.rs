@@ -1,0 +1,96 @@
+//! What the gate is asked about a message on its way out: who may get it, who counts it, whether it may be said again.
+
+use chrono::{DateTime, Utc};
+use entity::{
+    endpoint::RecordMode,
+    id::{EndpointId, PurposeId},
+};
+
+use crate::{ctx::Ctx, duration::Kept, pictures::Picture, retention::Case, standings::Standing};
+
+/// Who may get a message, as far as that hangs on the message alone. Each person's own standing is asked besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The endpoint is gone.
+    Nobody,
+    /// Whoever is there.
+    Everybody,
+    /// Those who consented to this purpose.
+    Consenting(PurposeId),
+}
+
+/// Who may get a message for this purpose on this endpoint now.
+pub fn reach(ctx: &Ctx, endpoint: EndpointId, purpose: Option<PurposeId>) -> Reach {
+    let Some(picture) = ctx.pictures.get(endpoint) else {
+        return Reach::Nobody;
+    };
+    match purpose {
+        Some(purpose) if waits(&picture, purpose) => Reach::Consenting(purpose),
+        _ => Reach::Everybody,
+    }
+}
+
+/// Whether a purpose waits for consent. One that is unknown does.
+pub(super) fn waits(picture: &Picture, purpose: PurposeId) -> bool {
+    picture
+        .purpose(purpose)
+        .is_none_or(|purpose| purpose.requires_consent)
+}
+
+impl Standing {
+    /// Whether the person may get a message now; `consent` is the purpose whose consent it waits for.
+    pub fn may_get(&self, consent: Option<PurposeId>) -> bool {
+        !self.is_gone() && !self.is_restricted() && consent.is_none_or(|purpose| self.consents_to(purpose))
+    }
+}
+
+/// Where the positions of an endpoint's messages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// The journal counts them before they are delivered.
+    Journal,
+    /// Nothing is ever recorded: whoever delivers counts.
+    Memory,
+    /// They are delivered before they are recorded.
+    Nowhere,
+}
+
+/// Who counts an endpoint's messages.
+pub fn counting(ctx: &Ctx, endpoint: EndpointId) -> Counting {
+    let Some(picture) = ctx.pictures.get(endpoint) else {
+        return Counting::Memory;
+    };
+    let Some(found) = picture.endpoint(endpoint) else {
+        return Counting::Memory;
+    };
+    match found.row.record {
+        RecordMode::Before if picture.rules.may_keep(endpoint) => Counting::Journal,
+        RecordMode::After => Counting::Nowhere,
+        RecordMode::Before | RecordMode::Never => Counting::Memory,
+    }
+}
+
+/// Whether a message that is remembered outside of the journal may still be said. `class` is the handle that it was
+/// admitted with; where no rule keeps anything it may, unless a rule says that nothing is to be kept.
+pub fn is_readable(ctx: &Ctx, endpoint: EndpointId, channel: &str, class: i64, at: DateTime<Utc>) -> bool {
+    let Some(picture) = ctx.pictures.get(endpoint) else {
+        return false;
+    };
+    if let Some(class) = picture.classes.by_handle(class) {
+        return picture
+            .kept(&class.key, channel)
+            .is_some_and(|kept| ctx.now() < kept.until(at));
+    }
+    let purpose = picture
+        .endpoint(endpoint)
+        .and_then(|endpoint| endpoint.row.purpose_id);
+    let case = Case {
+        endpoint,
+        purpose,
+        data_types: &[],
+    };
+    picture
+        .rules
+        .winner(case, channel)
+        .is_none_or(|rule| rule.kept != Kept::Nothing)
+}
