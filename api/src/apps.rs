@@ -22,6 +22,7 @@ use poem::{
     http::{Method, StatusCode},
 };
 use ring::digest::{SHA256, digest};
+use url::form_urlencoded;
 
 use self::{
     answer::{Fault, Reply},
@@ -54,7 +55,7 @@ async fn run(
     req: &mut Request,
     state: &State,
     path: &str,
-    app_id: &str,
+    app_id: Option<&str>,
     route: &Route<'_>,
 ) -> Result<Reply, Fault> {
     let body = body::read(req).await?;
@@ -102,9 +103,16 @@ async fn authenticate(
     path: &str,
     query: &str,
     body: &[u8],
-    app_id: &str,
+    app_id: Option<&str>,
 ) -> Result<App, Fault> {
-    let app = pictures::app(&state.ctx, AppName::Id(app_id)).await?;
+    let key = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "auth_key");
+    let name = match (app_id, &key) {
+        (Some(id), _) => AppName::Id(id),
+        // The Python SDK leaves the application out of the path where it ends a user's connections.
+        (None, Some((_, key))) => AppName::Key(key),
+        (None, None) => return Err(Fault::new(StatusCode::UNAUTHORIZED, "the query has no auth_key")),
+    };
+    let app = pictures::app(&state.ctx, name).await?;
     let app = app.filter(|app| app.endpoint.row.kind == entity::endpoint::EndpointKind::Channel);
     let app = app.ok_or(Fault::new(StatusCode::NOT_FOUND, "there is no such application"))?;
     let now = state.ctx.now();

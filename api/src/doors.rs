@@ -22,7 +22,7 @@ impl<E: Endpoint> Endpoint for Doors<E> {
 
     async fn call(&self, req: Request) -> Result<Response> {
         let path = req.uri().path();
-        if path.starts_with("/apps/") {
+        if path.starts_with("/apps/") || path.starts_with("/users/") {
             return Ok(Box::pin(apps::call(req, &self.state)).await);
         }
         if path.starts_with("/app/") {

@@ -32,8 +32,8 @@ use crate::{
     responses::{Created, Page, Versioned},
     state::State,
     tags::Tag,
-    withdrawal,
     versions::expected,
+    withdrawal,
 };
 
 /// A person to be added.

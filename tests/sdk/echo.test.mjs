@@ -25,7 +25,9 @@ async function backEnd(t) {
 
 async function echo(t, user, authEndpoint) {
   const { channelAuthorization: _, userAuthentication: __, ...options } = clientOptions();
-  const one = new Echo({ broadcaster: "pusher", Pusher, key: app.key, authEndpoint, bearerToken: user, ...options });
+  // Without headers of its own, an Echo changes those of all the others.
+  const auth = { headers: {} };
+  const one = new Echo({ broadcaster: "pusher", auth, Pusher, key: app.key, authEndpoint, bearerToken: user, ...options });
   t.after(() => one.disconnect());
   await eventually("the connection", () => one.connectionStatus() === "connected");
   return one;

@@ -58,8 +58,10 @@ class Listener:
         return self.next("pusher_internal:subscription_succeeded", channel)
 
     def frame(self):
-        """The next frame's event, channel and parsed data."""
-        frame = json.loads(self.socket.recv())
+        """The next frame's event, channel and parsed data; the number of subscribers comes when it comes."""
+        frame = {"event": "pusher_internal:subscription_count"}
+        while frame["event"] == "pusher_internal:subscription_count":
+            frame = json.loads(self.socket.recv())
         data = frame.get("data")
         try:
             data = json.loads(data) if isinstance(data, str) else data

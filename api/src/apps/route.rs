@@ -31,11 +31,16 @@ impl Route<'_> {
     }
 }
 
-/// The application's id and the call.
-pub(super) fn parse<'a>(method: &Method, path: &'a str) -> Result<(&'a str, Route<'a>), Fault> {
+/// The application's id, where the path names it, and the call.
+pub(super) fn parse<'a>(method: &Method, path: &'a str) -> Result<(Option<&'a str>, Route<'a>), Fault> {
     let unknown = || Fault::new(StatusCode::NOT_FOUND, "there is nothing under this path");
-    let path = path.strip_prefix("/apps/").ok_or_else(unknown)?;
-    let (app_id, rest) = path.split_once('/').ok_or_else(unknown)?;
+    let (app_id, rest) = if path.starts_with("/users/") {
+        (None, &path[1..])
+    } else {
+        let path = path.strip_prefix("/apps/").ok_or_else(unknown)?;
+        let (app_id, rest) = path.split_once('/').ok_or_else(unknown)?;
+        (Some(app_id), rest)
+    };
     let named = |name| decode(name).filter(|name| !name.is_empty()).ok_or_else(unknown);
     let (wanted, route) = match rest.split_once('/') {
         None => match rest {
@@ -118,8 +123,14 @@ mod tests {
                 Route::TerminateConnections(channel("äda/1")),
             ),
         ] {
-            assert_eq!(parse(&method, path).unwrap(), ("7", route), "{path}");
+            assert_eq!(parse(&method, path).unwrap(), (Some("7"), route), "{path}");
         }
+        let terminate = Route::TerminateConnections("ada".into());
+        assert_eq!(
+            parse(&Method::POST, "/users/ada/terminate_connections").unwrap(),
+            (None, terminate),
+            "as the Python SDK asks for it"
+        );
     }
 
     #[test]

@@ -26,6 +26,8 @@ const MAX_DEPTH: usize = 16;
 pub(crate) struct UserData {
     /// The user's id.
     pub(crate) id: Box<str>,
+    /// What others on a presence channel are told of them: JSON.
+    pub(crate) user_info: Option<Box<str>>,
     /// Whose coming and going they want to hear of: the first [`MAX_WATCHED`].
     pub(crate) watchlist: Vec<Box<str>>,
     /// Whether the list was longer.
@@ -62,13 +64,15 @@ impl UserData {
     /// What is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, UserFault> {
         #[derive(Deserialize)]
-        struct Data {
+        struct Data<'a> {
             id: Id,
+            #[serde(borrow)]
+            user_info: Option<&'a RawValue>,
             #[serde(default)]
             watchlist: Option<Watchlist>,
         }
 
-        let data: Data = serde_json::from_str(text).map_err(|_| UserFault::Shape("user_data"))?;
+        let data: Data<'_> = serde_json::from_str(text).map_err(|_| UserFault::Shape("user_data"))?;
         let watchlist = data.watchlist.unwrap_or_default();
         if !watchlist
             .users
@@ -80,6 +84,8 @@ impl UserData {
         }
         Ok(Self {
             id: data.id.0,
+            // Larger than others are told of anybody, it is the tenant's own affair.
+            user_info: info(data.user_info).unwrap_or_default(),
             watchlist: watchlist.users.into_iter().map(|id| id.0).collect(),
             watches_too_many: watchlist.cut,
         })
@@ -103,14 +109,18 @@ impl ChannelData {
         if !is_user_id(&data.user_id.0) {
             return Err(UserFault::Id);
         }
-        let info = data.user_info.map(RawValue::get);
-        if info.is_some_and(|info| info.len() > MAX_INFO || is_deeper(info, MAX_DEPTH)) {
-            return Err(UserFault::Info);
-        }
         Ok(Self {
             user_id: data.user_id.0,
-            user_info: info.map(Into::into),
+            user_info: info(data.user_info)?,
         })
+    }
+}
+
+/// What others are told of somebody, as it was written.
+fn info(info: Option<&RawValue>) -> Result<Option<Box<str>>, UserFault> {
+    match info.map(RawValue::get) {
+        Some(info) if info.len() > MAX_INFO || is_deeper(info, MAX_DEPTH) => Err(UserFault::Info),
+        info => Ok(info.map(Into::into)),
     }
 }
 
@@ -195,6 +205,7 @@ mod tests {
             data,
             Ok(UserData {
                 id: "12345".into(),
+                user_info: Some(r#"{"a":1}"#.into()),
                 watchlist: vec!["bob".into(), "7".into()],
                 watches_too_many: false,
             })

@@ -24,8 +24,6 @@ struct SignedIn {
 pub(crate) struct Arrival {
     /// Whom the connection watches and who is online. Sorted.
     pub(crate) online: Vec<Box<str>>,
-    /// Whom the connection watches and who is not. Sorted.
-    pub(crate) offline: Vec<Box<str>>,
     /// The connections that are to hear that the user is online now. Empty when the user was before.
     pub(crate) watchers: Vec<Uuid>,
 }
@@ -50,10 +48,11 @@ impl Watchlists {
         for watched in &watchlist {
             self.watchers.entry(watched.clone()).or_default().insert(session);
         }
-        let (online, offline) = watchlist
+        let online = watchlist
             .iter()
+            .filter(|watched| self.users.contains_key(*watched))
             .cloned()
-            .partition(|watched| self.users.contains_key(watched));
+            .collect();
         let watchers = if was_online {
             Vec::new()
         } else {
@@ -61,11 +60,7 @@ impl Watchlists {
         };
         let user = user.into();
         self.sessions.insert(session, SignedIn { user, watchlist });
-        Arrival {
-            online,
-            offline,
-            watchers,
-        }
+        Arrival { online, watchers }
     }
 
     /// A connection ends. `None` when it was not signed in.
@@ -132,7 +127,6 @@ mod tests {
     fn the_first_connection_of_a_user_is_told_and_the_last() {
         let mut all = Watchlists::default();
         let ada = all.sign_in(session(1), "ada", names(&["eve", "bob", "bob"]));
-        assert_eq!(ada.offline, names(&["bob", "eve"]));
         assert!(ada.online.is_empty() && ada.watchers.is_empty());
         let bob = all.sign_in(session(2), "bob", names(&["ada"]));
         assert_eq!((bob.online, bob.watchers), (names(&["ada"]), vec![session(1)]));

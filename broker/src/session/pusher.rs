@@ -51,11 +51,19 @@ struct Session<IO> {
     /// What it said it has, or wants, of channels that it will subscribe to.
     wishes: Option<Box<Wishes>>,
     /// The user that it signed in as.
-    user: Option<Box<str>>,
+    user: Option<User>,
     /// What is being looked up for the last thing that the client said.
     busy: Option<Busy>,
     publishing: VecDeque<Publishing>,
     authenticate_by: Option<Instant>,
+}
+
+/// Whom the tenant vouched for.
+struct User {
+    /// By the tenant's own id.
+    id: Box<str>,
+    /// What others on a presence channel are told of them: JSON.
+    info: Option<Box<str>>,
 }
 
 /// What the endpoint lets it do.
@@ -101,8 +109,11 @@ pub(crate) async fn serve<IO: Socket>(
     let life = Life::begin(&core, who, &options.session).with_counts(options.subscription_counts);
     let front = Front::new(life, io, &options.session).speaking_pusher();
     let mut session = Session::new(front, &options, is_known);
+    // Who comes while everybody is sent elsewhere hears that first, and not that it may stay.
+    if !core.is_draining() {
+        session.greet();
+    }
     drop((options, core));
-    session.greet();
     poll_fn(|cx| session.poll(cx)).await;
     session.front.finish()
 }

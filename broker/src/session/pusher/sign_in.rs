@@ -1,6 +1,6 @@
 //! Signing in: the tenant vouches for who it is.
 
-use super::{Session, Then};
+use super::{Session, Then, User};
 use crate::{
     close::Close,
     pusher::{
@@ -19,6 +19,7 @@ const WATCHLIST: u16 = 4302;
 /// Somebody whose signature is good and whose person is being found.
 pub(super) struct Arriving {
     user: Box<str>,
+    info: Option<Box<str>>,
     watchlist: Vec<Box<str>>,
     watches_too_many: bool,
     /// What was signed, to be said back.
@@ -42,11 +43,12 @@ impl<IO: Socket> Session<IO> {
                 return self.front.close(Close::UNAUTHORIZED);
             }
         };
-        if self.user.as_ref().is_some_and(|user| *user != data.id) {
+        if self.user.as_ref().is_some_and(|user| user.id != data.id) {
             return self.front.close(Close::UNAUTHORIZED);
         }
         let arriving = Arriving {
             user: data.id,
+            info: data.user_info,
             watchlist: data.watchlist,
             watches_too_many: data.watches_too_many,
             user_data: claim.user_data.clone(),
@@ -59,6 +61,7 @@ impl<IO: Socket> Session<IO> {
     pub(super) fn arrive(&mut self, arriving: Arriving) {
         let Arriving {
             user,
+            info,
             watchlist,
             watches_too_many,
             user_data,
@@ -70,7 +73,7 @@ impl<IO: Socket> Session<IO> {
             self.front.life.seat.subscriptions.push(welcome.subscription);
         }
         let arrival = self.front.life.sign_in(&user, watchlist);
-        self.user = Some(user);
+        self.user = Some(User { id: user, info });
         self.front.say(|out| server::signin_success(out, &user_data));
         if watches_too_many {
             self.fault(
@@ -78,13 +81,10 @@ impl<IO: Socket> Session<IO> {
                 &format!("the watchlist is too long: the first {MAX_WATCHED} are watched"),
             );
         }
-        if !arrival.online.is_empty() || !arrival.offline.is_empty() {
+        if !arrival.online.is_empty() {
             self.front.say(|out| {
-                let names =
-                    |list: &'_ [Box<str>]| list.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-                let (online, offline) = (names(&arrival.online), names(&arrival.offline));
-                let online = online.iter().map(String::as_str);
-                server::watchlist_events(out, online, offline.iter().map(String::as_str));
+                let online = arrival.online.iter().map(|user| &**user);
+                server::watchlist_events(out, online, []);
             });
         }
     }

@@ -58,7 +58,7 @@ impl<IO: Socket> Session<IO> {
         match self.check(asked) {
             // A member is a person, who has to be known before they are told of.
             Ok(wish) => match &wish.member {
-                Some(member) if self.user.as_ref() != Some(&member.user) => {
+                Some(member) if self.user.as_ref().is_none_or(|user| user.id != member.user) => {
                     let user = member.user.clone();
                     self.find(&user, Then::Subscribe(Box::new(wish)));
                 }
@@ -135,10 +135,12 @@ impl<IO: Socket> Session<IO> {
     /// Who joins: whom the tenant vouched for with the signature, or who signed in.
     fn member(&self, channel_data: Option<&str>) -> Result<Member, Refused> {
         let Some(data) = channel_data else {
-            let user = self.user.clone();
-            let user = user
-                .ok_or_else(|| wrong("AuthError", "channel_data says who joins a presence channel", 401))?;
-            return Ok(Member { user, info: None });
+            let missing = || wrong("AuthError", "channel_data says who joins a presence channel", 401);
+            let user = self.user.as_ref().ok_or_else(missing)?;
+            return Ok(Member {
+                user: user.id.clone(),
+                info: user.info.clone(),
+            });
         };
         let data = ChannelData::parse(data).map_err(|fault| wrong("AuthError", fault.to_string(), 400))?;
         Ok(Member {
