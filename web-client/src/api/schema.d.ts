@@ -401,7 +401,7 @@ export interface paths {
         };
         /**
          * Read a channel's history.
-         * @description Oldest first. What has expired is left out, so offsets may have gaps here.
+         * @description Oldest first, unless asked otherwise. What has expired is left out, so offsets may have gaps here.
          */
         get: operations["list_channel_messages"];
         put?: never;
@@ -1772,6 +1772,23 @@ export interface components {
             subscribers: number;
         };
         /**
+         * ChannelMessages
+         * @description Part of a channel's history. It is complete when the offsets have no gap from the one you asked after up to `top`:
+         *     what has expired, was erased or was never kept is missing.
+         */
+        ChannelMessages: {
+            /** @description Changes when offsets of before mean nothing any more. */
+            epoch: string;
+            items: components["schemas"]["Message"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+            /**
+             * Format: int64
+             * @description The newest offset that was given out, whatever became of its message.
+             */
+            top: number;
+        };
+        /**
          * CodeIn
          * @description Where to send a code.
          */
@@ -2058,6 +2075,15 @@ export interface components {
             allowed_origins: string[];
             /** @description The Pusher application id. */
             app_id: string;
+            /** Format: int32 */
+            authenticate_within_seconds?: number;
+            /** Format: int32 */
+            bytes_per_second: number;
+            /** Format: int32 */
+            channels_per_session: number;
+            client_events: boolean;
+            /** Format: int32 */
+            client_events_per_second: number;
             /** @description Where end-users connect, with `?token=`. */
             connect_url: string;
             /** Format: date-time */
@@ -2074,21 +2100,33 @@ export interface components {
             key: string;
             kind: components["schemas"]["EndpointKind"];
             /** Format: int32 */
+            max_connections?: number;
+            /** Format: int32 */
+            max_connections_per_address?: number;
+            /** Format: int32 */
+            max_connections_per_subject?: number;
+            /** Format: int32 */
             max_message_bytes: number;
+            /** Format: int32 */
+            messages_per_second: number;
             name: string;
             on_withdrawal: components["schemas"]["OnWithdrawal"];
             /** Format: int32 */
             pool_max: number;
             /** Format: int32 */
             pool_min: number;
+            /** Format: int32 */
+            presence_members: number;
             /**
              * A reason for processing.
              * Format: uuid
              */
             purpose_id?: string;
             record: components["schemas"]["RecordMode"];
+            slow_consumer: components["schemas"]["SlowConsumer"];
             slug: string;
             subprotocol?: string;
+            subscription_counts: boolean;
             /** Format: date-time */
             updated_at: string;
             upstream_url?: string;
@@ -2102,6 +2140,29 @@ export interface components {
         EndpointIn: {
             /** @description Origins that browsers may connect from; any if absent or empty. */
             allowed_origins?: string[];
+            /**
+             * Format: int32
+             * @description Seconds in which a session must have said whose it is, or it is closed with 4009. Absent: 10 where the endpoint's
+             *     purpose waits for consent, for ever elsewhere.
+             */
+            authenticate_within_seconds?: number;
+            /**
+             * Format: int32
+             * @description Payload bytes from one session per second, likewise; not below `max_message_bytes`. 0: any number. Default 0.
+             */
+            bytes_per_second?: number;
+            /**
+             * Format: int32
+             * @description Channels that one session may be on. Default 100.
+             */
+            channels_per_session?: number;
+            /** @description Whether clients may publish `client-` events on private and presence channels. Default true. */
+            client_events?: boolean;
+            /**
+             * Format: int32
+             * @description Client events per session and second; more of them are refused with 4301. 0: any number. Default 10.
+             */
+            client_events_per_second?: number;
             /** @description Those keys themselves. */
             jwks?: unknown;
             /** @description Where the keys of EdDSA, ES256 and RS256 connection tokens are (RFC 7517). */
@@ -2110,9 +2171,29 @@ export interface components {
             kind: components["schemas"]["EndpointKind"] & unknown;
             /**
              * Format: int32
+             * @description Open connections on this endpoint; who comes then is closed with 4004. Absent: as many as the tenant may have.
+             */
+            max_connections?: number;
+            /**
+             * Format: int32
+             * @description The same for one address.
+             */
+            max_connections_per_address?: number;
+            /**
+             * Format: int32
+             * @description The same for one person.
+             */
+            max_connections_per_subject?: number;
+            /**
+             * Format: int32
              * @description The largest message, in bytes. Default 65536.
              */
             max_message_bytes?: number;
+            /**
+             * Format: int32
+             * @description Messages from one session per second, with bursts of as many; more close it with 4100. 0: any number. Default 0.
+             */
+            messages_per_second?: number;
             /** @description What people call it; the slug if absent. */
             name?: string;
             /** @description What happens to open sockets of a person who withdraws consent. Default `close`. */
@@ -2128,6 +2209,11 @@ export interface components {
              */
             pool_min?: number;
             /**
+             * Format: int32
+             * @description Members of one presence channel; who comes then is refused. Default 1000.
+             */
+            presence_members?: number;
+            /**
              * A reason for processing.
              * Format: uuid
              * @description What the messages are processed for.
@@ -2138,10 +2224,18 @@ export interface components {
              *     by retention rules.
              */
             record?: components["schemas"]["RecordMode"] & unknown;
+            /**
+             * @description What happens when a session does not read as fast as messages come for it. `disconnect`: it is closed with 4102.
+             *     `drop_oldest`: the oldest messages that wait for it are dropped. `conflate`: of the same channel and event only the
+             *     newest waits. Default `disconnect`.
+             */
+            slow_consumer?: components["schemas"]["SlowConsumer"] & unknown;
             /** @description 2 to 64 of `a-z`, `0-9`, `-`, `_`; part of the connect address. */
             slug: string;
             /** @description Offered to the upstream as `Sec-WebSocket-Protocol`. */
             subprotocol?: string;
+            /** @description Whether subscribers hear how many there are on a channel. Default false. */
+            subscription_counts?: boolean;
             /** @description The WebSocket of your back end (`ws://` or `wss://`), for a relay. */
             upstream_url?: string;
         };
@@ -2156,25 +2250,46 @@ export interface components {
          */
         EndpointPatchIn: {
             allowed_origins?: string[];
+            /** Format: int32 */
+            authenticate_within_seconds?: number;
+            /** Format: int32 */
+            bytes_per_second?: number;
+            /** Format: int32 */
+            channels_per_session?: number;
+            client_events?: boolean;
+            /** Format: int32 */
+            client_events_per_second?: number;
             /** @description Off: nobody connects, nothing is published. */
             enabled?: boolean;
             jwks?: unknown;
             jwks_url?: string;
             /** Format: int32 */
+            max_connections?: number;
+            /** Format: int32 */
+            max_connections_per_address?: number;
+            /** Format: int32 */
+            max_connections_per_subject?: number;
+            /** Format: int32 */
             max_message_bytes?: number;
+            /** Format: int32 */
+            messages_per_second?: number;
             name?: string;
             on_withdrawal?: components["schemas"]["OnWithdrawal"];
             /** Format: int32 */
             pool_max?: number;
             /** Format: int32 */
             pool_min?: number;
+            /** Format: int32 */
+            presence_members?: number;
             /**
              * A reason for processing.
              * Format: uuid
              */
             purpose_id?: string;
             record?: components["schemas"]["RecordMode"];
+            slow_consumer?: components["schemas"]["SlowConsumer"];
             subprotocol?: string;
+            subscription_counts?: boolean;
             upstream_url?: string;
         };
         /**
@@ -2185,6 +2300,15 @@ export interface components {
             allowed_origins: string[];
             /** @description The Pusher application id. */
             app_id: string;
+            /** Format: int32 */
+            authenticate_within_seconds?: number;
+            /** Format: int32 */
+            bytes_per_second: number;
+            /** Format: int32 */
+            channels_per_session: number;
+            client_events: boolean;
+            /** Format: int32 */
+            client_events_per_second: number;
             /** @description Where end-users connect, with `?token=`. */
             connect_url: string;
             /** Format: date-time */
@@ -2201,13 +2325,23 @@ export interface components {
             key: string;
             kind: components["schemas"]["EndpointKind"];
             /** Format: int32 */
+            max_connections?: number;
+            /** Format: int32 */
+            max_connections_per_address?: number;
+            /** Format: int32 */
+            max_connections_per_subject?: number;
+            /** Format: int32 */
             max_message_bytes: number;
+            /** Format: int32 */
+            messages_per_second: number;
             name: string;
             on_withdrawal: components["schemas"]["OnWithdrawal"];
             /** Format: int32 */
             pool_max: number;
             /** Format: int32 */
             pool_min: number;
+            /** Format: int32 */
+            presence_members: number;
             /**
              * A reason for processing.
              * Format: uuid
@@ -2216,8 +2350,10 @@ export interface components {
             record: components["schemas"]["RecordMode"];
             /** @description Signs connection tokens (HS256) and Pusher requests. Not shown again. */
             secret: string;
+            slow_consumer: components["schemas"]["SlowConsumer"];
             slug: string;
             subprotocol?: string;
+            subscription_counts: boolean;
             /** Format: date-time */
             updated_at: string;
             upstream_url?: string;
@@ -2508,6 +2644,8 @@ export interface components {
              * Format: uuid
              */
             endpoint_id: string;
+            /** @description What its sender called it, once unsealed. */
+            event?: string;
             /**
              * Format: date-time
              * @description From then on it cannot be read.
@@ -2540,6 +2678,8 @@ export interface components {
             subject_id?: string;
             /** @description Why it could not be unsealed. */
             unreadable?: components["schemas"]["Unreadable"] & unknown;
+            /** @description Your own id of the member who sent it, once unsealed: on a presence channel. */
+            user_id?: string;
         };
         /**
          * MessageIn
@@ -2550,6 +2690,11 @@ export interface components {
             channel?: string;
             /** @description What is sent: a string goes out as it is, anything else as JSON. */
             data: unknown;
+            /**
+             * @description What Pusher clients bind to: up to 200 characters. Plain sockets get the data without it. Without one Pusher
+             *     clients get the event `message`.
+             */
+            event?: string;
             /** @description What it is processed for, by the purpose's slug. Default: what the endpoint is for. */
             purpose?: string;
             /** @description The person that the message is about, by your own id. Their key seals it. */
@@ -2667,6 +2812,11 @@ export interface components {
          * @enum {string}
          */
         OpenOrClosed: "open" | "closed";
+        /**
+         * @description In which order a channel's history is read.
+         * @enum {string}
+         */
+        Order: "asc" | "desc";
         /**
          * Page_ApiKey
          * @description Part of a list, newest first unless said otherwise.
@@ -3591,6 +3741,11 @@ export interface components {
             /** @description 3 to 40 of `a-z`, `0-9` and `-`, for addresses; made from the name if absent. Never changes. */
             slug?: string;
         };
+        /**
+         * @description What happens when a session does not read as fast as messages come for it.
+         * @enum {string}
+         */
+        SlowConsumer: "disconnect" | "drop_oldest" | "conflate";
         /**
          * @description How a value is made to say less.
          * @enum {string}
@@ -5062,10 +5217,14 @@ export interface operations {
     list_channel_messages: {
         parameters: {
             query?: {
-                /** @description Go on after this offset. Default 0: from the beginning. */
+                /** @description Only offsets above this one. Default 0: from the beginning. */
                 after?: number;
+                /** @description Only offsets below this one. */
+                before?: number;
                 cursor?: string;
                 limit?: number;
+                /** @description Default `asc`. */
+                order?: components["schemas"]["Order"];
                 /** @description Open them: needs `messages:unseal`, and is recorded. */
                 unseal?: boolean;
             };
@@ -5083,7 +5242,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Message"];
+                    "application/json": components["schemas"]["ChannelMessages"];
                 };
             };
             400: components["responses"]["Problem400"];
