@@ -46,6 +46,7 @@ mod request_context;
 mod requests;
 mod responses;
 mod retention;
+mod retention_changes;
 mod retention_rules;
 pub mod server;
 mod sign_ins;

@@ -2,8 +2,8 @@
 
 use crate::{
     account, api_keys, audit, channels, connections, consents, data_types, endpoints, invitations, jobs,
-    members, messages, notices, portal, publish, purposes, requests, retention, retention_rules, sign_ins,
-    state::State, subjects, tenant,
+    members, messages, notices, portal, publish, purposes, requests, retention, retention_changes,
+    retention_rules, sign_ins, state::State, subjects, tenant,
 };
 
 /// Who signs in, and for whom.
@@ -33,6 +33,7 @@ type DeclaredOperations = (
     purposes::PurposesApi,
     notices::NoticesApi,
     retention_rules::RetentionRulesApi,
+    retention_changes::RetentionChangesApi,
     subjects::SubjectsApi,
     consents::ConsentsApi,
 );
@@ -43,6 +44,7 @@ fn declared_operations(state: &State) -> DeclaredOperations {
         purposes::PurposesApi(state.clone()),
         notices::NoticesApi(state.clone()),
         retention_rules::RetentionRulesApi(state.clone()),
+        retention_changes::RetentionChangesApi(state.clone()),
         subjects::SubjectsApi(state.clone()),
         consents::ConsentsApi(state.clone()),
     )

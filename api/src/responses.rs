@@ -88,6 +88,7 @@ pub enum Accepted {
     Accepted,
 }
 
-fn etag(version: i32) -> String {
+/// How a version is written in `ETag`.
+pub(crate) fn etag(version: i32) -> String {
     format!("\"v{version}\"")
 }

@@ -5,9 +5,9 @@ use domain::{
     error::{Error, Faults},
     permissions::Permission,
     pictures, retention,
-    retention::{Asked, ClassSummary},
+    retention::{self as meaning, Asked, ClassSummary},
 };
-use entity::id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId};
+use entity::id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId, SubjectId};
 use poem_openapi::{Object, OpenApi, payload::Json};
 use serde::Deserialize;
 
@@ -16,12 +16,14 @@ use crate::{
     tags::Tag,
 };
 
-/// What is asked about: a recorded message, or one as it could come.
+/// What is asked about: a recorded message, all that is recorded about a person, or a message as it could come.
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainIn {
     /// A recorded message. Leave out all else then.
     message_id: Option<String>,
+    /// All that is recorded about a person. Leave out all else then.
+    subject_id: Option<SubjectId>,
     /// On this endpoint.
     endpoint_id: Option<EndpointId>,
     /// On this channel. Default `main`.
@@ -35,6 +37,21 @@ pub struct ExplainIn {
 impl ExplainIn {
     fn asked(self) -> Result<Asked, Error> {
         let mut faults = Faults::default();
+        if let Some(subject) = self.subject_id {
+            let more = self.message_id.is_some()
+                || self.endpoint_id.is_some()
+                || self.channel.is_some()
+                || self.purpose_id.is_some()
+                || self.data_type_ids.is_some();
+            faults.check(
+                !more,
+                "/subject_id",
+                "not_alone",
+                "ask about a person or about something else, not both",
+            );
+            faults.finish()?;
+            return Ok(Asked::Subject(subject));
+        }
         let case = self.endpoint_id.is_some();
         match (self.message_id, self.endpoint_id) {
             (Some(id), None) => {
@@ -78,8 +95,55 @@ pub struct Explanation {
     duration: String,
     /// In words.
     reason: String,
-    /// Of a recorded message: from then on it cannot be read.
+    /// Of a recorded message: from then on it cannot be read. Of a person: from then on nothing can.
     readable_until: Option<DateTime<Utc>>,
+    /// Every rule that matches, in the order in which they win.
+    candidates: Vec<RuleCandidate>,
+    /// Of a person: kind by kind.
+    parts: Option<Vec<ExplainedPart>>,
+}
+
+/// A rule that matches.
+#[derive(Clone, Debug, Object)]
+pub struct RuleCandidate {
+    rule: Rule,
+    /// Whether it decides.
+    decides: bool,
+    /// Why it does, or does not.
+    because: String,
+}
+
+/// What is recorded about a person, of one kind.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ExplainedPart {
+    endpoint_id: EndpointId,
+    channel: String,
+    purpose_id: Option<PurposeId>,
+    /// Slugs of what was found in it.
+    data_types: Vec<String>,
+    /// Messages that can be read.
+    messages: i64,
+    /// The rule that decides.
+    rule: Option<Rule>,
+    /// ISO 8601.
+    duration: String,
+    /// In words.
+    reason: String,
+    /// From then on none of them can be read.
+    readable_until: Option<DateTime<Utc>>,
+    candidates: Vec<RuleCandidate>,
+}
+
+fn candidates(candidates: Vec<meaning::Candidate>) -> Vec<RuleCandidate> {
+    candidates
+        .into_iter()
+        .map(|candidate| RuleCandidate {
+            rule: candidate.rule.into(),
+            decides: candidate.decides,
+            because: candidate.because,
+        })
+        .collect()
 }
 
 /// What is held of one kind: same endpoint, purpose, data types and channel pattern.
@@ -124,7 +188,8 @@ impl RetentionApi {
     async fn explain(&self, caller: Caller, body: Body<ExplainIn>) -> Result<Json<Explanation>, ApiError> {
         let scope = caller.may(Permission::RulesRead)?;
         let asked = body.0.asked()?;
-        pictures::load(&self.0.ctx, scope).await?;
+        let about_person = matches!(asked, Asked::Subject(_));
+        let picture = pictures::load(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
         let explained = retention::explain(&tx, &self.0.ctx, asked).await?;
         Ok(Json(Explanation {
@@ -132,6 +197,23 @@ impl RetentionApi {
             duration: explained.duration,
             reason: explained.reason,
             readable_until: explained.readable_until,
+            candidates: candidates(explained.candidates),
+            parts: about_person.then(|| {
+                let slug = |id: &DataTypeId| picture.data_type_slug(*id).map(str::to_owned);
+                let part = |part: meaning::Part| ExplainedPart {
+                    endpoint_id: part.endpoint,
+                    channel: part.channel,
+                    purpose_id: part.purpose,
+                    data_types: part.data_types.iter().filter_map(slug).collect(),
+                    messages: part.messages,
+                    rule: part.explanation.rule.map(Rule::from),
+                    duration: part.explanation.duration,
+                    reason: part.explanation.reason,
+                    readable_until: part.explanation.readable_until,
+                    candidates: candidates(part.explanation.candidates),
+                };
+                explained.parts.into_iter().map(part).collect()
+            }),
         }))
     }
 

@@ -5,14 +5,15 @@ use domain::{
     page::PageIn,
     permissions::Permission,
     pictures, retention_rules,
-    retention_rules::{NewRule, RulePatch, Snapshot, Version},
+    retention_rules::{NewRule, Outcome, Proposal, RulePatch, Snapshot, Version},
+    tenancy::TenantScope,
 };
 use entity::{
     id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId},
-    retention_rule::{self, RetentionAction, RetentionTarget},
+    retention_rule::{self, RetentionAction, RetentionKind, RetentionTarget},
 };
 use poem_openapi::{
-    Object, OpenApi,
+    ApiResponse, Object, OpenApi,
     param::{Header, Path, Query},
     payload::Json,
     types::MaybeUndefined,
@@ -23,7 +24,8 @@ use crate::{
     body::Body,
     caller::Caller,
     problem::ApiError,
-    responses::{Created, NoContent, Page, Versioned},
+    responses::{Page, Versioned, etag},
+    retention_changes::RetentionChange,
     state::State,
     tags::Tag,
     versions::expected,
@@ -37,6 +39,11 @@ pub struct RuleIn {
     name: String,
     /// What it is about. Default `messages`.
     target: Option<RetentionTarget>,
+    /// What it demands. Default `deletion`: it goes at the end. `legal_minimum`: it stays until then, whatever else is
+    /// said (messages).
+    kind: Option<RetentionKind>,
+    /// Where it comes from: a law, a contract, a decision.
+    source: Option<String>,
     /// Only on this endpoint (messages and connections).
     endpoint_id: Option<EndpointId>,
     /// Only on channels that fit: `*` stands for any run of characters (messages).
@@ -51,6 +58,8 @@ pub struct RuleIn {
     action: Option<RetentionAction>,
     /// Default true.
     enabled: Option<bool>,
+    /// Why, for whoever asks later. Kept with the version.
+    pub(crate) why: Option<String>,
 }
 
 impl From<RuleIn> for NewRule {
@@ -58,6 +67,8 @@ impl From<RuleIn> for NewRule {
         Self {
             name: input.name,
             target: input.target.unwrap_or(RetentionTarget::Messages),
+            kind: input.kind.unwrap_or(RetentionKind::Deletion),
+            source: input.source,
             endpoint_id: input.endpoint_id,
             channel_pattern: input.channel_pattern,
             data_type_id: input.data_type_id,
@@ -75,6 +86,9 @@ impl From<RuleIn> for NewRule {
 pub struct RulePatchIn {
     name: Option<String>,
     target: Option<RetentionTarget>,
+    kind: Option<RetentionKind>,
+    #[serde(default)]
+    source: MaybeUndefined<String>,
     #[serde(default)]
     endpoint_id: MaybeUndefined<EndpointId>,
     #[serde(default)]
@@ -94,6 +108,8 @@ impl From<RulePatchIn> for RulePatch {
         Self {
             name: input.name,
             target: input.target,
+            kind: input.kind,
+            source: input.source.into(),
             endpoint_id: input.endpoint_id.into(),
             channel_pattern: input.channel_pattern.into(),
             data_type_id: input.data_type_id.into(),
@@ -111,6 +127,9 @@ pub struct Rule {
     id: RetentionRuleId,
     name: String,
     target: RetentionTarget,
+    kind: RetentionKind,
+    /// Where it comes from.
+    source: Option<String>,
     endpoint_id: Option<EndpointId>,
     channel_pattern: Option<String>,
     data_type_id: Option<DataTypeId>,
@@ -136,6 +155,8 @@ impl From<Snapshot> for Rule {
             id: rule.id,
             name: rule.name,
             target: rule.target,
+            kind: rule.kind,
+            source: rule.source,
             endpoint_id: rule.endpoint_id,
             channel_pattern: rule.channel_pattern,
             data_type_id: rule.data_type_id,
@@ -179,6 +200,49 @@ impl From<Version> for RuleVersion {
     }
 }
 
+/// A rule that was made or waits.
+#[derive(Debug, ApiResponse)]
+pub enum Made {
+    /// It was made, and acts.
+    #[oai(status = 201)]
+    Created(
+        Json<Rule>,
+        /// Send it back as `If-Match` to change just this version.
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// It would destroy something early, so it waits.
+    #[oai(status = 202)]
+    Waits(Json<RetentionChange>),
+}
+
+/// A rule that was changed or is to be.
+#[derive(Debug, ApiResponse)]
+pub enum Changed {
+    /// It was changed, and acts.
+    #[oai(status = 200)]
+    Ok(
+        Json<Rule>,
+        /// Send it back as `If-Match` to change just this version.
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// The change would destroy something early, so it waits.
+    #[oai(status = 202)]
+    Waits(Json<RetentionChange>),
+}
+
+/// A rule that is gone or is to go.
+#[derive(Debug, ApiResponse)]
+pub enum Removed {
+    /// It is gone.
+    #[oai(status = 204)]
+    Done,
+    /// Its end would destroy something early, so it waits.
+    #[oai(status = 202)]
+    Waits(Json<RetentionChange>),
+}
+
 /// Retention rules.
 pub struct RetentionRulesApi(pub State);
 
@@ -219,19 +283,23 @@ impl RetentionRulesApi {
 
     /// Make a retention rule.
     ///
-    /// Acts at once, on what is stored already too.
+    /// Acts at once, on what is stored already too, unless it would destroy something within the tenant's grace period
+    /// that would otherwise still be there: then it waits, as a retention change.
     #[oai(
         path = "/retention-rules",
         method = "post",
         operation_id = "create_retention_rule"
     )]
-    async fn create(&self, caller: Caller, body: Body<RuleIn>) -> Result<Created<Rule>, ApiError> {
+    async fn create(&self, caller: Caller, body: Body<RuleIn>) -> Result<Made, ApiError> {
         let scope = caller.may(Permission::RulesWrite)?;
-        let tx = self.0.ctx.store.begin(scope).await?;
-        let row = retention_rules::create(&tx, &self.0.ctx, body.0.into()).await?;
-        tx.save().await?;
-        pictures::reload(&self.0.ctx, scope).await?;
-        Ok(Created::versioned(row.version, row))
+        let mut input = body.0;
+        let why = input.why.take();
+        Ok(
+            match self.propose(scope, Proposal::Create(input.into()), why).await? {
+                Outcome::Applied(row) => Made::Created(Json(row.clone().into()), etag(row.version)),
+                Outcome::Waits(change) => Made::Waits(Json(change.try_into()?)),
+            },
+        )
     }
 
     /// Read a retention rule.
@@ -253,7 +321,8 @@ impl RetentionRulesApi {
 
     /// Change a retention rule.
     ///
-    /// Acts at once, on what is stored already too. What it said before is remembered.
+    /// Acts at once, on what is stored already too, unless it would destroy something within the tenant's grace period
+    /// that would otherwise still be there: then it waits, as a retention change. What it said before is remembered.
     #[oai(
         path = "/retention-rules/:rule_id",
         method = "patch",
@@ -265,21 +334,25 @@ impl RetentionRulesApi {
         rule_id: Path<RetentionRuleId>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         body: Body<RulePatchIn>,
-    ) -> Result<Versioned<Rule>, ApiError> {
+    ) -> Result<Changed, ApiError> {
         let scope = caller.may(Permission::RulesWrite)?;
         let mut input = body.0;
         let why = input.why.take();
-        let tx = self.0.ctx.store.begin(scope).await?;
-        let expected = expected(if_match.0.as_deref())?;
-        let row = retention_rules::update(&tx, &self.0.ctx, rule_id.0, expected, input.into(), why).await?;
-        tx.save().await?;
-        pictures::reload(&self.0.ctx, scope).await?;
-        Ok(Versioned::new(row.version, row))
+        let proposal = Proposal::Update {
+            id: rule_id.0,
+            expected: expected(if_match.0.as_deref())?,
+            patch: input.into(),
+        };
+        Ok(match self.propose(scope, proposal, why).await? {
+            Outcome::Applied(row) => Changed::Ok(Json(row.clone().into()), etag(row.version)),
+            Outcome::Waits(change) => Changed::Waits(Json(change.try_into()?)),
+        })
     }
 
     /// Delete a retention rule.
     ///
-    /// What it said stays in its versions.
+    /// What it said stays in its versions. It goes at once, unless that would destroy something within the tenant's grace
+    /// period that would otherwise still be there: then it waits, as a retention change.
     #[oai(
         path = "/retention-rules/:rule_id",
         method = "delete",
@@ -292,20 +365,16 @@ impl RetentionRulesApi {
         /// Why, for whoever asks later.
         why: Query<Option<String>>,
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
-    ) -> Result<NoContent, ApiError> {
+    ) -> Result<Removed, ApiError> {
         let scope = caller.may(Permission::RulesWrite)?;
-        let tx = self.0.ctx.store.begin(scope).await?;
-        retention_rules::delete(
-            &tx,
-            &self.0.ctx,
-            rule_id.0,
-            expected(if_match.0.as_deref())?,
-            why.0,
-        )
-        .await?;
-        tx.save().await?;
-        pictures::reload(&self.0.ctx, scope).await?;
-        Ok(NoContent::Done)
+        let proposal = Proposal::Delete {
+            id: rule_id.0,
+            expected: expected(if_match.0.as_deref())?,
+        };
+        Ok(match self.propose(scope, proposal, why.0).await? {
+            Outcome::Applied(_) => Removed::Done,
+            Outcome::Waits(change) => Removed::Waits(Json(change.try_into()?)),
+        })
     }
 
     /// List what a retention rule said.
@@ -330,5 +399,24 @@ impl RetentionRulesApi {
             retention_rules::list_versions(&tx, rule_id.0, &page).await?,
             RuleVersion::from,
         ))
+    }
+}
+
+impl RetentionRulesApi {
+    /// Answered when the change acts on the next message, or waits.
+    async fn propose(
+        &self,
+        scope: &TenantScope,
+        proposal: Proposal,
+        why: Option<String>,
+    ) -> Result<Outcome, ApiError> {
+        let ctx = &self.0.ctx;
+        // Weighing asks the rules of now; not while a transaction is open, which would wait for itself.
+        pictures::load(ctx, scope).await?;
+        let tx = ctx.store.begin(scope).await?;
+        let outcome = retention_rules::propose(&tx, ctx, proposal, why).await?;
+        tx.save().await?;
+        pictures::reload(ctx, scope).await?;
+        Ok(outcome)
     }
 }

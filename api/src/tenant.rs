@@ -28,6 +28,11 @@ pub(crate) struct Tenant {
     language: String,
     /// Whose deadlines apply to requests: `gdpr` or `ccpa`.
     jurisdiction: String,
+    /// How long a change of the retention rules waits that would destroy something before that; ISO 8601, `P0D`: not at
+    /// all.
+    retention_grace: String,
+    /// Whether such a change needs a second member's consent.
+    retention_approval: bool,
     created_at: DateTime<Utc>,
     version: i32,
 }
@@ -41,6 +46,8 @@ impl From<tenant::Model> for Tenant {
             contact_email: row.contact_email,
             language: row.language,
             jurisdiction: row.jurisdiction,
+            retention_grace: row.retention_grace,
+            retention_approval: row.retention_approval,
             created_at: row.created_at,
             version: row.version,
         }
@@ -59,6 +66,11 @@ pub(crate) struct TenantPatchIn {
     language: Option<String>,
     /// Whose deadlines apply to requests: `gdpr` or `ccpa`.
     jurisdiction: Option<String>,
+    /// How long a change of the retention rules waits that would destroy something before that: ISO 8601, at most `P90D`;
+    /// `P0D`: not at all.
+    retention_grace: Option<String>,
+    /// Whether such a change needs a second member's consent.
+    retention_approval: Option<bool>,
 }
 
 impl From<TenantPatchIn> for TenantPatch {
@@ -68,6 +80,8 @@ impl From<TenantPatchIn> for TenantPatch {
             contact_email: input.contact_email.into(),
             language: input.language,
             jurisdiction: input.jurisdiction,
+            retention_grace: input.retention_grace,
+            retention_approval: input.retention_approval,
         }
     }
 }

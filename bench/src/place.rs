@@ -19,7 +19,6 @@ use domain::{
 use entity::{
     endpoint::EndpointKind,
     id::{EndpointId, RetentionRuleId, TenantId},
-    retention_rule::{RetentionAction, RetentionTarget},
 };
 use migration::{DataMigrator, MigratorTrait, VaultMigrator};
 use tempfile::TempDir;
@@ -80,17 +79,7 @@ impl Place {
         let tx = ctx.store.begin(&scope).await?;
         let new = NewEndpoint::new("bench", EndpointKind::Channel);
         let (endpoint, _) = endpoints::create(&tx, &ctx, new).await?;
-        let rule = NewRule {
-            name: "everything".into(),
-            target: RetentionTarget::Messages,
-            endpoint_id: None,
-            channel_pattern: None,
-            data_type_id: None,
-            purpose_id: None,
-            duration: duration.into(),
-            action: RetentionAction::Delete,
-            enabled: true,
-        };
+        let rule = NewRule::new("everything", duration);
         let rule = retention_rules::create(&tx, &ctx, rule).await?;
         tx.save().await?;
         pictures::load(&ctx, &scope).await?;

@@ -1,7 +1,9 @@
 //! Retention rules: what the tenant decided about how long things are kept. What they mean for what is stored is
 //! `retention`'s; here they are only written down, checked, and remembered with who changed them and why.
 
+mod changes;
 mod input;
+mod templates;
 mod versions;
 
 use entity::{
@@ -13,7 +15,12 @@ use entity::{
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, IntoActiveModel, QueryFilter};
 use serde_json::json;
 
+pub use changes::{
+    GRACE, Outcome, Preview, Proposal, apply_due, approve, cancel, draft, list as list_changes, preview,
+    propose, read_change,
+};
 pub use input::{NewRule, RulePatch};
+pub use templates::{TEMPLATES, Template, TemplateRule};
 pub use versions::{Snapshot, Version, list_versions};
 
 use crate::{
@@ -25,18 +32,28 @@ use crate::{
     tenancy::{TenantTx, expect_version},
 };
 
-/// Makes a rule. It acts at once, on what is stored already too.
+/// Makes a rule. It acts at once, on what is stored already too: [`propose`] weighs that first.
 pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewRule) -> Result<retention_rule::Model> {
     let mut row = new.check()?;
-    let now = ctx.now();
     row.id = ctx.ids.next();
+    check_scope(tx, &row).await?;
+    create_row(tx, ctx, row, None).await
+}
+
+async fn create_row(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    mut row: retention_rule::Model,
+    why: Option<String>,
+) -> Result<retention_rule::Model> {
+    let now = ctx.now();
     row.created_at = now;
     row.updated_at = now;
+    row.version = 1;
     row.tenant_id = tx.tenant();
-    check_scope(tx, &row).await?;
     let row = tx.insert(retention_rule::ActiveModel::from(row)).await?;
     let snapshot = Snapshot::from(&row);
-    versions::record(tx, &snapshot, None).await?;
+    versions::record(tx, &snapshot, why).await?;
     audit::record(
         tx,
         ctx,
@@ -87,7 +104,8 @@ pub async fn read(tx: &TenantTx, id: RetentionRuleId) -> Result<retention_rule::
     tx.get::<retention_rule::Entity, _>(id, "retention rule").await
 }
 
-/// Changes a rule and remembers what it said before. `why` is for whoever asks later.
+/// Changes a rule at once and remembers what it said before: [`propose`] weighs that first. `why` is for whoever asks
+/// later.
 pub async fn update(
     tx: &TenantTx,
     ctx: &Ctx,
@@ -99,11 +117,21 @@ pub async fn update(
     let current = read(tx, id).await?;
     expect_version(current.version, expected)?;
     input::check_why(why.as_deref())?;
+    let changed = patch.check(current.clone())?;
+    check_scope(tx, &changed).await?;
+    update_row(tx, ctx, current, changed, why).await
+}
+
+async fn update_row(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    current: retention_rule::Model,
+    mut changed: retention_rule::Model,
+    why: Option<String>,
+) -> Result<retention_rule::Model> {
     let before = Snapshot::from(&current);
-    let mut changed = patch.check(current.clone())?;
     changed.version = current.version + 1;
     changed.updated_at = ctx.now();
-    check_scope(tx, &changed).await?;
     // Every column: what `check` made is the whole row.
     let row = tx.update(changed.into_active_model().reset_all()).await?;
     let after = Snapshot::from(&row);
@@ -113,7 +141,7 @@ pub async fn update(
         tx,
         ctx,
         Event::new("retention_rule.updated")
-            .target("retention_rule", id)
+            .target("retention_rule", row.id)
             .facts(facts),
     )
     .await?;
@@ -121,7 +149,7 @@ pub async fn update(
     Ok(row)
 }
 
-/// Deletes a rule. Its versions stay: they say what was promised while it stood.
+/// Deletes a rule at once: [`propose`] weighs that first. Its versions stay: they say what was promised while it stood.
 pub async fn delete(
     tx: &TenantTx,
     ctx: &Ctx,
@@ -132,22 +160,31 @@ pub async fn delete(
     let current = read(tx, id).await?;
     expect_version(current.version, expected)?;
     input::check_why(why.as_deref())?;
+    remove_row(tx, ctx, &current, why).await
+}
+
+async fn remove_row(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    current: &retention_rule::Model,
+    why: Option<String>,
+) -> Result<()> {
     tx.delete_many::<retention_rule::Entity>()
-        .filter(retention_rule::Column::Id.eq(id))
+        .filter(retention_rule::Column::Id.eq(current.id))
         .exec(tx.conn())
         .await?;
     let last = Snapshot {
         version: current.version + 1,
         updated_at: ctx.now(),
         deleted: true,
-        ..Snapshot::from(&current)
+        ..Snapshot::from(current)
     };
     versions::record(tx, &last, why).await?;
     audit::record(
         tx,
         ctx,
         Event::new("retention_rule.deleted")
-            .target("retention_rule", id)
+            .target("retention_rule", current.id)
             .facts(json!({ "rule": last })),
     )
     .await?;

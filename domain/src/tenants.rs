@@ -6,6 +6,7 @@ mod provisioning;
 mod slug;
 mod usage;
 
+use chrono::TimeDelta;
 use entity::tenant;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
@@ -20,10 +21,14 @@ use crate::{
     audit::{self, Event},
     ctx::Ctx,
     deadlines,
+    duration::Kept,
     error::{Error, Faults, Result},
     fields,
     tenancy::{Actor, TenantScope, TenantTx, expect_version},
 };
+
+/// Longer than this, nobody remembers what waits.
+const LONGEST_GRACE: TimeDelta = TimeDelta::days(90);
 
 /// A change of a tenant.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +41,10 @@ pub struct TenantPatch {
     pub language: Option<String>,
     /// The key of one of [`deadlines::PROFILES`].
     pub jurisdiction: Option<String>,
+    /// How long a change of the retention rules waits that would destroy something before that. ISO 8601.
+    pub retention_grace: Option<String>,
+    /// Whether such a change needs a second member's consent.
+    pub retention_approval: Option<bool>,
 }
 
 /// The transaction's own tenant.
@@ -87,6 +96,18 @@ pub async fn update(
         );
         row.jurisdiction = Set(jurisdiction);
         changed.push("jurisdiction");
+    }
+    if let Some(grace) = patch.retention_grace {
+        match grace.parse::<Kept>() {
+            Ok(kept) if kept.approximate() <= LONGEST_GRACE => row.retention_grace = Set(kept.to_string()),
+            Ok(_) => faults.add("/retention_grace", "too_long", "use at most 90 days"),
+            Err(error) => faults.add("/retention_grace", error.code(), error.to_string()),
+        }
+        changed.push("retention_grace");
+    }
+    if let Some(approval) = patch.retention_approval {
+        row.retention_approval = Set(approval);
+        changed.push("retention_approval");
     }
     faults.finish()?;
     row.version = Set(version);

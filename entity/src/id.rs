@@ -65,6 +65,8 @@ typed_ids! {
     NoticeVersionId;
     /// How long something is kept.
     RetentionRuleId;
+    /// A change of the rules that waits.
+    RetentionChangeId;
     /// A person that data is about.
     SubjectId;
     /// One recorded change of a consent.

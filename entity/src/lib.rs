@@ -37,6 +37,7 @@ pub mod portal_sign_in;
 pub mod purpose;
 pub mod request;
 pub mod request_event;
+pub mod retention_change;
 pub mod retention_class;
 pub mod retention_rule;
 pub mod retention_rule_version;

@@ -20,6 +20,16 @@ string_enum! {
 }
 
 string_enum! {
+    /// What a rule demands.
+    pub enum RetentionKind {
+        /// At the end of the duration it goes.
+        Deletion = "deletion",
+        /// Before the end of the duration it must not go, whatever rules of the other kind say.
+        LegalMinimum = "legal_minimum",
+    }
+}
+
+string_enum! {
     /// What happens at the end of the duration.
     pub enum RetentionAction {
         Delete = "delete",
@@ -35,6 +45,9 @@ pub struct Model {
     pub tenant_id: TenantId,
     pub name: String,
     pub target: RetentionTarget,
+    pub kind: RetentionKind,
+    /// Where it comes from: a law, a contract, a decision.
+    pub source: Option<String>,
     pub endpoint_id: Option<EndpointId>,
     /// `*` stands for any run of characters.
     pub channel_pattern: Option<String>,

@@ -21,6 +21,10 @@ pub struct Model {
     pub jurisdiction: String,
     /// Ceilings; see `domain::quotas`.
     pub quotas: Json,
+    /// How long a change of rules waits that would destroy something before that; ISO 8601, `P0D`: not at all.
+    pub retention_grace: String,
+    /// Whether a change of rules that would destroy something early needs a second member's consent.
+    pub retention_approval: bool,
     pub created_at: DateTimeUtc,
     pub version: i32,
 }

@@ -26,6 +26,7 @@ mod m0005_audit_log;
 mod m0006_background_work;
 mod m0007_endpoint_limits;
 mod m0008_webhooks;
+mod m0010_rule_changes;
 mod v0001_keys;
 
 use sea_orm_migration::prelude::*;
@@ -50,6 +51,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0006_background_work::Migration),
             Box::new(m0007_endpoint_limits::Migration),
             Box::new(m0008_webhooks::Migration),
+            Box::new(m0010_rule_changes::Migration),
         ]
     }
 }

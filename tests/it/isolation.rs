@@ -117,6 +117,13 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
                 .expect(201)["id"],
         ),
     );
+    let never = json!({ "duration": "P0D" });
+    let waits = acme
+        .owner
+        .patch(format!("/retention-rules/{}", ids["retention-rules"]), never)
+        .await
+        .expect(202);
+    ids.insert("retention-changes", text(&waits["id"]));
     let mut socket = acme.connect(&chat, "ada").await;
     let open = eventually("the connection", || async {
         acme.owner.all("/connections").await.pop()

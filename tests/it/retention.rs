@@ -177,6 +177,11 @@ async fn a_changed_rule_acts_at_once_on_what_is_stored() {
     let server = Server::start().await;
     let acme = server.tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
+    // Nobody is to be given time to think again.
+    acme.owner
+        .patch("/tenant", json!({ "retention_grace": "PT0S" }))
+        .await
+        .expect(200);
     let rule = acme.rule(json!({ "duration": "P30D" })).await;
     let made = acme
         .publish(&chat, json!({ "data": "kept for a month" }))

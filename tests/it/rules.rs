@@ -1,7 +1,7 @@
 //! Retention rules: how they are written, versioned and explained. What they do is in `retention.rs`.
 
 use serde_json::json;
-use tests::{Server, tenant::text};
+use tests::{Server, eventually, tenant::text};
 
 #[tokio::test]
 async fn a_rule_keeps_its_versions_and_their_reasons() {
@@ -112,4 +112,179 @@ async fn the_dashboard_counts_what_is_held_by_class() {
         class["oldest_at"].is_string() && class["next_expiry_at"].is_string(),
         "{class:#}"
     );
+}
+
+#[tokio::test]
+async fn a_legal_minimum_outlasts_the_rule_that_deletes_and_the_explanation_says_so() {
+    let server = Server::start().await;
+    let acme = server.tenant_without_rules("acme").await;
+    let chat = acme.channel("chat").await;
+    let short = acme.rule(json!({ "name": "short", "duration": "PT1S" })).await;
+    let law = acme
+        .rule(json!({ "name": "letters", "duration": "P6Y", "kind": "legal_minimum", "source": "§ 257 HGB", "endpoint_id": chat.id }))
+        .await;
+    let made = acme
+        .publish(&chat, json!({ "data": "an order", "subject": "ada" }))
+        .await
+        .expect(201);
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    assert_eq!(acme.messages(&chat).await.len(), 1, "a law wants it kept");
+    let said = acme
+        .owner
+        .post("/retention-rules/explain", json!({ "message_id": made["id"] }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (said["rule"]["id"].as_str(), said["duration"].as_str()),
+        (Some(law.as_str()), Some("P6Y"))
+    );
+    assert_eq!(said["rule"]["source"], "§ 257 HGB");
+    let losers: Vec<_> = said["candidates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|candidate| candidate["decides"] == false)
+        .map(|candidate| candidate["rule"]["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(losers, [short.as_str()]);
+    let subject = text(&acme.owner.all("/subjects").await[0]["id"]);
+    let said = acme
+        .owner
+        .post("/retention-rules/explain", json!({ "subject_id": subject }))
+        .await
+        .expect(200);
+    let parts = said["parts"].as_array().unwrap();
+    assert_eq!((parts.len(), &parts[0]["messages"]), (1, &json!(1)), "{said:#}");
+    assert_eq!(parts[0]["rule"]["id"], law.as_str());
+    acme.owner
+        .post(
+            "/retention-rules",
+            json!({ "name": "no", "duration": "P1D", "target": "connections", "kind": "legal_minimum" }),
+        )
+        .await
+        .fault(422, "invalid_request", "/kind");
+}
+
+#[tokio::test]
+async fn a_change_that_would_destroy_is_previewed_waits_and_can_be_called_off() {
+    let server = Server::start().await;
+    let acme = server.tenant_without_rules("acme").await;
+    let chat = acme.channel("chat").await;
+    let rule = acme.rule(json!({ "duration": "P30D" })).await;
+    for n in 0..3 {
+        acme.publish(&chat, json!({ "data": n })).await.expect(201);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let asked = json!({ "rule_id": rule, "changes": { "duration": "PT1S" } });
+    let seen = acme
+        .owner
+        .post("/retention-rules/preview", asked)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&seen["destroyed"], &seen["waits"]),
+        (&json!(3), &json!(true)),
+        "{seen:#}"
+    );
+    assert_eq!(seen["classes"][0]["endpoint_id"], chat.id.as_str());
+    let path = format!("/retention-rules/{rule}");
+    let change = acme
+        .owner
+        .patch(&path, json!({ "duration": "PT1S", "why": "too fast" }))
+        .await
+        .expect(202);
+    assert_eq!(
+        (&change["state"], &change["messages"]),
+        (&json!("pending"), &json!(3))
+    );
+    assert_eq!(acme.messages(&chat).await.len(), 3, "nothing is gone");
+    let id = text(&change["id"]);
+    let pending = acme.owner.all("/retention-changes?state=pending").await;
+    assert_eq!(pending.len(), 1);
+    let called_off = acme
+        .owner
+        .post(
+            format!("/retention-changes/{id}/cancel"),
+            json!({ "why": "a typo" }),
+        )
+        .await
+        .expect(200);
+    assert_eq!(
+        (&called_off["state"], &called_off["note"]),
+        (&json!("cancelled"), &json!("a typo"))
+    );
+    acme.owner
+        .post(format!("/retention-changes/{id}/cancel"), json!({}))
+        .await
+        .problem(409, "wrong_state");
+    assert_eq!(acme.owner.get(&path).await.expect(200)["duration"], "P30D");
+    // What keeps longer acts at once.
+    acme.owner
+        .patch(&path, json!({ "duration": "P60D" }))
+        .await
+        .expect(200);
+    acme.owner.delete(&path).await.expect(202);
+    acme.owner
+        .post("/retention-rules/preview", json!({}))
+        .await
+        .fault(422, "invalid_request", "/rule");
+}
+
+#[tokio::test]
+async fn what_was_previewed_is_what_is_deleted_once_the_grace_period_is_over() {
+    let server = Server::start().await;
+    let acme = server.tenant_without_rules("acme").await;
+    let chat = acme.channel("chat").await;
+    acme.owner
+        .patch("/tenant", json!({ "retention_grace": "PT3S" }))
+        .await
+        .expect(200);
+    let rule = acme.rule(json!({ "duration": "P30D" })).await;
+    for n in 0..7 {
+        acme.publish(&chat, json!({ "data": n })).await.expect(201);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let asked = json!({ "rule_id": rule, "changes": { "duration": "PT1S" } });
+    let seen = acme
+        .owner
+        .post("/retention-rules/preview", asked)
+        .await
+        .expect(200);
+    let change = acme
+        .owner
+        .patch(format!("/retention-rules/{rule}"), json!({ "duration": "PT1S" }))
+        .await
+        .expect(202);
+    let path = format!("/retention-changes/{}", text(&change["id"]));
+    eventually("the end of the grace period", || async {
+        let change = acme.owner.get(&path).await.expect(200);
+        (change["state"] == "applied").then_some(())
+    })
+    .await;
+    assert!(acme.messages(&chat).await.is_empty());
+    let gone = eventually("the removal", || async {
+        acme.owner.all("/audit-events?kind=messages.expired").await.pop()
+    })
+    .await;
+    assert_eq!(gone["facts"]["count"], seen["destroyed"]);
+}
+
+#[tokio::test]
+async fn templates_name_the_laws_they_come_from() {
+    let server = Server::start().await;
+    let acme = server.tenant_without_rules("acme").await;
+    let templates = acme.owner.get("/retention-templates").await.expect(200);
+    let commerce = templates["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|template| template["key"] == "commerce_de")
+        .unwrap();
+    for rule in commerce["rules"].as_array().unwrap() {
+        let body = json!({
+            "name": rule["name"], "kind": rule["kind"], "duration": rule["duration"], "source": rule["source"],
+        });
+        let made = acme.owner.post("/retention-rules", body).await.expect(201);
+        assert_eq!(made["source"], rule["source"]);
+    }
 }

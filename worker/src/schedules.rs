@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use domain::{Ctx, housekeeping, requests, retention, sign_ins};
+use domain::{Ctx, housekeeping, requests, retention, retention_rules, sign_ins};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::chance;
@@ -14,6 +14,8 @@ use crate::worker::Parts;
 const PURGE: Duration = Duration::from_secs(1);
 /// How old the newest checkpoint may be when the log grew since.
 const CHECKPOINTS: Duration = Duration::from_secs(5);
+/// How late a change of the rules that waited may come.
+const RULE_CHANGES: Duration = Duration::from_secs(2);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const HOURLY: Duration = Duration::from_hours(1);
 
@@ -47,6 +49,14 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         "sign_checkpoints",
         CHECKPOINTS,
         |ctx| async move { housekeeping::sign_checkpoints(&ctx).await },
+    );
+    schedule(
+        parts,
+        tasks,
+        stop,
+        "apply_rule_changes",
+        RULE_CHANGES,
+        |ctx| async move { retention_rules::apply_due(&ctx).await },
     );
     schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
         let swept = retention::sweep(&ctx).await?;

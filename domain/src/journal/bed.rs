@@ -8,7 +8,6 @@ use entity::{
     endpoint::EndpointKind,
     id::{EndpointId, RetentionRuleId, SubjectId},
     message,
-    retention_rule::{RetentionAction, RetentionTarget},
 };
 use sea_orm::{PaginatorTrait, QueryOrder};
 use tokio::task::JoinHandle;
@@ -77,17 +76,7 @@ impl Bed {
 
     /// Adds a rule on messages, which acts when this returns.
     pub(crate) async fn rule(&self, duration: &str, change: impl FnOnce(&mut NewRule)) -> RetentionRuleId {
-        let mut new = NewRule {
-            name: format!("keep {duration}"),
-            target: RetentionTarget::Messages,
-            endpoint_id: None,
-            channel_pattern: None,
-            data_type_id: None,
-            purpose_id: None,
-            duration: duration.to_owned(),
-            action: RetentionAction::Delete,
-            enabled: true,
-        };
+        let mut new = NewRule::new(format!("keep {duration}"), duration);
         change(&mut new);
         let tx = self.ctx().store.begin(&self.world.scope).await.unwrap();
         let rule = retention_rules::create(&tx, self.ctx(), new).await.unwrap();

@@ -200,18 +200,20 @@ impl Keys {
         Ok(oldest.map(|bucket| bucket.ends_at))
     }
 
-    /// Destroys the keys of a class's buckets that ended before `ended_before`: everything in them has expired.
-    /// Answers how many.
+    /// Destroys the keys of a class's buckets that began not before `since` and ended before `ended_before`: everything in
+    /// them has expired. Answers how many.
     pub async fn destroy_buckets(
         &self,
         tenant: TenantId,
         class: i64,
+        since: Option<DateTime<Utc>>,
         ended_before: DateTime<Utc>,
     ) -> Result<u64> {
         let rows = Condition::all()
             .add(bucket_key::Column::TenantId.eq(tenant))
             .add(bucket_key::Column::ClassId.eq(class))
-            .add(bucket_key::Column::EndsAt.lte(ended_before));
+            .add(bucket_key::Column::EndsAt.lte(ended_before))
+            .add_option(since.map(|since| bucket_key::Column::StartsAt.gte(since)));
         let tx = self.store.system("the vault keeps keys of all tenants").await?;
         let doomed = tx
             .find::<bucket_key::Entity>()

@@ -120,7 +120,7 @@ mod tests {
         let all = keys.pairs_to_open(wanted.iter().copied()).await.unwrap();
         assert_eq!(all.len(), 8);
         keys.destroy_subject(tenant, subjects[0]).await.unwrap();
-        keys.destroy_buckets(tenant, 2, now + TimeDelta::days(1))
+        keys.destroy_buckets(tenant, 2, None, now + TimeDelta::days(1))
             .await
             .unwrap();
         let left = keys.pairs_to_open(wanted.iter().copied()).await.unwrap();

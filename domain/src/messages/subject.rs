@@ -41,15 +41,63 @@ pub struct Held {
 
 #[derive(FromQueryResult)]
 struct Group {
-    class_id: i64,
     channel_id: i64,
     messages: i64,
     oldest: i64,
     newest: i64,
 }
 
+/// The same, channel by channel.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldOnChannel {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) channel: String,
+    pub(crate) purpose: Option<PurposeId>,
+    pub(crate) data_types: Vec<DataTypeId>,
+    pub(crate) messages: i64,
+    pub(crate) oldest_at: DateTime<Utc>,
+    pub(crate) newest_at: DateTime<Utc>,
+    pub(crate) kept: Kept,
+    /// When the last of them expires.
+    pub(crate) last_expiry_at: DateTime<Utc>,
+}
+
 /// What is held about a person and can be read now, by endpoint, purpose and data types.
 pub async fn held(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Vec<Held>> {
+    let mut held: BTreeMap<_, (Held, Kept)> = BTreeMap::new();
+    for group in held_by_channel(tx, ctx, subject).await? {
+        let kept = group.kept;
+        let more = Held {
+            endpoint: group.endpoint,
+            purpose: group.purpose,
+            data_types: group.data_types.clone(),
+            messages: group.messages,
+            oldest_at: group.oldest_at,
+            newest_at: group.newest_at,
+            next_expiry_at: kept.until(group.oldest_at),
+            last_expiry_at: group.last_expiry_at,
+            duration: kept.to_string(),
+        };
+        match held.get_mut(&(group.endpoint, group.purpose, group.data_types.clone())) {
+            Some((held, longest)) => {
+                held.add(&more);
+                if kept.approximate() > longest.approximate() {
+                    *longest = kept;
+                    held.duration = kept.to_string();
+                }
+            }
+            None => drop(held.insert((group.endpoint, group.purpose, group.data_types), (more, kept))),
+        }
+    }
+    Ok(held.into_values().map(|(held, _)| held).collect())
+}
+
+/// What is held about a person and can be read now, class by class and channel by channel.
+pub(crate) async fn held_by_channel(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    subject: SubjectId,
+) -> Result<Vec<HeldOnChannel>> {
     let picture = pictures::load(ctx, tx.scope()).await?;
     let now = ctx.now();
     let met: Vec<i64> = tx
@@ -61,7 +109,7 @@ pub async fn held(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Vec<He
         .into_tuple()
         .all(tx.conn())
         .await?;
-    let mut held: BTreeMap<_, (Held, Kept)> = BTreeMap::new();
+    let mut held = Vec::new();
     for class in met.into_iter().filter_map(|id| Some((id, picture.class(id)?))) {
         let (id, class) = class;
         let cut = picture.cut(&class.key, now);
@@ -71,7 +119,6 @@ pub async fn held(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Vec<He
         let groups = tx
             .find::<message::Entity>()
             .select_only()
-            .column(Column::ClassId)
             .column(Column::ChannelId)
             .column_as(Column::Id.count(), "messages")
             .column_as(Column::Id.min(), "oldest")
@@ -79,49 +126,32 @@ pub async fn held(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Vec<He
             .filter(Column::SubjectId.eq(subject))
             .filter(Column::ClassId.eq(id))
             .filter(cut.readable(ctx.store.engine()))
-            .group_by(Column::ClassId)
             .group_by(Column::ChannelId)
             .into_model::<Group>()
             .all(tx.conn())
             .await?;
         for group in groups {
-            let Some(name) = channel_name(tx, group.channel_id).await? else {
+            let Some(channel) = channel_name(tx, group.channel_id).await? else {
                 continue;
             };
-            let Some(kept) = picture.kept(&class.key, &name) else {
+            let Some(kept) = picture.kept(&class.key, &channel) else {
                 continue;
             };
-            let (oldest, newest) = (MessageId(group.oldest).at(), MessageId(group.newest).at());
-            debug_assert_eq!(group.class_id, id);
-            let more = Held {
+            let (oldest_at, newest_at) = (MessageId(group.oldest).at(), MessageId(group.newest).at());
+            held.push(HeldOnChannel {
                 endpoint: class.key.endpoint,
+                channel,
                 purpose: class.key.purpose,
                 data_types: class.key.data_types.clone(),
                 messages: group.messages,
-                oldest_at: oldest,
-                newest_at: newest,
-                next_expiry_at: kept.until(oldest),
-                last_expiry_at: kept.until(newest),
-                duration: kept.to_string(),
-            };
-            let key = (
-                class.key.endpoint,
-                class.key.purpose,
-                class.key.data_types.clone(),
-            );
-            match held.get_mut(&key) {
-                Some((held, longest)) => {
-                    held.add(&more);
-                    if kept.approximate() > longest.approximate() {
-                        *longest = kept;
-                        held.duration = kept.to_string();
-                    }
-                }
-                None => drop(held.insert(key, (more, kept))),
-            }
+                oldest_at,
+                newest_at,
+                kept,
+                last_expiry_at: kept.until(newest_at),
+            });
         }
     }
-    Ok(held.into_values().map(|(held, _)| held).collect())
+    Ok(held)
 }
 
 impl Held {

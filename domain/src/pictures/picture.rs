@@ -159,7 +159,7 @@ impl Picture {
             purpose,
             data_types: &data_types,
         };
-        let rule = self.rules.winner(case, channel)?;
+        let rule = self.rules.decide(case, channel).rule()?;
         if rule.kept == Kept::Nothing {
             return None;
         }
@@ -176,7 +176,7 @@ impl Picture {
     /// How long a message of this class on this channel is kept now; none: nothing is kept.
     pub fn kept(&self, class: &ClassKey, channel: &str) -> Option<Kept> {
         self.endpoint(class.endpoint)?;
-        let kept = self.rules.winner(class.case(), channel)?.kept;
+        let kept = self.rules.decide(class.case(), channel).kept();
         (kept != Kept::Nothing).then_some(kept)
     }
 

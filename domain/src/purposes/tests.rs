@@ -1,7 +1,4 @@
-use entity::{
-    endpoint::EndpointKind,
-    retention_rule::{RetentionAction, RetentionTarget},
-};
+use entity::endpoint::EndpointKind;
 
 use super::*;
 use crate::{
@@ -63,15 +60,8 @@ async fn a_purpose_that_something_refers_to_stays() {
             }
             "rule" => {
                 let rule = NewRule {
-                    name: "ads".into(),
-                    target: RetentionTarget::Messages,
-                    endpoint_id: None,
-                    channel_pattern: None,
-                    data_type_id: None,
                     purpose_id: Some(id),
-                    duration: "P1D".into(),
-                    action: RetentionAction::Delete,
-                    enabled: true,
+                    ..NewRule::new("ads", "P1D")
                 };
                 retention_rules::create(&tx, &t.ctx, rule)
                     .await

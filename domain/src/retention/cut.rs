@@ -24,11 +24,11 @@ pub fn first_readable(kept: Kept, now: DateTime<Utc>) -> i64 {
     }
 }
 
-/// What of a class is readable now: messages from a certain id on. Where a rule names channels, the first pattern that
-/// matches says which id.
+/// What of a class is readable now: messages from a certain id on. Where rules name channels, the first case whose
+/// patterns all match says which id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    cases: Vec<(String, i64)>,
+    cases: Vec<(Vec<String>, i64)>,
     otherwise: i64,
 }
 
@@ -39,12 +39,19 @@ impl Cut {
         otherwise: NOTHING,
     };
 
-    pub(super) fn new(cases: Vec<(String, Kept)>, otherwise: Option<Kept>, now: DateTime<Utc>) -> Self {
-        let otherwise = otherwise.map_or(NOTHING, |kept| first_readable(kept, now));
-        let mut cases: Vec<_> = cases
-            .into_iter()
-            .map(|(pattern, kept)| (pattern, first_readable(kept, now)))
-            .collect();
+    /// The first case without a pattern is the last one that counts.
+    pub(super) fn new(cases: Vec<(Vec<String>, Kept)>, now: DateTime<Utc>) -> Self {
+        let mut otherwise = NOTHING;
+        let mut some = Vec::new();
+        for (patterns, kept) in cases {
+            let id = first_readable(kept, now);
+            if patterns.is_empty() {
+                otherwise = id;
+                break;
+            }
+            some.push((patterns, id));
+        }
+        let mut cases = some;
         // The last cases change nothing when they say the same as what follows.
         while cases.last().is_some_and(|(_, id)| *id == otherwise) {
             cases.pop();
@@ -61,7 +68,7 @@ impl Cut {
     pub fn of_channel(&self, name: &str) -> i64 {
         self.cases
             .iter()
-            .find(|(pattern, _)| glob::matches(pattern, name))
+            .find(|(patterns, _)| patterns.iter().all(|pattern| glob::matches(pattern, name)))
             .map_or(self.otherwise, |(_, id)| *id)
     }
 
@@ -73,6 +80,11 @@ impl Cut {
     /// From this on, everything is readable on every channel.
     pub fn highest(&self) -> i64 {
         self.ids().max().unwrap_or(self.otherwise)
+    }
+
+    /// From this on, everything is readable on channels that no case is about.
+    pub fn otherwise(&self) -> i64 {
+        self.otherwise
     }
 
     /// Whether nothing is readable.
@@ -109,12 +121,14 @@ impl Cut {
     )]
     fn by_channel(&self, engine: Engine) -> Expr {
         let name = || Expr::col((channel::Entity, channel::Column::Name));
-        let mut case = Expr::case(
-            glob::matches_sql(engine, name(), &self.cases[0].0),
-            self.cases[0].1,
-        );
-        for (pattern, id) in &self.cases[1..] {
-            case = case.case(glob::matches_sql(engine, name(), pattern), *id);
+        let all = |patterns: &[String]| {
+            let one = |pattern: &String| glob::matches_sql(engine, name(), pattern);
+            let each = patterns.iter().map(one);
+            each.reduce(ExprTrait::and).unwrap_or_else(|| Expr::val(true))
+        };
+        let mut case = Expr::case(all(&self.cases[0].0), self.cases[0].1);
+        for (patterns, id) in &self.cases[1..] {
+            case = case.case(all(patterns), *id);
         }
         let case = case.finally(self.otherwise);
         let query = channel::Entity::find()
@@ -153,7 +167,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "the text of a query that is not run")]
     fn sql(engine: Engine) -> String {
         let cut = Cut {
-            cases: vec![("room-*".into(), 20), ("100%_[?]\\".into(), 30)],
+            cases: vec![(vec!["room-*".into()], 20), (vec!["100%_[?]\\".into()], 30)],
             otherwise: 10,
         };
         let query = message::Entity::find()

@@ -83,10 +83,10 @@ async fn summary(
             .await?
     };
     let pattern = class.key.pattern.as_deref();
-    let candidates = picture.rules.candidates(class.key.case(), pattern);
-    let kept = candidates
+    let cases = picture.rules.cases(class.key.case(), pattern);
+    let kept = cases
         .iter()
-        .map(|rule| rule.kept)
+        .map(|(_, kept)| *kept)
         .max_by_key(Kept::approximate)
         .unwrap_or(Kept::Nothing);
     let oldest = counted.as_ref().and_then(|counted| counted.oldest).map(MessageId);
@@ -96,10 +96,7 @@ async fn summary(
         purpose: class.key.purpose,
         data_types: class.key.data_types.clone(),
         channel_pattern: class.key.pattern.clone(),
-        rule: match candidates.as_slice() {
-            [only] => Some(only.id),
-            _ => None,
-        },
+        rule: picture.rules.only(class.key.case(), pattern).map(|rule| rule.id),
         duration: kept.to_string(),
         messages: counted.map_or(0, |counted| counted.messages),
         oldest_at: oldest.map(MessageId::at),

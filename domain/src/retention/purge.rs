@@ -56,6 +56,8 @@ pub(super) struct Progress {
     oldest: Option<i64>,
     /// Under the rules known since then, channels were looked through up to this id.
     scanned: Option<(DateTime<Utc>, i64)>,
+    /// Under the rules known since then, what was filed under them is removed up to this id.
+    own: Option<(DateTime<Utc>, i64)>,
     /// Buckets that still have a key.
     keys: KeysLeft,
 }

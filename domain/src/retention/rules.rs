@@ -1,12 +1,13 @@
-//! Which rule decides. Of the rules that match, the more explicit one wins; between two equally explicit ones, the
-//! shorter: what was promised about a kind of data beats what holds in general, and in doubt less is kept.
+//! Which rule decides. Of the rules that delete and match, the more explicit one wins; between two equally explicit ones,
+//! the shorter: what was promised about a kind of data beats what holds in general, and in doubt less is kept. A legal
+//! minimum beats them all while it lasts; of several, the longest. A hold ([`crate::holds`]) beats everything.
 
 use std::{cmp::Reverse, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId},
-    retention_rule::{self, RetentionTarget},
+    retention_rule::{self, RetentionKind, RetentionTarget},
 };
 
 use super::{cut::Cut, glob};
@@ -32,6 +33,8 @@ pub struct Rule {
     pub purpose: Option<PurposeId>,
     /// How long.
     pub kept: Kept,
+    /// Not deleted before that, instead of deleted then.
+    pub is_minimum: bool,
 }
 
 /// What a rule may be asked about, but for the channel.
@@ -55,6 +58,7 @@ impl Rule {
             data_type: row.data_type_id,
             purpose: row.purpose_id,
             kept: row.duration.parse().map_err(Error::internal)?,
+            is_minimum: row.kind == RetentionKind::LegalMinimum,
         })
     }
 
@@ -81,10 +85,37 @@ impl Rule {
     }
 }
 
+/// What the rules say of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Of the rules that delete, the one that wins.
+    pub deletion: Option<&'a Arc<Rule>>,
+    /// The legal minimum that lasts longer than that.
+    pub minimum: Option<&'a Arc<Rule>>,
+}
+
+impl<'a> Decision<'a> {
+    /// The rule that says how long; none: no rule says that anything is kept.
+    pub fn rule(self) -> Option<&'a Arc<Rule>> {
+        self.minimum.or(self.deletion)
+    }
+
+    /// How long.
+    pub fn kept(self) -> Kept {
+        self.rule().map_or(Kept::Nothing, |rule| rule.kept)
+    }
+}
+
+fn lasts_longer(minimum: Kept, deletion: Kept) -> bool {
+    minimum.approximate() > deletion.approximate()
+}
+
 /// A tenant's enabled rules, the winner of any two first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     messages: Vec<Arc<Rule>>,
+    /// The longest first.
+    minimums: Vec<Arc<Rule>>,
     connections: Vec<Arc<Rule>>,
     audit_events: Vec<Arc<Rule>>,
 }
@@ -92,31 +123,54 @@ pub struct Rules {
 impl Rules {
     /// Puts the rules in order.
     pub fn new(rows: &[retention_rule::Model]) -> Result<Self> {
-        let of = |target: RetentionTarget| -> Result<Vec<Arc<Rule>>> {
+        let of = |target: RetentionTarget, kind: RetentionKind| -> Result<Vec<Arc<Rule>>> {
             let mut rules = rows
                 .iter()
-                .filter(|row| row.enabled && row.target == target)
+                .filter(|row| row.enabled && row.target == target && row.kind == kind)
                 .map(|row| Rule::new(row).map(Arc::new))
                 .collect::<Result<Vec<_>>>()?;
             // The id last, so that the order is the same everywhere and always.
             rules.sort_by_key(|rule| (Reverse(rule.explicitness()), rule.kept.approximate(), rule.id));
             Ok(rules)
         };
+        let mut minimums = of(RetentionTarget::Messages, RetentionKind::LegalMinimum)?;
+        minimums.retain(|rule| rule.kept != Kept::Nothing);
+        minimums.sort_by_key(|rule| (Reverse(rule.kept.approximate()), rule.id));
         Ok(Self {
-            messages: of(RetentionTarget::Messages)?,
-            connections: of(RetentionTarget::Connections)?,
-            audit_events: of(RetentionTarget::AuditEvents)?,
+            messages: of(RetentionTarget::Messages, RetentionKind::Deletion)?,
+            minimums,
+            connections: of(RetentionTarget::Connections, RetentionKind::Deletion)?,
+            audit_events: of(RetentionTarget::AuditEvents, RetentionKind::Deletion)?,
         })
     }
 
-    /// Rules on messages that match, the winner first.
+    /// What is said of a message.
+    pub fn decide(&self, case: Case<'_>, channel: &str) -> Decision<'_> {
+        let deletion = self.winner(case, channel);
+        let kept = deletion.map_or(Kept::Nothing, |rule| rule.kept);
+        let minimum = self
+            .minimums
+            .iter()
+            .take_while(|rule| lasts_longer(rule.kept, kept))
+            .find(|rule| rule.covers(case) && rule.reaches(channel));
+        Decision { deletion, minimum }
+    }
+
+    /// Legal minimums that match, the longest first.
+    pub fn minimums<'a>(&'a self, case: Case<'a>, channel: &'a str) -> impl Iterator<Item = &'a Arc<Rule>> {
+        self.minimums
+            .iter()
+            .filter(move |rule| rule.covers(case) && rule.reaches(channel))
+    }
+
+    /// Rules that delete messages and match, the winner first.
     pub fn matching<'a>(&'a self, case: Case<'a>, channel: &'a str) -> impl Iterator<Item = &'a Arc<Rule>> {
         self.messages
             .iter()
             .filter(move |rule| rule.covers(case) && rule.reaches(channel))
     }
 
-    /// The rule that decides about a message.
+    /// Of the rules that delete, the one that wins.
     pub fn winner(&self, case: Case<'_>, channel: &str) -> Option<&Arc<Rule>> {
         self.messages
             .iter()
@@ -132,10 +186,11 @@ impl Rules {
 
     /// Whether what wins may hang on the channel.
     pub fn ask_for_channels(&self) -> bool {
-        self.messages.iter().any(|rule| rule.channel.is_some())
+        let all = self.messages.iter().chain(&self.minimums);
+        all.into_iter().any(|rule| rule.channel.is_some())
     }
 
-    /// The rules that may decide about messages of a class, in order. All but the last hang on the channel.
+    /// The rules that delete and may decide about messages of a class, in order. All but the last hang on the channel.
     /// `pattern` is known to match all of the class's channels.
     pub fn candidates(&self, case: Case<'_>, pattern: Option<&str>) -> Vec<&Arc<Rule>> {
         let mut candidates = Vec::new();
@@ -148,18 +203,57 @@ impl Rules {
         candidates
     }
 
-    /// What of a class is readable now.
-    pub fn cut(&self, case: Case<'_>, pattern: Option<&str>, now: DateTime<Utc>) -> Cut {
+    /// The one rule that decides about all messages of a class, where one does.
+    pub fn only(&self, case: Case<'_>, pattern: Option<&str>) -> Option<&Arc<Rule>> {
+        let only = match self.candidates(case, pattern).as_slice() {
+            [] => None,
+            [only] if only.channel.is_none() || only.channel.as_deref() == pattern => Some(*only),
+            _ => return None,
+        };
+        let kept = only.map_or(Kept::Nothing, |rule| rule.kept);
+        let longer = self
+            .minimums
+            .iter()
+            .find(|rule| rule.covers(case) && lasts_longer(rule.kept, kept));
+        match longer {
+            None => only,
+            Some(rule) if rule.channel.is_none() || rule.channel.as_deref() == pattern => Some(rule),
+            Some(_) => None,
+        }
+    }
+
+    /// How long messages of a class are kept: for channels that match all of a case's patterns, the first case that
+    /// matches. The last has no pattern.
+    pub fn cases(&self, case: Case<'_>, pattern: Option<&str>) -> Vec<(Vec<String>, Kept)> {
+        let minimums: Vec<_> = self.minimums.iter().filter(|rule| rule.covers(case)).collect();
+        let hangs_on = |rule: &Rule| rule.channel.clone().filter(|own| Some(own.as_str()) != pattern);
         let mut cases = Vec::new();
-        for rule in self.candidates(case, pattern) {
-            match &rule.channel {
-                Some(channel) if Some(channel.as_str()) != pattern => {
-                    cases.push((channel.clone(), rule.kept));
+        let mut branch = |channel: Option<String>, kept: Kept| {
+            for minimum in minimums.iter().take_while(|rule| lasts_longer(rule.kept, kept)) {
+                let narrower = hangs_on(minimum);
+                let is_all = narrower.is_none();
+                cases.push((channel.iter().cloned().chain(narrower).collect(), minimum.kept));
+                if is_all {
+                    return;
                 }
-                _ => return Cut::new(cases, Some(rule.kept), now),
+            }
+            cases.push((Vec::from_iter(channel), kept));
+        };
+        for rule in self.candidates(case, pattern) {
+            let channel = hangs_on(rule);
+            let is_last = channel.is_none();
+            branch(channel, rule.kept);
+            if is_last {
+                return cases;
             }
         }
-        Cut::new(cases, None, now)
+        branch(None, Kept::Nothing);
+        cases
+    }
+
+    /// What of a class is readable now.
+    pub fn cut(&self, case: Case<'_>, pattern: Option<&str>, now: DateTime<Utc>) -> Cut {
+        Cut::new(self.cases(case, pattern), now)
     }
 
     /// How long closed connections of an endpoint are kept.

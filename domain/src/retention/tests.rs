@@ -2,7 +2,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     audit_event,
     id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId, TenantId},
-    retention_rule::{self, RetentionAction, RetentionTarget},
+    retention_rule::{self, RetentionAction, RetentionKind, RetentionTarget},
 };
 use proptest::prelude::*;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
@@ -29,6 +29,8 @@ fn row(id: u128, duration: &str) -> retention_rule::Model {
         tenant_id: TenantId(Uuid::nil()),
         name: format!("rule {id}"),
         target: RetentionTarget::Messages,
+        kind: RetentionKind::Deletion,
+        source: None,
         endpoint_id: None,
         channel_pattern: None,
         data_type_id: None,
@@ -144,18 +146,24 @@ fn any_rule() -> impl Strategy<Value = retention_rule::Model> {
         prop::option::of(prop::sample::select(vec![EMAIL, HEALTH])),
         prop::option::of(Just(PURPOSE)),
         prop::sample::select(vec!["P0D", "PT2S", "PT1H", "P1D", "P30D", "P1M"]),
-        any::<bool>(),
+        prop::bool::weighted(0.8),
+        prop::bool::weighted(0.3),
     )
-        .prop_map(|(id, endpoint, channel, data_type, purpose, duration, enabled)| {
-            retention_rule::Model {
+        .prop_map(
+            |(id, endpoint, channel, data_type, purpose, duration, enabled, minimum)| retention_rule::Model {
+                kind: if minimum {
+                    RetentionKind::LegalMinimum
+                } else {
+                    RetentionKind::Deletion
+                },
                 endpoint_id: endpoint,
                 channel_pattern: channel.map(str::to_owned),
                 data_type_id: data_type,
                 purpose_id: purpose,
                 enabled,
                 ..row(id.into(), duration)
-            }
-        })
+            },
+        )
 }
 
 const CHANNELS: [&str; 6] = ["main", "room-1", "room-2", "lobby", "x-1", "room-?"];
@@ -173,10 +181,10 @@ proptest! {
         let rules = Rules::new(&rows).unwrap();
         let case = Case { endpoint: ENDPOINT, purpose, data_types: &data_types };
         // The class remembers the pattern of the rule that won when the message was written, under other rules.
-        let pattern = Rules::new(&before).unwrap().winner(case, channel).and_then(|rule| rule.channel.clone());
+        let pattern = Rules::new(&before).unwrap().decide(case, channel).rule().and_then(|rule| rule.channel.clone());
         let now: DateTime<Utc> = "2027-03-30T12:00:00.123456Z".parse().unwrap();
         let id = MessageId::first_at(now - TimeDelta::milliseconds(age));
-        let kept = rules.winner(case, channel).map_or(Kept::Nothing, |rule| rule.kept);
+        let kept = rules.decide(case, channel).kept();
         let readable = kept != Kept::Nothing && kept.until(id.at()) > now;
         let cut = rules.cut(case, pattern.as_deref(), now);
         prop_assert_eq!(id.0 >= cut.of_channel(channel), readable);
@@ -200,6 +208,107 @@ proptest! {
         });
         prop_assert!(earlier <= later);
     }
+}
+
+proptest! {
+    /// Said again, as plainly as it can be.
+    #[test]
+    fn a_legal_minimum_beats_deletion_then_explicit_beats_implicit_then_the_shorter_wins(
+        rows in prop::collection::vec(any_rule(), 0..10),
+        channel in prop::sample::select(CHANNELS.to_vec()),
+        purpose in prop::option::of(Just(PURPOSE)),
+        data_types in prop::sample::subsequence(vec![EMAIL, HEALTH], 0..=2),
+    ) {
+        let applies = |row: &&retention_rule::Model| row.enabled
+            && row.endpoint_id.is_none_or(|id| id == ENDPOINT)
+            && row.purpose_id.is_none_or(|id| purpose == Some(id))
+            && row.data_type_id.is_none_or(|id| data_types.contains(&id))
+            && row.channel_pattern.as_deref().is_none_or(|pattern| super::glob::matches(pattern, channel));
+        let of = |kind| rows.iter().filter(applies).filter(move |row| row.kind == kind);
+        let length = |row: &retention_rule::Model| row.duration.parse::<Kept>().unwrap().approximate();
+        let named = |row: &retention_rule::Model| {
+            let narrow = usize::from(row.channel_pattern.is_some()) + usize::from(row.data_type_id.is_some());
+            (narrow + usize::from(row.endpoint_id.is_some()) + usize::from(row.purpose_id.is_some()), narrow)
+        };
+        let most = of(RetentionKind::Deletion).map(named).max();
+        let deletion = of(RetentionKind::Deletion).filter(|row| Some(named(row)) == most).map(length).min();
+        let minimum = of(RetentionKind::LegalMinimum).map(length).max();
+        let expected = deletion.max(minimum).unwrap_or_default();
+        let case = Case { endpoint: ENDPOINT, purpose, data_types: &data_types };
+        prop_assert_eq!(Rules::new(&rows).unwrap().decide(case, channel).kept().approximate(), expected);
+    }
+}
+
+#[tokio::test]
+async fn where_rules_for_channels_overlap_rows_and_keys_go_as_soon_as_each_has_expired() {
+    let bed = Bed::new().await;
+    bed.rule("P1D", |_| {}).await;
+    bed.rule("PT1H", |rule| rule.channel_pattern = Some("room-*".into()))
+        .await;
+    bed.rule("P10D", |rule| {
+        rule.channel_pattern = Some("*-x".into());
+        rule.endpoint_id = Some(bed.endpoint);
+    })
+    .await;
+    // Past what may have been on its way when the rules changed, and the slices of time that were open then.
+    bed.advance(TimeDelta::hours(5));
+    bed.say("room-1", "an hour").await;
+    bed.say("room-x", "ten days").await;
+    bed.say("main", "a day").await;
+    bed.advance(TimeDelta::hours(2));
+    let report = bed.purge().await;
+    assert_eq!((report.messages, report.keys), (1, 1), "the hour is over");
+    assert_eq!(bed.texts().await, ["a day", "ten days"]);
+    bed.advance(TimeDelta::days(1));
+    let report = bed.purge().await;
+    assert_eq!((report.messages, report.keys), (1, 1), "the day is over");
+    assert_eq!(bed.texts().await, ["ten days"]);
+    bed.advance(TimeDelta::days(9));
+    let report = bed.purge().await;
+    assert_eq!((report.messages, report.keys), (1, 1));
+    assert_eq!(bed.rows().await, 0);
+}
+
+#[tokio::test]
+async fn what_a_law_wants_kept_outlasts_every_rule_that_deletes() {
+    let bed = Bed::new().await;
+    bed.rule("P1D", |_| {}).await;
+    let law = bed
+        .rule("P6Y", |rule| {
+            rule.name = "commercial letters".into();
+            rule.kind = RetentionKind::LegalMinimum;
+            rule.channel_pattern = Some("orders-*".into());
+        })
+        .await;
+    bed.say("orders-1", "an order").await;
+    bed.say("main", "small talk").await;
+    bed.advance(TimeDelta::days(2));
+    let tx = bed.read().await;
+    let asked = Asked::Case {
+        endpoint: bed.endpoint,
+        channel: Some("orders-1".into()),
+        purpose: None,
+        data_types: Vec::new(),
+    };
+    let said = explain(&tx, bed.ctx(), asked).await.unwrap();
+    drop(tx);
+    assert_eq!(said.rule.unwrap().id, law);
+    assert_eq!(
+        said.reason,
+        "The legal minimum “commercial letters” decides: it names the channel. \
+         It lasts longer than “keep P1D”, which would delete earlier."
+    );
+    let decides: Vec<_> = said
+        .candidates
+        .iter()
+        .map(|one| (one.rule.name.as_str(), one.decides))
+        .collect();
+    assert_eq!(decides, [("commercial letters", true), ("keep P1D", false)]);
+    assert_eq!(bed.purge().await.messages, 1);
+    assert_eq!(bed.texts().await, ["an order"]);
+    bed.advance(TimeDelta::days(365 * 6 + 2));
+    assert_eq!(bed.purge().await.messages, 1);
+    assert_eq!(bed.rows().await, 0);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::{
     id::{DataTypeId, EndpointId, PurposeId},
-    retention_rule::{self, RetentionAction, RetentionTarget},
+    retention_rule::{self, RetentionAction, RetentionKind, RetentionTarget},
 };
 use uuid::Uuid;
 
@@ -23,6 +23,10 @@ pub struct NewRule {
     pub name: String,
     /// What it is about.
     pub target: RetentionTarget,
+    /// What it demands.
+    pub kind: RetentionKind,
+    /// Where it comes from: a law, a contract, a decision.
+    pub source: Option<String>,
     /// Only here.
     pub endpoint_id: Option<EndpointId>,
     /// Only in channels that fit: `*` stands for any run of characters.
@@ -40,6 +44,23 @@ pub struct NewRule {
 }
 
 impl NewRule {
+    /// A rule that deletes messages, whatever they are, after this time.
+    pub fn new(name: impl Into<String>, duration: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            target: RetentionTarget::Messages,
+            kind: RetentionKind::Deletion,
+            source: None,
+            endpoint_id: None,
+            channel_pattern: None,
+            data_type_id: None,
+            purpose_id: None,
+            duration: duration.into(),
+            action: RetentionAction::Delete,
+            enabled: true,
+        }
+    }
+
     /// A row but for id, tenant and times.
     pub(super) fn check(self) -> Result<retention_rule::Model> {
         let nobody = Uuid::nil();
@@ -48,6 +69,8 @@ impl NewRule {
             tenant_id: nobody.into(),
             name: self.name,
             target: self.target,
+            kind: self.kind,
+            source: self.source,
             endpoint_id: self.endpoint_id,
             channel_pattern: self.channel_pattern,
             data_type_id: self.data_type_id,
@@ -70,6 +93,10 @@ pub struct RulePatch {
     /// See [`NewRule`].
     pub target: Option<RetentionTarget>,
     /// See [`NewRule`].
+    pub kind: Option<RetentionKind>,
+    /// See [`NewRule`].
+    pub source: Option<Option<String>>,
+    /// See [`NewRule`].
     pub endpoint_id: Option<Option<EndpointId>>,
     /// See [`NewRule`].
     pub channel_pattern: Option<Option<String>>,
@@ -89,6 +116,8 @@ impl RulePatch {
         check(retention_rule::Model {
             name: self.name.unwrap_or(row.name),
             target: self.target.unwrap_or(row.target),
+            kind: self.kind.unwrap_or(row.kind),
+            source: self.source.unwrap_or(row.source),
             endpoint_id: self.endpoint_id.unwrap_or(row.endpoint_id),
             channel_pattern: self.channel_pattern.unwrap_or(row.channel_pattern),
             data_type_id: self.data_type_id.unwrap_or(row.data_type_id),
@@ -117,7 +146,14 @@ fn check(mut rule: retention_rule::Model) -> Result<retention_rule::Model> {
             format!("use 1 to {MAX_PATTERN} characters, in which * stands for any run of characters"),
         );
     }
+    fields::text(&mut faults, "/source", rule.source.as_deref());
     let messages = rule.target == RetentionTarget::Messages;
+    faults.check(
+        messages || rule.kind == RetentionKind::Deletion,
+        "/kind",
+        "unexpected",
+        "only a rule about messages can be a legal minimum",
+    );
     let scopes = [
         (
             "/endpoint_id",

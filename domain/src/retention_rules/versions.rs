@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId},
-    retention_rule::{self, RetentionAction, RetentionTarget},
+    id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId, TenantId},
+    retention_rule::{self, RetentionAction, RetentionKind, RetentionTarget},
     retention_rule_version,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -24,6 +24,12 @@ pub struct Snapshot {
     pub name: String,
     /// What it was about.
     pub target: RetentionTarget,
+    /// What it demanded.
+    #[serde(default = "deletion")]
+    pub kind: RetentionKind,
+    /// Where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint_id: Option<EndpointId>,
@@ -53,12 +59,19 @@ pub struct Snapshot {
     pub deleted: bool,
 }
 
+/// Versions from before there was another kind do not say it.
+fn deletion() -> RetentionKind {
+    RetentionKind::Deletion
+}
+
 impl From<&retention_rule::Model> for Snapshot {
     fn from(rule: &retention_rule::Model) -> Self {
         Self {
             id: rule.id,
             name: rule.name.clone(),
             target: rule.target,
+            kind: rule.kind,
+            source: rule.source.clone(),
             endpoint_id: rule.endpoint_id,
             channel_pattern: rule.channel_pattern.clone(),
             data_type_id: rule.data_type_id,
@@ -70,6 +83,30 @@ impl From<&retention_rule::Model> for Snapshot {
             updated_at: rule.updated_at,
             version: rule.version,
             deleted: false,
+        }
+    }
+}
+
+impl Snapshot {
+    /// The rule as a row of this tenant.
+    pub(super) fn into_row(self, tenant: TenantId) -> retention_rule::Model {
+        retention_rule::Model {
+            id: self.id,
+            tenant_id: tenant,
+            name: self.name,
+            target: self.target,
+            kind: self.kind,
+            source: self.source,
+            endpoint_id: self.endpoint_id,
+            channel_pattern: self.channel_pattern,
+            data_type_id: self.data_type_id,
+            purpose_id: self.purpose_id,
+            duration: self.duration,
+            action: self.action,
+            enabled: self.enabled,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            version: self.version,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     ctx::Ctx,
     deadlines,
     error::{Error, Faults, Result},
-    fields, members,
+    fields, members, retention_rules,
     tenancy::{Actor, SystemTx, TenantScope, TenantTx, on_conflict},
 };
 
@@ -94,6 +94,8 @@ pub(crate) async fn found(ctx: &Ctx, new: NewTenant, founder: Founder) -> Result
             language: Set(new.language),
             jurisdiction: Set(deadlines::DEFAULT.to_owned()),
             quotas: Set(serde_json::to_value(ctx.settings.default_quotas)?),
+            retention_grace: Set(retention_rules::GRACE.to_owned()),
+            retention_approval: Set(false),
             created_at: Set(ctx.now()),
             version: Set(1),
         })

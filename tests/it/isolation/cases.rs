@@ -99,6 +99,12 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /retention-rules/{id}/versions", Names("", "")),
     ("POST /retention-rules/explain", Own),
     ("GET /retention", Own),
+    ("POST /retention-rules/preview", Own),
+    ("GET /retention-templates", Own),
+    ("GET /retention-changes", Own),
+    ("GET /retention-changes/{id}", Names("", "")),
+    ("POST /retention-changes/{id}/approve", Names("", "")),
+    ("POST /retention-changes/{id}/cancel", Names("", "{}")),
     // people
     ("GET /subjects", Own),
     ("POST /subjects", Own),

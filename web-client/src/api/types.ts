@@ -39,6 +39,7 @@ export type Rule = Schemas["Rule"];
 export type RuleIn = Schemas["RuleIn"];
 export type RulePatch = Schemas["RulePatchIn"];
 export type RuleVersion = Schemas["RuleVersion"];
+export type RetentionChange = Schemas["RetentionChange"];
 export type ExplainIn = Schemas["ExplainIn"];
 export type Explanation = Schemas["Explanation"];
 export type RetentionClass = Schemas["RetentionClass"];

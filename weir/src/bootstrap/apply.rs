@@ -13,7 +13,7 @@ use domain::{
     tenancy::{TenantScope, TenantTx},
     tenants::{self, Provision},
 };
-use entity::{data_type, id::TenantId, retention_rule::RetentionAction};
+use entity::{data_type, id::TenantId};
 use serde::Serialize;
 use vault::Redacted;
 
@@ -172,7 +172,6 @@ impl Apply<'_> {
         let found = retention_rules::list(&tx, &filter, &PageIn::new(Some(200), None)?).await?;
         let Some(current) = found.items.into_iter().find(|rule| rule.name == plan.name) else {
             let new = NewRule {
-                name: plan.name,
                 target: plan.target,
                 endpoint_id: match &plan.endpoint {
                     Some(slug) => Some(endpoints::by_slug(&tx, slug).await?.id),
@@ -197,9 +196,7 @@ impl Apply<'_> {
                     ),
                     None => None,
                 },
-                duration: plan.duration,
-                action: RetentionAction::Delete,
-                enabled: true,
+                ..NewRule::new(plan.name, plan.duration)
             };
             retention_rules::create(&tx, self.ctx, new).await?;
             tx.save().await?;

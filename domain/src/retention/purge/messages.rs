@@ -5,7 +5,7 @@ use entity::{channel, message, retention_class};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    Budget, KeysLeft, Report,
+    Budget, KeysLeft, Progress, Report,
     evidence::{Evidence, Removed},
 };
 use crate::{
@@ -75,13 +75,23 @@ impl Run<'_> {
         }
     }
 
+    /// Where rules for channels decide one by one: from where on, and until where, everything in the class has expired,
+    /// because it was filed here under the rules of now. What other rules are about has a class of its own since then.
+    fn own(&self) -> Option<(i64, i64)> {
+        let since = MessageId::first_at(self.picture.rules_since + ON_THE_WAY).0;
+        let until = self.cut.otherwise().min(MessageId::first_at(self.ctx.now()).0);
+        (!self.cut.is_uniform() && since < until).then_some((since, until))
+    }
+
     /// Destroys the keys of buckets in which everything has expired.
     async fn keys(&mut self, report: &mut Report) -> Result<()> {
         let due = {
             let progress = self.class.progress.lock();
             match progress.keys {
                 KeysLeft::Unknown => true,
-                KeysLeft::EndsAt(at) => at <= self.line(),
+                KeysLeft::EndsAt(at) => {
+                    at <= self.line() || self.own().is_some_and(|(_, until)| at <= MessageId(until).at())
+                }
                 // New rows may have come with new keys.
                 KeysLeft::None => progress.oldest.is_none_or(|oldest| oldest < self.cut.lowest()),
             }
@@ -90,9 +100,12 @@ impl Run<'_> {
             return Ok(());
         }
         let keys = &self.ctx.keys;
-        report.keys += keys
-            .destroy_buckets(self.picture.tenant, self.id, self.line())
-            .await?;
+        let tenant = self.picture.tenant;
+        report.keys += keys.destroy_buckets(tenant, self.id, None, self.line()).await?;
+        if let Some((since, until)) = self.own() {
+            let (since, until) = (Some(MessageId(since).at()), MessageId(until).at());
+            report.keys += keys.destroy_buckets(tenant, self.id, since, until).await?;
+        }
         let left = keys.earliest_bucket_end(self.picture.tenant, self.id).await?;
         self.class.progress.lock().keys = left.map_or(KeysLeft::None, KeysLeft::EndsAt);
         Ok(())
@@ -133,21 +146,53 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Removes rows that have expired on some channels only. This is needed for rows from before the rules became what
-    /// they are: since then, messages that a channel's rule is about have been filed under a class of their own.
+    /// Removes rows that have expired on some channels only. Needed for rows from before the rules became what they are:
+    /// since then, messages that a channel's rule is about have been filed under a class of their own ([`Run::own`]).
     async fn channels(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<()> {
         if self.cut.is_uniform() {
             return Ok(());
         }
         let since = self.picture.rules_since;
         let end = self.cut.highest().min(MessageId::first_at(since + ON_THE_WAY).0);
-        let mut start = {
+        let start = {
             let progress = self.class.progress.lock();
             let scanned = progress.scanned.filter(|(under, _)| *under == since);
             let from = scanned.map_or(0, |(_, id)| id);
             from.max(self.cut.lowest())
                 .max(progress.oldest.unwrap_or_default())
         };
+        self.scan(start, end, evidence, report, |progress, id| {
+            progress.scanned = Some((since, id));
+        })
+        .await?;
+        let Some((first, until)) = self.own().filter(|_| !report.more) else {
+            return Ok(());
+        };
+        let start = {
+            let progress = self.class.progress.lock();
+            let removed = progress.own.filter(|(under, _)| *under == since);
+            first.max(removed.map_or(0, |(_, id)| id))
+        };
+        // Asked first, so that a class in which nothing passes costs no transaction every second.
+        if !self.has_rows(start, until).await? {
+            self.class.progress.lock().own = Some((since, until));
+            return Ok(());
+        }
+        self.scan(start, until, evidence, report, |progress, id| {
+            progress.own = Some((since, id));
+        })
+        .await
+    }
+
+    /// Goes from `start` to `end` and removes what has expired.
+    async fn scan(
+        &self,
+        mut start: i64,
+        end: i64,
+        evidence: &mut Evidence,
+        report: &mut Report,
+        remember: impl Fn(&mut Progress, i64),
+    ) -> Result<()> {
         let expired = self.cut.expired(self.ctx.store.engine());
         while start < end {
             if report.messages >= self.budget.rows {
@@ -158,7 +203,7 @@ impl Run<'_> {
             let (stop, count) = self.remove(some, start, end, evidence).await?;
             report.messages += count;
             start = stop;
-            self.class.progress.lock().scanned = Some((since, start));
+            remember(&mut self.class.progress.lock(), start);
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -183,6 +228,19 @@ impl Run<'_> {
         tx.save().await?;
         self.picture.classes.forget(self.class);
         Ok(())
+    }
+
+    async fn has_rows(&self, start: i64, end: i64) -> Result<bool> {
+        let tx = self.ctx.store.read(&self.scope).await?;
+        let row: Option<i64> = self
+            .of_class(&tx)
+            .filter(message::Column::Id.gte(start))
+            .filter(message::Column::Id.lt(end))
+            .limit(1)
+            .into_tuple()
+            .one(tx.conn())
+            .await?;
+        Ok(row.is_some())
     }
 
     async fn oldest(&self) -> Result<Option<i64>> {
@@ -242,18 +300,15 @@ impl Run<'_> {
             return Ok((stop, 0));
         }
         let now = self.ctx.now();
-        let candidates = self
+        let only = self
             .picture
             .rules
-            .candidates(self.class.key.case(), self.class.key.pattern.as_deref());
+            .only(self.class.key.case(), self.class.key.pattern.as_deref());
         let removed = Removed {
             tenant: self.picture.tenant,
             class: self.id,
             endpoint: self.class.key.endpoint,
-            rule: candidates
-                .first()
-                .filter(|_| self.cut.is_uniform())
-                .map(|rule| rule.id),
+            rule: only.map(|rule| rule.id),
             count,
             first,
             last: stop - 1,

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { changeRule, createRule, getRule } from "../../api/rules";
+import { changeRule, createRule, getRule, isWaiting } from "../../api/rules";
 import type { Rule, RuleIn, RulePatch } from "../../api/types";
 import { ApiForm } from "../../components/ApiForm";
 import { Button } from "../../components/Button";
@@ -12,6 +12,7 @@ import { orNull, useEdit } from "../../components/useEdit";
 import { approximateSeconds } from "../../format/duration";
 import { useDataTypeList, useEndpointList, useNames, usePurposeList } from "../names";
 import { sentenceOf } from "./ruleWords";
+import { tellWait } from "./waits";
 
 interface Draft {
   name: string;
@@ -38,7 +39,7 @@ export function NewRule({ endpointId, onClose, onDone }: { endpointId: string; o
     if (draft.channel_pattern) input.channel_pattern = draft.channel_pattern;
     if (draft.data_type_id) input.data_type_id = draft.data_type_id;
     if (draft.purpose_id) input.purpose_id = draft.purpose_id;
-    return createRule(input);
+    return createRule(input).then(tellWait);
   };
   return (
     <ApiForm submitLabel="Create rule" beside={<Button onPress={onClose}>Cancel</Button>} submit={submit} onDone={onDone}>
@@ -78,14 +79,18 @@ export function EditRule({ rule, onClose, onDone }: { rule: Rule; onClose: () =>
       edit={edit}
       toDraft={toDraft}
       labels={{ name: "name", target: "what it covers", endpoint_id: "endpoint", channel_pattern: "channels", data_type_id: "data type", purpose_id: "purpose", duration: "duration" }}
-      save={(version, changes) => changeRule(rule.id, version, toPatch(changes, why))}
+      save={async (version, changes) => {
+        const answer = tellWait(await changeRule(rule.id, version, toPatch(changes, why)));
+        // A change that waits leaves the rule as it is.
+        return isWaiting(answer) ? getRule(rule.id) : answer;
+      }}
       reload={() => getRule(rule.id)}
       onSaved={onDone}
       beside={<Button onPress={onClose}>Cancel</Button>}
     >
       <RuleFields draft={edit.draft} set={edit.set} />
       {isShorter(edit.draft.duration, rule.duration) && (
-        <Notice tone="warn">Shorter than before: what is older than that cannot be read from the moment you save, and is deleted right after. Making it longer again does not bring it back.</Notice>
+        <Notice tone="warn">Shorter than before: what is older than that cannot be read from the moment the change acts, and is deleted right after. Making it longer again does not bring it back.</Notice>
       )}
       <TextInput name="/why" label="Why the change" value={why} onChange={setWhy} required={false} hint="Kept in the rule’s history." />
     </EditForm>

@@ -20,6 +20,8 @@ import { HeldNow } from "./HeldNow";
 import { EditRule, NewRule } from "./RuleForm";
 import { RuleHistory } from "./RuleHistory";
 import { sentenceOf } from "./ruleWords";
+import { WaitingChanges } from "./WaitingChanges";
+import { tellWait } from "./waits";
 
 type Open = { what: "new" } | { what: "edit" | "history" | "pause" | "delete"; rule: Rule };
 
@@ -90,7 +92,7 @@ export function Rules() {
   ];
 
   return (
-    <Page title="Retention rules" lede="What may be kept, and how long. Without a rule nothing is recorded at all. A change acts at once, also on what is already kept: what has run out is not readable from that moment, on any path." actions={create}>
+    <Page title="Retention rules" lede="What may be kept, and how long. Without a rule nothing is recorded at all. A change acts at once, also on what is already kept, unless it would destroy something early: then it waits for your grace period. What has run out is not readable from that moment, on any path." actions={create}>
       <ListCard
         list={list}
         empty={
@@ -101,6 +103,7 @@ export function Rules() {
       >
         {(items) => <DataTable caption="Retention rules" columns={columns} rows={items} rowKey={(row) => row.id} />}
       </ListCard>
+      <WaitingChanges />
       <div className="grid-2">
         <HeldNow />
         <Explain />
@@ -123,7 +126,6 @@ export function Rules() {
             onDone={() => {
               close();
               refresh();
-              toast({ title: "Saved. It applies from now on." });
             }}
           />
         )}
@@ -137,7 +139,7 @@ export function Rules() {
         isOpen={open?.what === "delete"}
         onClose={close}
         act={async () => {
-          if (open?.what === "delete") await deleteRule(open.rule.id);
+          if (open?.what === "delete") tellWait(await deleteRule(open.rule.id));
         }}
         onDone={refresh}
       >
@@ -149,7 +151,7 @@ export function Rules() {
         isOpen={open?.what === "pause"}
         onClose={close}
         act={async () => {
-          if (open?.what === "pause") await changeRule(open.rule.id, open.rule.version, { enabled: false });
+          if (open?.what === "pause") tellWait(await changeRule(open.rule.id, open.rule.version, { enabled: false }));
         }}
         onDone={refresh}
       >
