@@ -18,6 +18,7 @@ mod purge;
 mod report;
 mod rows;
 mod seal;
+mod sockets;
 
 use clap::{Parser, Subcommand};
 
@@ -41,18 +42,35 @@ enum What {
     Purge(purge::Arguments),
     /// Time per message for admission, classification and sealing.
     Seal(seal::Arguments),
+    /// Deliveries, memory and connections of a running server, beside a bare loop of sockets.
+    Sockets(sockets::Arguments),
+    /// The bare loop, as a process of its own.
+    #[command(hide = true)]
+    BareLoop,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
-        Some(What::Journal(arguments)) => journal::run(arguments).await,
-        Some(What::Purge(arguments)) => purge::run(arguments).await,
-        Some(What::Seal(arguments)) => seal::run(arguments).await,
+        // These have threads of their own and no runtime, so that nothing else runs where they measure.
+        Some(What::Sockets(arguments)) => sockets::run(&arguments),
+        Some(What::BareLoop) => sockets::bare_loop(),
+        Some(What::Journal(arguments)) => block_on(journal::run(arguments)),
+        Some(What::Purge(arguments)) => block_on(purge::run(arguments)),
+        Some(What::Seal(arguments)) => block_on(seal::run(arguments)),
         None => {
-            seal::run(seal::Arguments::default()).await?;
-            journal::run(journal::Arguments::default()).await?;
-            purge::run(purge::Arguments::default()).await
+            block_on(async {
+                seal::run(seal::Arguments::default()).await?;
+                journal::run(journal::Arguments::default()).await?;
+                purge::run(purge::Arguments::default()).await
+            })?;
+            sockets::run(&sockets::Arguments::default())
         }
     }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }

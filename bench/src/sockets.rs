@@ -78,6 +78,24 @@ pub(crate) struct Arguments {
     out: Option<PathBuf>,
 }
 
+impl Default for Arguments {
+    fn default() -> Self {
+        Self {
+            only: Vec::new(),
+            name: String::new(),
+            runs: 3,
+            repeats: 2,
+            seconds: 2.0,
+            payload: 128,
+            subscribers: 1000,
+            channels: 1000,
+            sessions: 10_000,
+            server: None,
+            out: None,
+        }
+    }
+}
+
 /// How long a run waits for others to be quiet, and below which share of a core they are.
 const QUIET: (f64, Duration) = (10.0, Duration::from_secs(8));
 const CHURN_LOOPS: usize = 32;

@@ -95,6 +95,10 @@ impl Message {
 }
 
 /// What a delivery is.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages, and all of them are shared"
+)]
 pub(crate) enum Content {
     /// Somebody said it on a channel.
     Message(Message),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::{
     channel::{Channel, Subscription},
-    endpoint::Endpoint,
+    endpoint::{Endpoint, remembers},
     roster::Place,
     shards::Shards,
 };
@@ -83,6 +83,15 @@ impl Seat {
     pub(crate) fn subscription(&self, channel: &str) -> Option<&Subscription> {
         let is_it = |subscription: &&Subscription| *subscription.channel.name == *channel;
         self.subscriptions.iter().find(is_it)
+    }
+
+    /// The session says which user of the tenant's it is, and whom it watches.
+    pub(crate) fn sign_in(&mut self, session: Uuid, user: &str, watchlist: Vec<Box<str>>) -> Arrival {
+        self.signed_in = true;
+        let mut watchlists = self.endpoint.watchlists.lock();
+        watchlists
+            .get_or_insert_default()
+            .sign_in(session, user, watchlist)
     }
 
     /// Takes a subscription out, to be ended.
@@ -161,21 +170,6 @@ impl Hub {
         }
     }
 
-    /// A session says which user of the tenant's it is, and whom it watches.
-    pub(crate) fn sign_in(
-        &self,
-        seat: &mut Seat,
-        session: Uuid,
-        user: &str,
-        watchlist: Vec<Box<str>>,
-    ) -> Arrival {
-        seat.signed_in = true;
-        let mut watchlists = seat.endpoint.watchlists.lock();
-        watchlists
-            .get_or_insert_default()
-            .sign_in(session, user, watchlist)
-    }
-
     /// Forgets a session. What it was subscribed to is ended by the caller. Answers who is to hear that its user left.
     pub(crate) fn leave(&self, who: &Identity, seat: &Seat) -> Option<Departure> {
         let mut departure = None;
@@ -225,8 +219,7 @@ impl Hub {
                 .then(|| endpoint.channel_for(name))
                 .flatten();
         }
-        let remembers = crate::pusher::names::ChannelName::parse(name).is_ok_and(|name| name.is_cache());
-        if !remembers {
+        if !remembers(name) {
             return None;
         }
         let mut endpoints = self.endpoints.of(&endpoint).write();

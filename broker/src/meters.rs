@@ -65,12 +65,6 @@ impl Meters {
         }
     }
 
-    /// Counts what was told an end-user without ending the session. The codes are ours, so there are few.
-    pub(crate) fn error(&self, code: Option<u16>) {
-        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
-        metrics::counter!("weir_protocol_errors_total", "code" => code).increment(1);
-    }
-
     pub(crate) fn closed(&self, why: &Close) {
         self.sessions.decrement(1);
         if why.code == Close::SLOW_CONSUMER.code {
@@ -83,6 +77,12 @@ impl Meters {
         };
         metrics::counter!("weir_closes_total", "code" => code).increment(1);
     }
+}
+
+/// Counts what was told an end-user without ending the session. The codes are ours, so there are few.
+pub(crate) fn count_error(code: Option<u16>) {
+    let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+    metrics::counter!("weir_protocol_errors_total", "code" => code).increment(1);
 }
 
 pub(crate) struct UpstreamMeters {

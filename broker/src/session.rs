@@ -125,7 +125,7 @@ impl Life {
     /// Says which user of the tenant's it is, and whom it watches; tells those who watch that user.
     pub(crate) fn sign_in(&mut self, user: &str, watchlist: Vec<Box<str>>) -> Arrival {
         let session = self.gate.identity.session;
-        let mut arrival = self.core.hub.sign_in(&mut self.seat, session, user, watchlist);
+        let mut arrival = self.seat.sign_in(session, user, watchlist);
         let online = Delivery::said(|out| server::watchlist_events(out, [user], []));
         self.tell(std::mem::take(&mut arrival.watchers), &online);
         arrival

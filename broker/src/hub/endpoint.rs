@@ -10,7 +10,10 @@ use super::{
     channel::{Around, Channel, Member, Unjoined, Welcome},
     roster::Roster,
 };
-use crate::{gate::Gate, pusher::watchlist::Watchlists};
+use crate::{
+    gate::Gate,
+    pusher::{names::ChannelName, watchlist::Watchlists},
+};
 
 /// Channels that are remembered though nobody is on them, for what was said last. Beyond it, what is said on another one is
 /// not remembered.
@@ -23,6 +26,11 @@ pub(crate) struct Endpoint {
     channels: RwLock<HashMap<Arc<str>, Arc<Channel>>>,
     /// Boxed: plain endpoints have none.
     pub(super) watchlists: Mutex<Option<Box<Watchlists>>>,
+}
+
+/// Whether a channel of this name remembers what was said last.
+pub(super) fn remembers(name: &str) -> bool {
+    ChannelName::parse(name).is_ok_and(ChannelName::is_cache)
 }
 
 impl Endpoint {
@@ -74,8 +82,7 @@ impl Endpoint {
         if let Some(channel) = self.channel(name) {
             return Some(channel);
         }
-        let remembers = crate::pusher::names::ChannelName::parse(name).is_ok_and(|name| name.is_cache());
-        (remembers && self.channels.read().len() < MAX_CHANNELS).then(|| self.channel_or_new(name))
+        (remembers(name) && self.channels.read().len() < MAX_CHANNELS).then(|| self.channel_or_new(name))
     }
 
     /// Every channel that is known, whoever is on it.

@@ -64,14 +64,14 @@ impl<'a> ChannelName<'a> {
     /// What is wrong with it.
     pub fn parse(text: &'a str) -> Result<Self, NameFault> {
         if let Some(user) = text.strip_prefix(SERVER_TO_USER) {
-            return match is_user_id(user) {
-                true => Ok(Self {
-                    text,
-                    kind: Kind::User,
-                    cache: false,
-                }),
-                false => Err(NameFault::Character),
-            };
+            if !is_user_id(user) {
+                return Err(NameFault::Character);
+            }
+            return Ok(Self {
+                text,
+                kind: Kind::User,
+                cache: false,
+            });
         }
         if text.is_empty() {
             return Err(NameFault::Empty);

@@ -150,7 +150,7 @@ pub(crate) fn subscription_count(out: &mut Vec<u8>, channel: &str, count: u64) {
 /// `pusher:cache_miss`.
 pub(crate) fn cache_miss(out: &mut Vec<u8>, channel: &str) {
     event(out, "pusher:cache_miss", Some(channel), |data| {
-        data.extend_from_slice(b"{}")
+        data.extend_from_slice(b"{}");
     });
 }
 

@@ -77,7 +77,9 @@ fn verify_auth(signing: &Signing, signed: &[&str], auth: &str) -> bool {
     };
     key == &*signing.key
         && is_signed(signing, signature, |context| {
-            signed.iter().for_each(|part| context.update(part.as_bytes()));
+            for part in signed {
+                context.update(part.as_bytes());
+            }
         })
 }
 
@@ -96,7 +98,9 @@ fn is_signed(signing: &Signing, signature: &str, write: impl Fn(&mut hmac::Conte
 
 fn sign(secret: &hmac::Key, parts: &[&str]) -> String {
     let mut context = hmac::Context::with_key(secret);
-    parts.iter().for_each(|part| context.update(part.as_bytes()));
+    for part in parts {
+        context.update(part.as_bytes());
+    }
     hex::encode(context.sign())
 }
 

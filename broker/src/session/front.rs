@@ -32,7 +32,7 @@ pub(crate) struct Front<IO> {
     /// Messages wait at the gate until something older was said.
     holds: bool,
     /// What was said already though it may still come by the gate. Mostly nothing.
-    said: Option<Box<Vec<Said>>>,
+    said: Vec<Said>,
     pace: Option<Box<Pace>>,
     expires_at: Option<Instant>,
     /// Until when a socket that somebody waits for must have settled.
@@ -64,7 +64,7 @@ impl<IO: Socket> Front<IO> {
             tells_notices: false,
             answers: VecDeque::new(),
             holds: false,
-            said: None,
+            said: Vec::new(),
             pace: Pace::of(options).map(Box::new),
             expires_at: options.expires_at,
             settle_by: None,
@@ -125,7 +125,7 @@ impl<IO: Socket> Front<IO> {
 
     /// Messages of a channel up to this position are not said again when they come by the gate.
     pub(crate) fn has_said(&mut self, channel: &Arc<str>, epoch: &Arc<str>, offset: i64) {
-        self.said.get_or_insert_default().push(Said {
+        self.said.push(Said {
             channel: Arc::clone(channel),
             epoch: Arc::clone(epoch),
             offset,
@@ -135,20 +135,17 @@ impl<IO: Socket> Front<IO> {
     /// Whether a message from the gate was said already. One that was not ends the question for its channel: those
     /// behind it were not either.
     fn was_said(&mut self, message: &Message) -> bool {
-        let Some(said) = &mut self.said else { return false };
-        let Some(place) = said.iter().position(|said| said.channel == message.channel) else {
+        let is_its = |said: &Said| said.channel == message.channel;
+        let Some(place) = self.said.iter().position(is_its) else {
             return false;
         };
-        let until = &said[place];
+        let until = &self.said[place];
         let was = message
             .position
             .as_ref()
             .is_some_and(|position| position.epoch == until.epoch && position.offset <= until.offset);
         if !was {
-            said.swap_remove(place);
-            if said.is_empty() {
-                self.said = None;
-            }
+            self.said.swap_remove(place);
         }
         was
     }

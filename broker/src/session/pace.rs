@@ -79,7 +79,7 @@ mod tests {
         let taken = |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.takes(at, 1)).count();
         assert_eq!(taken(&mut bucket, start), 10);
         assert_eq!(taken(&mut bucket, start + Duration::from_millis(500)), 5);
-        assert_eq!(taken(&mut bucket, start + Duration::from_secs(60)), 10);
+        assert_eq!(taken(&mut bucket, start + Duration::from_mins(1)), 10);
         assert!(Bucket::new(0, 5).is_none());
     }
 

@@ -23,6 +23,7 @@ use crate::{
     close::Close,
     host::{HistoryFault, Identity, Known, Opcode, Payload, Refusal, Stretch},
     leg::Inbound,
+    meters::count_error,
     options::PusherOptions,
     pusher::{
         client::{ClientEvent, Features, Hello, Mark},
@@ -239,7 +240,7 @@ impl<IO: Socket> Session<IO> {
 
     /// Tells the client what is wrong. The connection stays.
     fn fault(&mut self, code: Option<u16>, message: &str) {
-        self.core().meters.error(code);
+        count_error(code);
         self.front.say(|out| server::error(out, code, message));
     }
 

@@ -110,13 +110,13 @@ impl Reader {
                     let mut head = *head;
                     let piece = split(input, head.left);
                     head.left -= piece.len();
-                    let heard = self.payload(&mut head, piece);
-                    if head.left > 0 && heard.is_none() {
+                    let said = self.payload(&mut head, piece);
+                    if head.left > 0 && said.is_none() {
                         self.at = At::Payload(head);
                         return None;
                     }
                     self.at = At::Head(Start::default());
-                    heard
+                    said
                 }
             };
             let Some(heard) = heard else { continue };

@@ -64,7 +64,7 @@ fn the_examples_of_the_rfc_are_read() {
     );
     assert_eq!(frame(Opcode::Binary, &[0; 256])[..4], [0x82, 0x7e, 0x01, 0x00]);
     assert_eq!(
-        frame(Opcode::Binary, &[0; 65536])[..10],
+        frame(Opcode::Binary, &vec![0; 65536])[..10],
         [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]
     );
 }

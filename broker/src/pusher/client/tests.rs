@@ -145,7 +145,10 @@ fn what_means_nothing_is_told_apart() {
     let long = "x".repeat(MAX_EVENT);
     let deep = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
     let data = |event, members| ParseFault::Data { event, members };
-    let many: String = (0..=MAX_CHANNELS).map(|n| format!(r#""c{n}":1,"#)).collect();
+    let many = (0..=MAX_CHANNELS)
+        .map(|n| format!(r#""c{n}":1,"#))
+        .collect::<Vec<_>>()
+        .concat();
     for (text, fault) in [
         ("", ParseFault::NotJson),
         ("{", ParseFault::NotJson),

@@ -75,7 +75,7 @@ pub fn verify_request(
     }
     let signature = parameters.get("auth_signature")?;
     if !is_signed(signing, signature, |context| {
-        parameters.write(method, path, context)
+        parameters.write(method, path, context);
     }) {
         return Err(SignatureFault::Signature);
     }

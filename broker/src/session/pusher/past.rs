@@ -63,7 +63,7 @@ impl<IO: Socket> Session<IO> {
 
     pub(super) fn has_read(&mut self, stretch: Result<Option<Stretch>, HistoryFault>, then: Reading) {
         match (then, stretch) {
-            (Reading::Subscription(joined), Ok(stretch)) => self.make_up(*joined, stretch),
+            (Reading::Subscription(joined), Ok(stretch)) => self.make_up(&joined, stretch),
             (Reading::Subscription(joined), Err(HistoryFault)) => {
                 // It is subscribed all the same. What it missed it has to get elsewhere.
                 let standing = Standing {
@@ -72,7 +72,7 @@ impl<IO: Socket> Session<IO> {
                     recovered: joined.recover.as_ref().map(|_| false),
                     missed: None,
                 };
-                self.welcome(*joined, Some(standing));
+                self.welcome(&joined, Some(standing));
             }
             (Reading::Question(asked), Ok(stretch)) => self.answer(&asked, stretch),
             (Reading::Question(_), Err(fault)) => self.fault(None, &fault.to_string()),
@@ -98,7 +98,7 @@ impl<IO: Socket> Session<IO> {
     }
 
     /// Tells a subscriber what it missed.
-    fn make_up(&mut self, joined: Joined, stretch: Option<Stretch>) {
+    fn make_up(&mut self, joined: &Joined, stretch: Option<Stretch>) {
         let Some(mut stretch) = stretch else {
             // Nothing was ever said here, so nobody can have heard it.
             let standing = Standing {

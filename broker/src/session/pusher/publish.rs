@@ -12,6 +12,7 @@ use super::Session;
 use crate::{
     close::Close,
     host::{Direction, JournalFault, Label, Payload, Source},
+    meters::count_error,
     publish::{Post, PublishError, Published, Step},
     pusher::{client, names::ChannelName, server},
     wire::Socket,
@@ -107,7 +108,7 @@ impl<IO: Socket> Session<IO> {
             return self.fault(code.filter(|code| (4300..4400).contains(code)), why);
         };
         let code = code.unwrap_or(Close::POLICY.code);
-        self.core().meters.error(Some(code));
+        count_error(Some(code));
         self.front.say(|out| server::nack(out, id, code, why));
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     delivery::{Content, Delivery},
     host::{Counting, Happening, Past, Start},
     hub::channel::{Member, Origin, Welcome},
+    meters::count_error,
     pusher::{
         client::{Mark, Subscribe},
         names::{ChannelName, Kind},
@@ -69,7 +70,7 @@ impl<IO: Socket> Session<IO> {
     }
 
     fn refuse(&mut self, channel: &str, Refused(kind, message, status): &Refused) {
-        self.core().meters.error(Some(*status));
+        count_error(Some(*status));
         self.front
             .say(|out| server::subscription_error(out, channel, kind, message, *status));
     }
@@ -184,7 +185,7 @@ impl<IO: Socket> Session<IO> {
             rewind,
         };
         if !self.said_hello && joined.recover.is_none() && joined.rewind.is_none() {
-            return self.welcome(joined, None);
+            return self.welcome(&joined, None);
         }
         match self.core().admission.counting(self.who().endpoint) {
             Counting::Journal => self.read_past(joined),
@@ -198,7 +199,7 @@ impl<IO: Socket> Session<IO> {
                     recovered,
                     missed: recovered.map(|_| 0),
                 };
-                self.welcome(joined, Some(standing));
+                self.welcome(&joined, Some(standing));
             }
             Counting::Nowhere => {
                 let standing = Standing {
@@ -207,7 +208,7 @@ impl<IO: Socket> Session<IO> {
                     recovered: joined.recover.as_ref().map(|_| false),
                     missed: None,
                 };
-                self.welcome(joined, Some(standing));
+                self.welcome(&joined, Some(standing));
             }
         }
     }
@@ -236,14 +237,14 @@ impl<IO: Socket> Session<IO> {
     }
 
     /// Tells a subscriber that it is one, and what the channel was last about.
-    pub(super) fn welcome(&mut self, joined: Joined, standing: Option<Standing<'_>>) {
+    pub(super) fn welcome(&mut self, joined: &Joined, standing: Option<Standing<'_>>) {
         let Joined {
             channel,
             members,
             cached,
             is_cache,
             ..
-        } = &joined;
+        } = joined;
         self.front
             .say(|out| server::subscription_succeeded(out, channel, members.as_deref(), standing));
         // Who asked for the past gets it from there.
@@ -258,20 +259,17 @@ impl<IO: Socket> Session<IO> {
             admission.is_readable(who.endpoint, channel, origin.class, origin.published)
                 && who.may_get(admission.reach(who.endpoint, delivery.purpose))
         });
-        match readable.map(|(delivery, _)| &delivery.content) {
-            Some(Content::Message(message)) => self.front.say_message(message),
-            _ => {
-                // Where nothing was there at all, the channel said so.
-                if cached.is_some() {
-                    let who = self.who();
-                    let (tenant, endpoint) = (who.tenant, who.endpoint);
-                    self.core()
-                        .registry
-                        .happened(tenant, endpoint, channel, Happening::CacheMiss);
-                }
-                self.front.say(|out| server::cache_miss(out, channel));
-            }
+        if let Some(Content::Message(message)) = readable.map(|(delivery, _)| &delivery.content) {
+            return self.front.say_message(message);
         }
+        // Where nothing was there at all, the channel said so.
+        if cached.is_some() {
+            let (tenant, endpoint) = (who.tenant, who.endpoint);
+            self.core()
+                .registry
+                .happened(tenant, endpoint, channel, Happening::CacheMiss);
+        }
+        self.front.say(|out| server::cache_miss(out, channel));
     }
 
     /// Leaves a channel. Of one that it is not on, nothing happens.
