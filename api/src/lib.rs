@@ -33,6 +33,7 @@ mod log;
 mod mailbox;
 mod members;
 mod messages;
+mod meters;
 mod notices;
 mod operations;
 mod pages;
@@ -65,6 +66,7 @@ pub use describe::description;
 use doors::Doors;
 pub use gatekeeper::{Gatekeeper, JournalKeeper, RegistryKeeper};
 pub use history::HistoryKeeper;
+pub use meters::SocketMeters;
 use state::State;
 
 /// Everything on the one port.

@@ -1,5 +1,7 @@
 //! The port: accepts connections, shakes hands over TLS where there is a certificate, and hands them to the routes.
 
+mod patient;
+
 use std::{io, sync::Arc, time::Duration};
 
 use poem::{
@@ -17,6 +19,9 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{either::Either, sync::CancellationToken};
 
+pub use self::patient::Patience;
+use self::patient::Patient;
+
 /// How the port behaves.
 #[derive(Clone)]
 pub struct Port {
@@ -24,6 +29,8 @@ pub struct Port {
     pub tls: Option<Arc<ServerConfig>>,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
+    /// How long a request may take to come.
+    pub patience: Patience,
     /// How long requests that run may still take once the port is told to stop.
     pub grace: Duration,
 }
@@ -48,7 +55,7 @@ pub async fn serve(
         .await
 }
 
-type Io = Either<TcpStream, TlsStream<TcpStream>>;
+type Io = Patient<Either<TcpStream, TlsStream<TcpStream>>>;
 
 /// Gives out connections that are ready to be read from.
 struct Door {
@@ -90,11 +97,8 @@ async fn take(listener: TcpListener, port: Port, ready: mpsc::Sender<(Io, Remote
         let address = RemoteAddr(address.into());
         match &acceptor {
             None => {
-                if ready
-                    .send((Either::Left(stream), address, Scheme::HTTP))
-                    .await
-                    .is_err()
-                {
+                let io = Patient::new(Either::Left(stream), port.patience);
+                if ready.send((io, address, Scheme::HTTP)).await.is_err() {
                     return;
                 }
             }
@@ -103,7 +107,8 @@ async fn take(listener: TcpListener, port: Port, ready: mpsc::Sender<(Io, Remote
                 tokio::spawn(async move {
                     // What is no TLS, or too slow, is no news: the internet knocks at every port.
                     if let Ok(Ok(stream)) = timeout(port.handshake, handshake).await {
-                        let _ = ready.send((Either::Right(stream), address, Scheme::HTTPS)).await;
+                        let io = Patient::new(Either::Right(stream), port.patience);
+                        let _ = ready.send((io, address, Scheme::HTTPS)).await;
                     }
                 });
             }

@@ -110,8 +110,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     machine::check_files(arguments.sessions as u64 + 1000)?;
     let here = env::current_exe()?;
     let beside = |name: &str| here.parent().map(|folder| folder.join(name));
-    let server = arguments.server.clone().or_else(|| beside("weir")).context("where weir is")?;
-    let out = arguments.out.clone().or_else(|| beside("../bench/sockets.jsonl")).context("where to write")?;
+    let server = arguments
+        .server
+        .clone()
+        .or_else(|| beside("weir"))
+        .context("where weir is")?;
+    let out = arguments
+        .out
+        .clone()
+        .or_else(|| beside("../bench/sockets.jsonl"))
+        .context("where to write")?;
     affinity::pin(affinity::GENERATOR)?;
     let lines = plan::lines(arguments);
     let is_wanted = |who: Who| lines.iter().any(|line| line.who == who);
@@ -135,7 +143,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 let outcome = match measure(line, arguments, house.as_ref(), run) {
                     Ok(outcome) => outcome,
                     Err(error) => {
-                        say(&format!("run {run}, {:?}, {}: FAILED: {error:#}", line.scenario, line.name))?;
+                        say(&format!(
+                            "run {run}, {:?}, {}: FAILED: {error:#}",
+                            line.scenario, line.name
+                        ))?;
                         break;
                     }
                 };
@@ -143,7 +154,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 if !outcome.is_disturbed() {
                     break;
                 }
-                let again = if repeat < arguments.repeats { ", once more" } else { "" };
+                let again = if repeat < arguments.repeats {
+                    ", once more"
+                } else {
+                    ""
+                };
                 say(&format!("  disturbed{again}"))?;
             }
         }
@@ -158,7 +173,10 @@ fn measure(line: &Line, arguments: &Arguments, house: Option<&House>, run: usize
         (_, None) => anyhow::bail!("no data folder"),
     };
     let (pid, port) = (server.process().pid(), server.process().port);
-    say(&format!("run {run}, {:?}, {} (pid {pid})", line.scenario, line.name))?;
+    say(&format!(
+        "run {run}, {:?}, {} (pid {pid})",
+        line.scenario, line.name
+    ))?;
     let dialect = match (line.who, house) {
         (Who::Plain, Some(house)) => Dialect::Pusher(house.plain.clone()),
         (Who::Gated, Some(house)) => Dialect::Pusher(house.gated.clone()),
@@ -171,7 +189,9 @@ fn measure(line: &Line, arguments: &Arguments, house: Option<&House>, run: usize
     let party = Party {
         port,
         dialect,
-        names: (0..channels).map(|channel| format!("private-c{channel:05}")).collect(),
+        names: (0..channels)
+            .map(|channel| format!("private-c{channel:05}"))
+            .collect(),
     };
     machine::settle(pid, QUIET.0, QUIET.1)?;
     Ok(match &line.work {
@@ -185,7 +205,10 @@ fn measure(line: &Line, arguments: &Arguments, house: Option<&House>, run: usize
         }
         Work::Idle { .. } => Outcome::Idle(idle::run(&party, arguments.sessions, pid)?),
         Work::Churn => {
-            let (warm_up, window) = (Duration::from_millis(800), Duration::from_secs_f64(arguments.seconds));
+            let (warm_up, window) = (
+                Duration::from_millis(800),
+                Duration::from_secs_f64(arguments.seconds),
+            );
             Outcome::Churn(churn::run(&party, CHURN_LOOPS, pid, warm_up, window)?)
         }
     })

@@ -29,6 +29,9 @@ pub(crate) fn beside<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Res
 /// Fails where there are not two cores: sharing one would measure the scheduler.
 pub(crate) fn check() -> anyhow::Result<()> {
     let cores = available_parallelism().map_or(1, usize::from);
-    anyhow::ensure!(cores >= 2, "two cores are needed, one for the server and one for the generator");
+    anyhow::ensure!(
+        cores >= 2,
+        "two cores are needed, one for the server and one for the generator"
+    );
     Ok(())
 }

@@ -79,7 +79,12 @@ impl Bare {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
+        epoll::add(
+            &epoll,
+            &listener,
+            epoll::EventData::new_u64(LISTENER),
+            epoll::EventFlags::IN,
+        )?;
         Ok(Self {
             listener,
             epoll,
@@ -142,7 +147,12 @@ impl Bare {
             });
             // OUT is told only after a write that found no room, so it costs nothing to ask for it at once.
             let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
-            epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(index as u64), flags)?;
+            epoll::add(
+                &self.epoll,
+                &stream,
+                epoll::EventData::new_u64(index as u64),
+                flags,
+            )?;
             self.peers[index] = Some(Peer {
                 stream,
                 upgraded: false,

@@ -138,7 +138,13 @@ impl Churn<'_> {
 }
 
 impl Ear<Visit> for Churn<'_> {
-    fn hear(&mut self, member: usize, visit: &mut Visit, line: &mut Line, bytes: &[u8]) -> anyhow::Result<usize> {
+    fn hear(
+        &mut self,
+        member: usize,
+        visit: &mut Visit,
+        line: &mut Line,
+        bytes: &[u8],
+    ) -> anyhow::Result<usize> {
         let mut at = 0;
         while !line.is_closed() {
             match self.step(visit, line, &bytes[at..]) {

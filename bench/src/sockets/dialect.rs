@@ -117,7 +117,14 @@ impl Dialect {
     }
 
     /// Appends the frame that publishes a message over a socket. `text` is for use in between.
-    pub(crate) fn publish(&self, out: &mut Vec<u8>, text: &mut Vec<u8>, channel: &str, shape: Shape, stamp: Stamp) {
+    pub(crate) fn publish(
+        &self,
+        out: &mut Vec<u8>,
+        text: &mut Vec<u8>,
+        channel: &str,
+        shape: Shape,
+        stamp: Stamp,
+    ) {
         text.clear();
         match self {
             Self::Bare => {

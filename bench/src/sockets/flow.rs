@@ -78,7 +78,11 @@ pub(crate) fn run(
         })
     });
     let on_sockets = load.way == Way::Socket;
-    let speakers = if on_sockets { channels.div_ceil(load.speaks_on) } else { 0 };
+    let speakers = if on_sockets {
+        channels.div_ceil(load.speaks_on)
+    } else {
+        0
+    };
     let first_speaker = channels * load.readers;
     let speaking = (0..speakers).map(|speaker| {
         Ok(Want {
@@ -134,7 +138,10 @@ fn drive(
             }
             Pace::PerSecond(rate) => {
                 while due <= Instant::now() {
-                    ensure!(flow.send(herd, &mut speech, load.way)?, "the server does not keep up");
+                    ensure!(
+                        flow.send(herd, &mut speech, load.way)?,
+                        "the server does not keep up"
+                    );
                     due += Duration::from_secs(1) / rate;
                 }
                 wait = wait.min(due.saturating_duration_since(Instant::now()));
@@ -258,7 +265,13 @@ impl Flow {
 }
 
 impl Ear<Peer> for Flow {
-    fn hear(&mut self, member: usize, peer: &mut Peer, line: &mut Line, bytes: &[u8]) -> anyhow::Result<usize> {
+    fn hear(
+        &mut self,
+        member: usize,
+        peer: &mut Peer,
+        line: &mut Line,
+        bytes: &[u8],
+    ) -> anyhow::Result<usize> {
         let mut at = 0;
         match peer {
             Peer::Socket(socket) => {
@@ -314,7 +327,9 @@ mod tests {
         let party = Party {
             port,
             dialect: Dialect::Bare,
-            names: (0..channels).map(|channel| format!("private-c{channel:04}")).collect(),
+            names: (0..channels)
+                .map(|channel| format!("private-c{channel:04}"))
+                .collect(),
         };
         let load = Load {
             shape: Shape {

@@ -61,7 +61,10 @@ fn header(bytes: &[u8]) -> anyhow::Result<Option<(u8, bool, usize, usize)>> {
     let &[first, second, ..] = bytes else {
         return Ok(None);
     };
-    ensure!(first & 0xf0 == 0x80, "a fragment, or an extension nobody asked for");
+    ensure!(
+        first & 0xf0 == 0x80,
+        "a fragment, or an extension nobody asked for"
+    );
     let (at, len) = match second & 0x7f {
         126 => match bytes.get(2..4) {
             Some(len) => (4, u64::from(u16::from_be_bytes(len.try_into()?))),
@@ -74,14 +77,24 @@ fn header(bytes: &[u8]) -> anyhow::Result<Option<(u8, bool, usize, usize)>> {
         len => (2, u64::from(len)),
     };
     ensure!(len <= MOST, "a frame of {len} bytes");
-    Ok(Some((first & 0x0f, second & 0x80 != 0, at, usize::try_from(len)?)))
+    Ok(Some((
+        first & 0x0f,
+        second & 0x80 != 0,
+        at,
+        usize::try_from(len)?,
+    )))
 }
 
 /// Appends a client's frame.
 pub(crate) fn put_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     put_header(out, opcode, payload.len(), 0x80);
     out.extend_from_slice(&MASK);
-    out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out.extend(
+        payload
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
 }
 
 /// Appends a server's frame.
@@ -113,7 +126,10 @@ pub(crate) fn request(path: &str, host: &str) -> String {
 
 /// The end of the head of an HTTP message, once it is there.
 pub(crate) fn head(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+    bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map(|at| at + 4)
 }
 
 /// Where the answer to [`request`] ends, once it is there.
@@ -136,7 +152,10 @@ pub(crate) fn answer(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
         return Ok(None);
     };
     let text = std::str::from_utf8(&bytes[..end]).context("a head that is no text")?;
-    let status = text.get(9..12).context("a status line without a status")?.parse()?;
+    let status = text
+        .get(9..12)
+        .context("a status line without a status")?
+        .parse()?;
     let length = text
         .lines()
         .find_map(|line| {
@@ -159,7 +178,10 @@ mod tests {
             let mut bytes = Vec::new();
             put(&mut bytes, TEXT, &payload);
             let frame = parse(&bytes).unwrap().unwrap();
-            assert_eq!((frame.opcode, frame.payload, frame.len), (TEXT, &payload[..], bytes.len()));
+            assert_eq!(
+                (frame.opcode, frame.payload, frame.len),
+                (TEXT, &payload[..], bytes.len())
+            );
             let mut bytes = Vec::new();
             put_masked(&mut bytes, CLOSE, &payload);
             let (opcode, range) = parse_masked(&mut bytes).unwrap().unwrap();

@@ -56,10 +56,16 @@ pub(crate) trait Ear<T> {
 /// Connects to a server on loopback. Addresses of the sender are taken in turn from 127.0.0.2 on, since one address has
 /// only so many ports.
 pub(crate) fn dial(port: u16, turn: usize) -> anyhow::Result<TcpStream> {
-    let stream = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP))?;
+    let stream = socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        Some(ipproto::TCP),
+    )?;
     let last = u8::try_from(2 + turn % ADDRESSES)?;
     bind(&stream, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 0)).context("a port to call from")?;
-    connect(&stream, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).context("the server does not take calls")?;
+    connect(&stream, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+        .context("the server does not take calls")?;
     sockopt::set_tcp_nodelay(&stream, true)?;
     let stream = TcpStream::from(stream);
     stream.set_nonblocking(true)?;
@@ -103,8 +109,13 @@ impl<T> Herd<T> {
 
     fn watch(&self, member: usize, stream: &TcpStream) -> anyhow::Result<()> {
         let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
-        epoll::add(&self.epoll, stream, epoll::EventData::new_u64(member as u64), flags)
-            .context("a connection cannot be watched")
+        epoll::add(
+            &self.epoll,
+            stream,
+            epoll::EventData::new_u64(member as u64),
+            flags,
+        )
+        .context("a connection cannot be watched")
     }
 
     pub(crate) fn member(&mut self, member: usize) -> anyhow::Result<&mut Member<T>> {
@@ -206,7 +217,10 @@ impl Line {
                     let since = *waited.get_or_insert_with(Instant::now);
                     ensure!(since.elapsed() < PATIENCE, "the server does not read");
                     let mut wanted = [PollFd::new(&*stream, PollFlags::OUT)];
-                    poll(&mut wanted, Some(&Timespec::try_from(Duration::from_millis(100))?))?;
+                    poll(
+                        &mut wanted,
+                        Some(&Timespec::try_from(Duration::from_millis(100))?),
+                    )?;
                 }
                 Err(error) => return Err(error).context("writing"),
             }

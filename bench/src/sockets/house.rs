@@ -93,7 +93,12 @@ impl House {
             String::from_utf8_lossy(&output.stderr)
         );
         let made: Value = serde_json::from_slice(&output.stdout).context("weir bootstrap")?;
-        let text = |value: &Value| value.as_str().map(str::to_owned).context("weir bootstrap left something out");
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map(str::to_owned)
+                .context("weir bootstrap left something out")
+        };
         let endpoint = |slug: &str| {
             let endpoints = made["endpoints"].as_array().context("no endpoints")?;
             let found = endpoints.iter().find(|endpoint| endpoint["slug"] == slug);

@@ -70,7 +70,13 @@ fn ticks(pid: u32) -> anyhow::Result<u64> {
     // The second field is a name in parentheses and may hold anything.
     let (_, fields) = text.rsplit_once(')').context("no stat")?;
     let mut fields = fields.split_ascii_whitespace().skip(11);
-    let mut next = || fields.next().context("a short stat")?.parse::<u64>().map_err(anyhow::Error::from);
+    let mut next = || {
+        fields
+            .next()
+            .context("a short stat")?
+            .parse::<u64>()
+            .map_err(anyhow::Error::from)
+    };
     Ok(next()? + next()?)
 }
 
@@ -94,7 +100,9 @@ fn machine() -> anyhow::Result<(u64, u64)> {
 pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no Rss")?;
+    let kib = line
+        .and_then(|line| line.trim().strip_suffix(" kB"))
+        .context("no Rss")?;
     Ok(kib.trim().parse::<u64>()? * 1024)
 }
 

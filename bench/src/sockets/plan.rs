@@ -82,7 +82,10 @@ impl Scenario {
                 "Channels: {} channels × 2 subscribers, {payload} bytes, 64 in flight",
                 arguments.channels
             ),
-            Self::Idle => format!("Idle: {} sessions, one private subscription each", arguments.sessions),
+            Self::Idle => format!(
+                "Idle: {} sessions, one private subscription each",
+                arguments.sessions
+            ),
             Self::Churn => "Churn: 32 loops of connect, upgrade, subscribe, close".into(),
             Self::Paced => {
                 format!("Paced: 20 publishes/s × {subscribers} subscribers, {payload} bytes")
@@ -107,21 +110,22 @@ pub(crate) fn lines(arguments: &Arguments) -> Vec<Line> {
 }
 
 fn of(scenario: Scenario, arguments: &Arguments) -> Vec<Line> {
-    let flow = |who: Who, way: Way, pace: Pace, (channels, readers): (usize, usize), window: Duration| Work::Flow {
-        channels,
-        load: Load {
-            shape: Shape {
-                bytes: arguments.payload,
-                json: who == Who::Gated,
+    let flow =
+        |who: Who, way: Way, pace: Pace, (channels, readers): (usize, usize), window: Duration| Work::Flow {
+            channels,
+            load: Load {
+                shape: Shape {
+                    bytes: arguments.payload,
+                    json: who == Who::Gated,
+                },
+                readers,
+                speaks_on: channels.min(100),
+                way,
+                pace,
+                warm_up: Duration::from_millis(800),
+                window,
             },
-            readers,
-            speaks_on: channels.min(100),
-            way,
-            pace,
-            warm_up: Duration::from_millis(800),
-            window,
-        },
-    };
+        };
     let window = Duration::from_secs_f64(arguments.seconds);
     let one = (1, arguments.subscribers);
     let many = (arguments.channels, 2);
@@ -133,18 +137,23 @@ fn of(scenario: Scenario, arguments: &Arguments) -> Vec<Line> {
         };
         Line {
             scenario,
-            name: if what.is_empty() { name } else { format!("{name}: {what}") },
+            name: if what.is_empty() {
+                name
+            } else {
+                format!("{name}: {what}")
+            },
             who,
             work,
             goal,
         }
     };
-    let flows = |pace: Pace, at: (usize, usize), window: Duration, list: &[(Who, &str, Way, &'static str)]| {
-        let of = |(who, what, way, goal): &(Who, &str, Way, &'static str)| {
-            line(*who, what, flow(*who, *way, pace, at, window), goal)
+    let flows =
+        |pace: Pace, at: (usize, usize), window: Duration, list: &[(Who, &str, Way, &'static str)]| {
+            let of = |(who, what, way, goal): &(Who, &str, Way, &'static str)| {
+                line(*who, what, flow(*who, *way, pace, at, window), goal)
+            };
+            list.iter().map(of).collect::<Vec<_>>()
         };
-        list.iter().map(of).collect::<Vec<_>>()
-    };
     let http = |connections| Way::Http { connections };
     let batch = |connections| Way::Batch {
         messages: BATCH,
@@ -157,8 +166,18 @@ fn of(scenario: Scenario, arguments: &Arguments) -> Vec<Line> {
             window,
             &[
                 (Who::Bare, "", Way::Socket, ""),
-                (Who::Plain, "client events", Way::Socket, "≥ 1,000 k/s, ≤ 1.0 µs, ≥ 0.65 of bare"),
-                (Who::Plain, "batch_events, 8 each", batch(2), "≥ 1,000 k/s, ≤ 1.0 µs, ≥ 0.65 of bare"),
+                (
+                    Who::Plain,
+                    "client events",
+                    Way::Socket,
+                    "≥ 1,000 k/s, ≤ 1.0 µs, ≥ 0.65 of bare",
+                ),
+                (
+                    Who::Plain,
+                    "batch_events, 8 each",
+                    batch(2),
+                    "≥ 1,000 k/s, ≤ 1.0 µs, ≥ 0.65 of bare",
+                ),
                 (Who::Plain, "events over HTTP", http(16), "≥ 400 k/s, ≤ 2.4 µs"),
                 (Who::Gated, "client events", Way::Socket, ""),
                 (Who::Gated, "events over HTTP", http(16), ""),
@@ -190,7 +209,12 @@ fn of(scenario: Scenario, arguments: &Arguments) -> Vec<Line> {
         ),
         Scenario::Idle => vec![
             line(Who::Bare, "", Work::Idle { channels: 1 }, ""),
-            line(Who::Plain, "all on one channel", Work::Idle { channels: 1 }, "≤ 4 KiB"),
+            line(
+                Who::Plain,
+                "all on one channel",
+                Work::Idle { channels: 1 },
+                "≤ 4 KiB",
+            ),
             line(
                 Who::Plain,
                 "each on a channel of its own",

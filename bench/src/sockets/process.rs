@@ -31,10 +31,17 @@ impl Process {
         command.arg("bare-loop").stdout(Stdio::piped());
         let child = affinity::beside(|| command.spawn().context("the bare loop does not start"))?;
         let mut process = Self { child, port: 0 };
-        let out = process.child.stdout.take().context("the bare loop says nothing")?;
+        let out = process
+            .child
+            .stdout
+            .take()
+            .context("the bare loop says nothing")?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
-        process.port = line.trim().parse().context("the bare loop did not say its port")?;
+        process.port = line
+            .trim()
+            .parse()
+            .context("the bare loop did not say its port")?;
         Ok(process)
     }
 

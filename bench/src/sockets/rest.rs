@@ -55,7 +55,10 @@ impl Rest {
     pub(crate) fn done(&mut self, method: &str, operation: &str, body: &Value) -> anyhow::Result<()> {
         let path = format!("/api/v1{operation}");
         let (status, said) = self.ask(method, &path, &body.to_string()).context(path.clone())?;
-        ensure!((200..300).contains(&status), "{method} {path} was answered {status}: {said}");
+        ensure!(
+            (200..300).contains(&status),
+            "{method} {path} was answered {status}: {said}"
+        );
         Ok(())
     }
 }

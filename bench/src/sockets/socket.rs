@@ -101,7 +101,11 @@ impl Socket {
         match self.phase {
             Phase::Greeting => self.join(party, line, &Dialect::socket_id(frame.payload)?)?,
             Phase::Joining(left) if party.dialect.is_joined(frame.payload)? => {
-                self.phase = if left > 1 { Phase::Joining(left - 1) } else { Phase::Ready };
+                self.phase = if left > 1 {
+                    Phase::Joining(left - 1)
+                } else {
+                    Phase::Ready
+                };
             }
             Phase::Upgrading | Phase::Joining(_) | Phase::Ready => {}
         }
@@ -115,7 +119,11 @@ impl Socket {
         for name in names {
             party.dialect.subscribe(&mut out, socket_id, name);
         }
-        self.phase = if names.is_empty() { Phase::Ready } else { Phase::Joining(names.len()) };
+        self.phase = if names.is_empty() {
+            Phase::Ready
+        } else {
+            Phase::Joining(names.len())
+        };
         line.send(&out)
     }
 }
@@ -124,7 +132,10 @@ impl Socket {
 pub(crate) fn farewell(payload: &[u8]) -> String {
     let (code, reason) = payload.split_at_checked(2).unwrap_or((&[0, 0], payload));
     let code = u16::from(code[0]) << 8 | u16::from(code[1]);
-    format!("the server closed with {code}: {}", String::from_utf8_lossy(reason))
+    format!(
+        "the server closed with {code}: {}",
+        String::from_utf8_lossy(reason)
+    )
 }
 
 /// Sets sockets up, a few at a time, until all are ready.

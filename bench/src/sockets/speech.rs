@@ -95,9 +95,14 @@ impl Speech {
     /// Writes a message down for its speaker.
     pub(crate) fn say(&mut self) -> anyhow::Result<()> {
         let (channel, stamp) = self.next();
-        let out = self.out.get_mut(channel / self.each).context("a channel nobody speaks on")?;
+        let out = self
+            .out
+            .get_mut(channel / self.each)
+            .context("a channel nobody speaks on")?;
         let name = &self.party.names[channel];
-        self.party.dialect.publish(out, &mut self.text, name, self.shape, stamp);
+        self.party
+            .dialect
+            .publish(out, &mut self.text, name, self.shape, stamp);
         Ok(())
     }
 
@@ -169,7 +174,9 @@ fn head(app: &App, verb: &str, body: &[u8], now: u64) -> String {
     reason = "signatures are dated, and the server that checks them has the same clock"
 )]
 pub(crate) fn now() -> anyhow::Result<u64> {
-    Ok(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs())
+    Ok(SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)?
+        .as_secs())
 }
 
 #[cfg(test)]

@@ -108,7 +108,11 @@ impl Summary {
     pub(crate) fn print(&self, arguments: &Arguments) -> anyhow::Result<()> {
         let mut out = stdout().lock();
         for scenario in Scenario::ALL {
-            let lines: Vec<_> = self.lines.iter().filter(|(line, _)| line.scenario == scenario).collect();
+            let lines: Vec<_> = self
+                .lines
+                .iter()
+                .filter(|(line, _)| line.scenario == scenario)
+                .collect();
             if lines.is_empty() {
                 continue;
             }
@@ -117,12 +121,21 @@ impl Summary {
             let names: Vec<&str> = columns.iter().map(|column| column.title).collect();
             writeln!(out, "| what | {} | others' CPU % | goal |", names.join(" | "))?;
             writeln!(out, "|---|{}", "---|".repeat(names.len() + 2))?;
-            let bare = lines.iter().find(|(line, _)| line.who == Who::Bare).map(|(_, runs)| runs);
+            let bare = lines
+                .iter()
+                .find(|(line, _)| line.who == Who::Bare)
+                .map(|(_, runs)| runs);
             for (line, runs) in &lines {
                 let cells: Vec<String> = columns.iter().map(|column| column.cell(runs, bare)).collect();
                 let others = Column::figure("", "other_cpu_pct", 0).cell(runs, None);
                 let star = if quiet(runs).1 { "" } else { " *" };
-                writeln!(out, "| {}{star} | {} | {others} | {} |", line.name, cells.join(" | "), line.goal)?;
+                writeln!(
+                    out,
+                    "| {}{star} | {} | {others} | {} |",
+                    line.name,
+                    cells.join(" | "),
+                    line.goal
+                )?;
             }
         }
         writeln!(
@@ -222,7 +235,11 @@ fn spread(runs: &[Value], figure: &str) -> Option<[f64; 3]> {
     let (runs, _) = quiet(runs);
     let mut figures: Vec<f64> = runs.iter().filter_map(|run| run[figure].as_f64()).collect();
     figures.sort_by(f64::total_cmp);
-    Some([*figures.get(figures.len() / 2)?, *figures.first()?, *figures.last()?])
+    Some([
+        *figures.get(figures.len() / 2)?,
+        *figures.first()?,
+        *figures.last()?,
+    ])
 }
 
 #[cfg(test)]

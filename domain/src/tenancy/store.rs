@@ -12,7 +12,7 @@ use sea_orm::{
     DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-use super::{SystemTx, TenantScope, TenantTx, fence};
+use super::{SystemTx, TenantScope, TenantTx};
 
 /// Which database engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

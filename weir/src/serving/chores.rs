@@ -44,6 +44,15 @@ impl Chores {
         });
     }
 
+    /// Publishes what waits and what each tenant has.
+    pub(super) fn meter_sockets(&self, broker: &broker::Broker) {
+        let (broker, meters) = (broker.clone(), Arc::new(api::SocketMeters::new()));
+        self.every(Duration::from_secs(5), move || {
+            meters.publish(&broker);
+            std::future::ready(Ok(()))
+        });
+    }
+
     /// Forgets who asked how often, once it does not matter any more.
     pub(super) fn sweep_limits(&self, state: &api::state::State) {
         let state = state.clone();

@@ -11,7 +11,7 @@ use api::{
     jwks::KeySets,
     limits::Limits,
     relays::Relays,
-    server::{self, Port},
+    server::{self, Patience, Port},
     signing::Signings,
     state::{Parts, Settings as ApiSettings, State},
 };
@@ -101,9 +101,14 @@ impl Front {
         });
         chores.refresh_pictures(ctx);
         chores.sweep_limits(&state);
+        chores.meter_sockets(&state.broker);
         let port = Port {
             tls,
             handshake: Duration::from_secs(http.tls_handshake_seconds),
+            patience: Patience {
+                head: Duration::from_secs(http.head_seconds),
+                idle: Duration::from_secs(http.idle_seconds),
+            },
             grace: GRACE,
         };
         let close_port = CancellationToken::new();

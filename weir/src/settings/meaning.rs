@@ -96,6 +96,8 @@ impl Settings {
                 "http.anonymous_requests_per_second",
                 u64::from(self.http.anonymous_requests_per_second),
             ),
+            ("http.head_seconds", self.http.head_seconds),
+            ("http.idle_seconds", self.http.idle_seconds),
             ("sockets.queue_messages", self.sockets.queue_messages as u64),
             ("sockets.queue_bytes", self.sockets.queue_bytes as u64),
             ("sockets.ping_every_seconds", self.sockets.ping_every_seconds),

@@ -89,6 +89,8 @@ pub(crate) struct Http {
     pub(crate) require_tls: bool,
     pub(crate) trust_forwarded: bool,
     pub(crate) tls_handshake_seconds: u64,
+    pub(crate) head_seconds: u64,
+    pub(crate) idle_seconds: u64,
 }
 
 /// `[sockets]`
