@@ -255,16 +255,21 @@ impl<T: Ring> Shared<T> {
 
     /// The first tick at or after a time.
     fn tick_after(&self, at: Instant) -> u32 {
-        let since = at.saturating_duration_since(self.born).as_nanos();
+        let since = nanos(at.saturating_duration_since(self.born));
         // Who wants to be rung at in 34 years is rung at then.
-        u32::try_from(since.div_ceil(self.resolution.as_nanos())).unwrap_or(u32::MAX)
+        u32::try_from(since.div_ceil(nanos(self.resolution))).unwrap_or(u32::MAX)
     }
 
     /// The last tick at or before a time.
     fn tick_before(&self, at: Instant) -> u32 {
-        let since = at.saturating_duration_since(self.born).as_nanos();
-        u32::try_from(since / self.resolution.as_nanos()).unwrap_or(u32::MAX - 1)
+        let since = nanos(at.saturating_duration_since(self.born));
+        u32::try_from(since / nanos(self.resolution)).unwrap_or(u32::MAX - 1)
     }
+}
+
+/// Of a time that fits: 64 bits hold 584 years, and dividing more of them is slow.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl<T> Shard<T> {

@@ -207,6 +207,10 @@ impl<IO: Socket> Front<IO> {
                 self.leg.feed_frame(&answer);
                 ready = self.poll_ready(cx).is_ready();
             }
+            if self.answers.is_empty() && self.answers.capacity() > 0 {
+                // Most sessions say something of their own once.
+                self.answers = VecDeque::new();
+            }
             match self.life.gate.next(ready && !self.holds) {
                 Order::Send(delivery) => self.send(&delivery),
                 Order::Close(why, Manner::Sever) => self.leg.lose(why),
