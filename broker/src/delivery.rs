@@ -70,6 +70,17 @@ impl Message {
         }
     }
 
+    /// The same message, to be said to somebody once more. Forms that it has it keeps.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            channel: Arc::clone(&self.channel),
+            payload: self.payload.clone(),
+            position: self.position.clone(),
+            expires_at: self.expires_at,
+            frames: self.frames.clone(),
+        }
+    }
+
     /// The whole message as one frame.
     pub(crate) fn frame(&self, tongue: Tongue) -> &Bytes {
         self.frames[usize::from(tongue.0)].get_or_init(|| {

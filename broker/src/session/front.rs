@@ -8,13 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{Life, pace::Pace};
 use crate::{
     close::Close,
     delivery::{Content, Delivery, Message, Tongue, said},
     gate::{Gate, Manner, Order},
-    host::{Payload, Position},
+    host::{HistoryFault, Payload, Position},
     leg::{Inbound, Leg},
     options::SessionOptions,
     pusher::{client::Features, server},
@@ -28,7 +29,7 @@ pub(crate) struct Front<IO> {
     tongue: Tongue,
     tells_notices: bool,
     /// What the session's own task says, in front of everything that waits at the gate.
-    answers: VecDeque<Bytes>,
+    answers: VecDeque<Answer>,
     /// Messages wait at the gate until something older was said.
     holds: bool,
     /// What was said already though it may still come by the gate. Mostly nothing.
@@ -43,6 +44,25 @@ pub(crate) struct Front<IO> {
     owes: bool,
     alarm: Alarm<Gate>,
     pub(crate) life: Life,
+}
+
+/// What the session's own task says.
+enum Answer {
+    /// Words of the protocol.
+    Said(Bytes),
+    /// A message of the past.
+    Message(Box<(Message, Option<Uuid>)>),
+    /// Messages of the past within words of the protocol, and what they are processed for.
+    Messages(Bytes, Box<[Option<Uuid>]>),
+}
+
+impl Answer {
+    fn len(&self, tongue: Tongue) -> usize {
+        match self {
+            Self::Said(frame) | Self::Messages(frame, _) => frame.len(),
+            Self::Message(message) => message.0.frame(tongue).len(),
+        }
+    }
 }
 
 /// A channel's messages up to this position were said.
@@ -93,10 +113,16 @@ impl<IO: Socket> Front<IO> {
 
     /// Starts the closing handshake. The first reason counts.
     pub(crate) fn close(&mut self, why: Close) {
+        let reason = why.reason.clone();
+        self.close_saying(why, &reason);
+    }
+
+    /// As [`Front::close`], with words for the tenant's developer in place of the reason.
+    pub(crate) fn close_saying(&mut self, why: Close, words: &str) {
         let is_error = matches!(why.code, 4000..=4199);
         if is_error && !self.tongue.is_plain() && self.leg.is_open() {
             // Clients of the protocol look here first.
-            let error = said(|out| server::error(out, Some(why.code), &why.reason));
+            let error = said(|out| server::error(out, Some(why.code), words));
             self.leg.feed_frame(&error);
         }
         self.leg.close(why, &self.life.core.settings);
@@ -104,13 +130,46 @@ impl<IO: Socket> Front<IO> {
 
     /// Says something of the protocol, before anything that waits at the gate.
     pub(crate) fn say(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.answers.push_back(said(write));
+        self.answers.push_back(Answer::Said(said(write)));
     }
 
     /// Says a message of the past, before anything that waits at the gate.
-    pub(crate) fn say_message(&mut self, message: &Message) {
-        self.answers.push_back(message.frame(self.tongue).clone());
-        self.life.sent(&message.payload, message.position.as_ref());
+    pub(crate) fn say_message(&mut self, message: Message, purpose: Option<Uuid>) {
+        self.answers
+            .push_back(Answer::Message(Box::new((message, purpose))));
+    }
+
+    /// Says something that holds messages of the past, processed for these purposes.
+    pub(crate) fn say_messages(&mut self, purposes: Box<[Option<Uuid>]>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.answers.push_back(Answer::Messages(said(write), purposes));
+    }
+
+    /// Hands the next answer to the socket. What is of the past may have been withdrawn while it waited, and no withdrawal
+    /// looks for it here, so it is asked about once more.
+    fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Said(frame) => self.leg.feed_frame(&frame),
+            Answer::Message(message) => {
+                let (message, purpose) = &*message;
+                if self.may_get(*purpose) {
+                    self.leg.feed_frame(message.frame(self.tongue));
+                    self.life.sent(&message.payload, message.position.as_ref());
+                }
+            }
+            Answer::Messages(frame, purposes) => {
+                if purposes.iter().all(|purpose| self.may_get(*purpose)) {
+                    self.leg.feed_frame(&frame);
+                } else {
+                    let fault = HistoryFault.to_string();
+                    self.leg.feed_frame(&said(|out| server::error(out, None, &fault)));
+                }
+            }
+        }
+    }
+
+    fn may_get(&self, purpose: Option<Uuid>) -> bool {
+        let who = &self.life.gate.identity;
+        who.may_get(self.life.core.admission.reach(who.endpoint, purpose))
     }
 
     /// What its own task said and the socket has not taken.
@@ -125,11 +184,17 @@ impl<IO: Socket> Front<IO> {
 
     /// Messages of a channel up to this position are not said again when they come by the gate.
     pub(crate) fn has_said(&mut self, channel: &Arc<str>, epoch: &Arc<str>, offset: i64) {
+        self.forget_said(channel);
         self.said.push(Said {
             channel: Arc::clone(channel),
             epoch: Arc::clone(epoch),
             offset,
         });
+    }
+
+    /// The session leaves the channel, or hears of it anew.
+    pub(crate) fn forget_said(&mut self, channel: &str) {
+        self.said.retain(|said| *said.channel != *channel);
     }
 
     /// Whether a message from the gate was said already. One that was not ends the question for its channel: those
@@ -204,7 +269,7 @@ impl<IO: Socket> Front<IO> {
         while self.leg.is_open() {
             let mut ready = self.poll_ready(cx).is_ready();
             while ready && let Some(answer) = self.answers.pop_front() {
-                self.leg.feed_frame(&answer);
+                self.answer(answer);
                 ready = self.poll_ready(cx).is_ready();
             }
             if self.answers.is_empty() && self.answers.capacity() > 0 {
@@ -244,7 +309,7 @@ impl<IO: Socket> Front<IO> {
         if settled && !self.owes {
             return;
         }
-        let waiting: usize = self.answers.iter().map(Bytes::len).sum();
+        let waiting: usize = self.answers.iter().map(|answer| answer.len(self.tongue)).sum();
         let unwritten = self.leg.unwritten() + waiting;
         self.owes = unwritten > 0;
         self.life.gate.owes(unwritten);

@@ -1,11 +1,13 @@
 //! The house the broker stands in, for tests: admission, journal and registry that answer as they are told and remember
 //! what they heard. And clients.
 
+pub(crate) mod pusher;
+
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,13 +17,13 @@ use broker::{
     host::{
         Admission, Counting, Direction, Draft, Happening, History, HistoryFault, Identity, Journal,
         JournalFault, Known, OnCommit, Opcode, Passage, Past, Payload, Position, Reach, Record, Refusal,
-        Registry, Signing, Source, Standing, Stretch, Traffic,
+        Registry, Remembered, Signing, Source, Standing, Start, Stretch, Traffic,
     },
 };
 use futures_util::{SinkExt, StreamExt, future::BoxFuture};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, duplex},
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
     time::timeout,
 };
@@ -34,6 +36,9 @@ use uuid::Uuid;
 pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7e);
 pub(crate) const ENDPOINT: Uuid = Uuid::from_u128(0xe0);
 pub(crate) const PURPOSE: Uuid = Uuid::from_u128(0x90);
+/// What the endpoint's clients sign with.
+pub(crate) const KEY: &str = "278d425bdf160c739803";
+pub(crate) const SECRET: &str = "7ad3773142a6692b25b8";
 
 /// What the fakes say and what they heard. Locks are held for a line each.
 pub(crate) struct House {
@@ -47,10 +52,35 @@ pub(crate) struct House {
     pub(crate) drafts: parking_lot::Mutex<Vec<(Direction, Vec<u8>)>>,
     pub(crate) closed: parking_lot::Mutex<Vec<(Uuid, Close, Traffic)>>,
     pub(crate) active: parking_lot::Mutex<Vec<(Uuid, Traffic)>>,
+    /// What was recorded, by channel, for the history to read.
+    pub(crate) past: Arc<Recorded>,
+    /// The history cannot be read.
+    pub(crate) is_forgetful: AtomicBool,
+    /// Readers of the history wait here, before or after they looked.
+    pub(crate) reading: parking_lot::Mutex<Option<(When, Arc<Semaphore>)>>,
+    /// Until when everything that is said may be read.
+    pub(crate) expires_at: parking_lot::Mutex<Option<i64>>,
+    /// What is kept in memory may not be read any more.
+    pub(crate) is_expired: AtomicBool,
+    /// Whoever is named by a signature is refused so.
+    pub(crate) unknown: parking_lot::Mutex<Option<Refusal>>,
+    /// Whoever subscribes is refused so.
+    pub(crate) unwelcome: parking_lot::Mutex<Option<Refusal>>,
+    pub(crate) identified: parking_lot::Mutex<Vec<Uuid>>,
+    pub(crate) happened: parking_lot::Mutex<Vec<(Arc<str>, Happening)>>,
     /// Admission panics at this payload.
     pub(crate) poison: &'static [u8],
     commits: mpsc::UnboundedSender<Commit>,
     sessions: AtomicU64,
+}
+
+pub(crate) type Recorded = parking_lot::Mutex<BTreeMap<Arc<str>, Stretch>>;
+
+/// When a reader of the history waits.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum When {
+    BeforeItLooked,
+    AfterItLooked,
 }
 
 pub(crate) type Withdrawn = parking_lot::Mutex<HashSet<(Option<Uuid>, Option<Uuid>)>>;
@@ -68,6 +98,7 @@ impl Standing for Stands {
 }
 
 struct Commit {
+    channel: Arc<str>,
     passage: Passage,
     committed: OnCommit,
     done: oneshot::Sender<Position>,
@@ -76,18 +107,13 @@ struct Commit {
 impl House {
     pub(crate) fn new() -> Arc<Self> {
         let (commits, mut queue) = mpsc::unbounded_channel::<Commit>();
+        let past: Arc<Recorded> = Arc::default();
+        let store = Arc::clone(&past);
         // One task commits everything in the order it arrived, a little later, as the real one does.
         tokio::spawn(async move {
-            let offset = AtomicI64::new(0);
-            let epoch: Arc<str> = "e1".into();
             while let Some(commit) = queue.recv().await {
                 tokio::task::yield_now().await;
-                let offset = offset.fetch_add(1, Ordering::Relaxed) + 1;
-                let position = Position {
-                    id: Some(offset + 1000),
-                    offset,
-                    epoch: Arc::clone(&epoch),
-                };
+                let position = remember(&store, commit.channel, &commit.passage);
                 (commit.committed)(&position, commit.passage);
                 let _ = commit.done.send(position);
             }
@@ -102,6 +128,15 @@ impl House {
             drafts: parking_lot::Mutex::default(),
             closed: parking_lot::Mutex::default(),
             active: parking_lot::Mutex::default(),
+            past,
+            is_forgetful: AtomicBool::default(),
+            reading: parking_lot::Mutex::default(),
+            expires_at: parking_lot::Mutex::default(),
+            is_expired: AtomicBool::default(),
+            unknown: parking_lot::Mutex::default(),
+            unwelcome: parking_lot::Mutex::default(),
+            identified: parking_lot::Mutex::default(),
+            happened: parking_lot::Mutex::default(),
             poison: b"poison",
             commits,
             sessions: AtomicU64::new(1),
@@ -137,6 +172,34 @@ impl House {
             endpoint,
             Some(self.known(Uuid::from_u128(0x5b << 64 | n))),
         ))
+    }
+
+    /// Somebody new whom no token named.
+    pub(crate) fn nobody(&self) -> Arc<Identity> {
+        let n = u128::from(self.sessions.fetch_add(1, Ordering::Relaxed));
+        let session = Uuid::from_u128(0x5e55 << 64 | n);
+        Arc::new(Identity::new(session, TENANT, ENDPOINT, None))
+    }
+
+    /// The person whom the tenant calls so.
+    pub(crate) fn subject_of(user: &str) -> Uuid {
+        let mut bytes = [0x0d; 16];
+        for (byte, of_user) in bytes.iter_mut().zip(user.bytes()) {
+            *byte = of_user;
+        }
+        Uuid::from_bytes(bytes)
+    }
+
+    /// What was told of a channel.
+    pub(crate) fn happenings(&self, channel: &str) -> Vec<Happening> {
+        let happened = self.happened.lock();
+        let of_channel = happened.iter().filter(|(name, _)| **name == *channel);
+        of_channel.map(|(_, what)| what.clone()).collect()
+    }
+
+    /// Changes what was recorded on a channel.
+    pub(crate) fn rewrite(&self, channel: &str, change: impl FnOnce(&mut Stretch)) {
+        change(self.past.lock().get_mut(channel).expect("something was recorded"));
     }
 
     /// One of the house's people.
@@ -178,7 +241,7 @@ impl Admission for House {
                 class: 1,
                 kept: true,
                 at: 0,
-                expires_at: None,
+                expires_at: *self.expires_at.lock(),
             }),
         }
     }
@@ -199,22 +262,81 @@ impl Admission for House {
         *self.may_stay.lock()
     }
 
-    fn is_readable(&self, _endpoint: Uuid, _channel: &str, _class: i64, _at: i64) -> bool {
-        true
+    fn may_join(&self, who: &Identity, _channel: &str) -> Result<(), Refusal> {
+        self.unwelcome.lock().map_or_else(|| self.may_stay(who), Err)
     }
 
-    fn signing(&self, _endpoint: Uuid) -> Option<Arc<Signing>> {
-        None
+    fn is_readable(&self, _endpoint: Uuid, _channel: &str, _class: i64, _at: i64) -> bool {
+        !self.is_expired.load(Ordering::Relaxed)
+    }
+
+    fn signing(&self, endpoint: Uuid) -> Option<Arc<Signing>> {
+        (endpoint == ENDPOINT).then(|| {
+            Arc::new(Signing {
+                key: KEY.into(),
+                secrets: vec![pusher::secret()],
+            })
+        })
     }
 
     fn identify(
         &self,
         _tenant: Uuid,
         _endpoint: Uuid,
-        _user: &str,
+        user: &str,
     ) -> BoxFuture<'static, Result<Known, Refusal>> {
-        Box::pin(async { Err(Refusal::NotAllowed) })
+        let found = match *self.unknown.lock() {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.known(Self::subject_of(user))),
+        };
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            found
+        })
     }
+}
+
+/// Commits one message.
+fn remember(past: &Recorded, channel: Arc<str>, passage: &Passage) -> Position {
+    let mut past = past.lock();
+    let channel = past.entry(channel).or_insert_with(|| Stretch {
+        epoch: "e1".into(),
+        top: 0,
+        messages: Vec::new(),
+    });
+    channel.top += 1;
+    let position = Position {
+        id: passage.kept.then_some(channel.top + 1000),
+        offset: channel.top,
+        epoch: Arc::clone(&channel.epoch),
+    };
+    if passage.kept {
+        channel.messages.push(Remembered {
+            position: position.clone(),
+            payload: passage.payload.clone(),
+            purpose: passage.purpose,
+            expires_at: passage.expires_at,
+        });
+    }
+    position
+}
+
+/// What the history answers.
+fn look(past: &Recorded, asked: &Past) -> Option<Stretch> {
+    let mut stretch = past.lock().get(&asked.channel)?.clone();
+    match asked.start {
+        Start::After(offset) => {
+            stretch
+                .messages
+                .retain(|message| message.position.offset > offset);
+            stretch.messages.truncate(asked.limit);
+        }
+        Start::Newest => {
+            let surplus = stretch.messages.len().saturating_sub(asked.limit);
+            stretch.messages.drain(..surplus);
+        }
+    }
+    Some(stretch)
 }
 
 impl Journal for House {
@@ -228,6 +350,7 @@ impl Journal for House {
                 .push((draft.direction, draft.passage.payload.bytes.to_vec()));
             let (done, position) = oneshot::channel();
             let commit = Commit {
+                channel: draft.channel,
                 passage: draft.passage,
                 committed,
                 done,
@@ -239,8 +362,24 @@ impl Journal for House {
 }
 
 impl History for House {
-    fn read(&self, _past: Past) -> BoxFuture<'static, Result<Option<Stretch>, HistoryFault>> {
-        Box::pin(async { Ok(None) })
+    fn read(&self, asked: Past) -> BoxFuture<'static, Result<Option<Stretch>, HistoryFault>> {
+        let is_forgetful = self.is_forgetful.load(Ordering::Relaxed);
+        let past = Arc::clone(&self.past);
+        let reading = self.reading.lock().clone();
+        Box::pin(async move {
+            let mut seen = None;
+            if let Some((when, turn)) = reading {
+                if when == When::AfterItLooked {
+                    seen = Some(look(&past, &asked));
+                }
+                turn.acquire().await.expect("the test goes on").forget();
+            }
+            if is_forgetful {
+                return Err(HistoryFault);
+            }
+            tokio::task::yield_now().await;
+            Ok(seen.unwrap_or_else(|| look(&past, &asked)))
+        })
     }
 }
 
@@ -253,9 +392,13 @@ impl Registry for House {
         self.closed.lock().push((who.session, why.clone(), traffic));
     }
 
-    fn identified(&self, _who: &Identity) {}
+    fn identified(&self, who: &Identity) {
+        self.identified.lock().push(who.session);
+    }
 
-    fn happened(&self, _tenant: Uuid, _endpoint: Uuid, _channel: &Arc<str>, _what: Happening) {}
+    fn happened(&self, _tenant: Uuid, _endpoint: Uuid, channel: &Arc<str>, what: Happening) {
+        self.happened.lock().push((Arc::clone(channel), what));
+    }
 }
 
 pub(crate) fn options() -> ChannelOptions {

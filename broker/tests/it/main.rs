@@ -13,5 +13,6 @@ mod house;
 mod liveness;
 mod malformed;
 mod pool;
+mod pusher;
 mod relay;
 mod withdrawal;

@@ -79,22 +79,24 @@ impl<IO: Socket> Session<IO> {
         }
     }
 
-    /// What may be said of a stretch to this person, as much as may wait for one session.
-    fn readable(&self, stretch: &mut Stretch) {
+    /// What may be said of a stretch to this person, as much as may wait for one session: of what comes after something the
+    /// oldest, otherwise the newest.
+    fn readable(&self, stretch: &mut Stretch, oldest: bool) {
         let (who, core) = (self.who(), self.core());
+        let messages = &mut stretch.messages;
+        messages.retain(|message| who.may_get(core.admission.reach(who.endpoint, message.purpose)));
         let mut bytes = 0;
-        stretch
-            .messages
-            .retain(|message| who.may_get(core.admission.reach(who.endpoint, message.purpose)));
-        let fits = stretch
-            .messages
-            .iter()
-            .take_while(|message| {
-                bytes += message.payload.bytes.len();
-                bytes <= core.settings.queue_bytes
-            })
-            .count();
-        stretch.messages.truncate(fits);
+        let fits = |message: &&Remembered| {
+            bytes += message.payload.bytes.len();
+            bytes <= core.settings.queue_bytes
+        };
+        if oldest {
+            let fitting = messages.iter().take_while(fits).count();
+            messages.truncate(fitting);
+        } else {
+            let fitting = messages.iter().rev().take_while(fits).count();
+            messages.drain(..messages.len() - fitting);
+        }
     }
 
     /// Tells a subscriber what it missed.
@@ -109,7 +111,7 @@ impl<IO: Socket> Session<IO> {
             };
             return self.welcome(joined, Some(standing));
         };
-        self.readable(&mut stretch);
+        self.readable(&mut stretch, joined.recover.is_some());
         let (epoch, top) = (Arc::clone(&stretch.epoch), stretch.top);
         let mut recovered = None;
         if let Some(mark) = &joined.recover {
@@ -131,16 +133,18 @@ impl<IO: Socket> Session<IO> {
         self.welcome(joined, Some(standing));
         if asked {
             for message in stretch.messages {
-                self.front.say_message(&said_again(&channel, message));
+                let purpose = message.purpose;
+                self.front.say_message(said_again(&channel, message), purpose);
             }
-            // Up to here everything was said that may be; the gate may hold some of it too.
-            self.front.has_said(&channel, &epoch, top);
         }
+        // Up to here everything was said that may be; the gate may hold some of it too. It was told where the channel
+        // stands, and comes back with that if it loses the connection now: then nothing before it may be on its way.
+        self.front.has_said(&channel, &epoch, top);
     }
 
     fn answer(&mut self, asked: &Asked, stretch: Option<Stretch>) {
         let stretch = stretch.map(|mut stretch| {
-            self.readable(&mut stretch);
+            self.readable(&mut stretch, asked.after.is_some());
             stretch
         });
         let messages = stretch.as_ref().map_or(&[][..], |stretch| &stretch.messages);
@@ -158,7 +162,8 @@ impl<IO: Socket> Session<IO> {
             top,
             complete,
         };
-        self.front.say(|out| {
+        let purposes = messages.iter().map(|message| message.purpose).collect();
+        self.front.say_messages(purposes, |out| {
             let messages = messages.iter().map(|message| server::Message {
                 channel: &asked.channel,
                 payload: &message.payload,

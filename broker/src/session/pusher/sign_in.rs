@@ -39,8 +39,7 @@ impl<IO: Socket> Session<IO> {
             Ok(data) => data,
             // The tenant's own mistake: say what is wrong before the end.
             Err(fault) => {
-                self.fault(None, &fault.to_string());
-                return self.front.close(Close::UNAUTHORIZED);
+                return self.front.close_saying(Close::UNAUTHORIZED, &fault.to_string());
             }
         };
         if self.user.as_ref().is_some_and(|user| user.id != data.id) {

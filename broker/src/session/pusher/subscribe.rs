@@ -259,8 +259,9 @@ impl<IO: Socket> Session<IO> {
             admission.is_readable(who.endpoint, channel, origin.class, origin.published)
                 && who.may_get(admission.reach(who.endpoint, delivery.purpose))
         });
-        if let Some(Content::Message(message)) = readable.map(|(delivery, _)| &delivery.content) {
-            return self.front.say_message(message);
+        let readable = readable.map(|(delivery, _)| (&delivery.content, delivery.purpose));
+        if let Some((Content::Message(message), purpose)) = readable {
+            return self.front.say_message(message.again(), purpose);
         }
         // Where nothing was there at all, the channel said so.
         if cached.is_some() {
@@ -280,6 +281,7 @@ impl<IO: Socket> Session<IO> {
             return;
         }
         if let Some(subscription) = self.front.life.seat.take(channel) {
+            self.front.forget_said(channel);
             self.front.life.unsubscribe(subscription);
         }
     }
