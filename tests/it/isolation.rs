@@ -117,6 +117,15 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
                 .expect(201)["id"],
         ),
     );
+    let receiver = tests::Receiver::start().await;
+    let hook =
+        json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": ["connected", "channel_occupied"] });
+    ids.insert("webhooks", acme.create("/webhooks", hook).await);
+    let test = acme
+        .create(format!("/webhooks/{}/test", ids["webhooks"]), json!({}))
+        .await;
+    eventually("the test", || async { receiver.events().pop() }).await;
+    ids.insert("deliveries", test);
     let mut socket = acme.connect(&chat, "ada").await;
     let open = eventually("the connection", || async {
         acme.owner.all("/connections").await.pop()
@@ -310,7 +319,12 @@ async fn nothing_new_can_refer_to_what_is_another_tenants() {
         body[field] = json!(id);
         body
     };
-    let tries: [(&str, &str, Body<'_>); 11] = [
+    let tries: [(&str, &str, Body<'_>); 12] = [
+        (
+            "/webhooks",
+            "endpoints",
+            &|id| json!({ "endpoint_id": id, "events": ["connected"] }),
+        ),
         (
             "/endpoints",
             "purposes",

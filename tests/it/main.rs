@@ -45,3 +45,4 @@ mod startup;
 mod subjects;
 mod tokens;
 mod web;
+mod webhooks;

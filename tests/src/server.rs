@@ -199,6 +199,17 @@ impl Server {
         self.launch().await;
     }
 
+    /// Changes a setting, which acts from the next start on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.settings.env.insert(name.into(), value.into());
+    }
+
+    /// Starts a server that was only prepared.
+    pub async fn launched(mut self) -> Self {
+        self.launch().await;
+        self
+    }
+
     async fn launch(&mut self) {
         let log = File::options()
             .create(true)
