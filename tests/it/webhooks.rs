@@ -145,7 +145,7 @@ async fn addresses_inside_are_refused_at_registration_and_never_reached_later() 
     let acme = server.tenant("acme").await;
     let chat = acme.channel("chat").await;
     let hook = hook(&acme, &chat, &receiver, &["connected"]).await;
-    server.set("WEIR_EGRESS__LOOPBACK", "no");
+    server.set_env("WEIR_EGRESS__LOOPBACK", "no");
     server.restart().await;
     acme.owner
         .post(format!("/webhooks/{}/test", hook.id), json!({}))

@@ -1,7 +1,7 @@
 //! A webhook receiver: an HTTP/1.1 server that keeps what it gets and answers as it is told.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -92,12 +92,15 @@ impl Receiver {
         self.shared.lock().unwrap().received.clone()
     }
 
-    /// All events in what was answered 2xx, in the order in which they came.
+    /// All events in what was answered 2xx, in the order in which they came. What came again under the same id counts once,
+    /// as receivers are told to do.
     pub fn events(&self) -> Vec<Value> {
         let received = self.received();
+        let mut seen = BTreeSet::new();
         let taken = received
             .iter()
-            .filter(|request| (200..300).contains(&request.answered));
+            .filter(|request| (200..300).contains(&request.answered))
+            .filter(|request| seen.insert(request.header("webhook-id").to_owned()));
         taken.flat_map(Received::events).collect()
     }
 
@@ -209,7 +212,13 @@ async fn converse(stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<
         } else {
             ""
         };
-        let answer = format!("HTTP/1.1 {answered} Whatever\r\n{location}content-length: 2\r\n\r\nok");
+        // RFC 9110 §8.6: a 204 has no content, and says nothing of its length.
+        let content = if answered == 204 {
+            "\r\n"
+        } else {
+            "content-length: 2\r\n\r\nok"
+        };
+        let answer = format!("HTTP/1.1 {answered} Whatever\r\n{location}{content}");
         stream.get_mut().write_all(answer.as_bytes()).await?;
     }
 }

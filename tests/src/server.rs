@@ -199,11 +199,6 @@ impl Server {
         self.launch().await;
     }
 
-    /// Changes a setting, which acts from the next start on.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.settings.env.insert(name.into(), value.into());
-    }
-
     /// Starts a server that was only prepared.
     pub async fn launched(mut self) -> Self {
         self.launch().await;

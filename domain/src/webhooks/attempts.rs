@@ -37,8 +37,9 @@ use crate::{
 
 /// How long a turn may go on before others get theirs.
 pub const TURN: Duration = Duration::from_secs(20);
-/// What a lease is longer than a turn and its last attempt.
-const SLACK: Duration = Duration::from_secs(30);
+/// What a lease is longer than one attempt. Each attempt renews it, so that what a worker leaves behind that dies is soon
+/// taken over.
+const SLACK: Duration = Duration::from_secs(10);
 
 /// One worker's turn at one webhook.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl Outcome {
 }
 
 fn lease(settings: &Settings) -> TimeDelta {
-    TimeDelta::from_std(TURN + settings.timeout() + SLACK).unwrap_or(TimeDelta::MAX)
+    TimeDelta::from_std(settings.timeout() + SLACK).unwrap_or(TimeDelta::MAX)
 }
 
 /// Claims webhooks that have something due, at most so many, and of no tenant more than its share.
@@ -402,6 +403,11 @@ async fn note(
             ..Default::default()
         })
         .filter(webhook_delivery::Column::Id.eq(id))
+        .exec(tx.conn())
+        .await?;
+    tx.update_many::<webhook::Entity>()
+        .filter(webhook::Column::Id.eq(turn.webhook))
+        .col_expr(webhook::Column::LockedUntil, Expr::value(now + lease(settings)))
         .exec(tx.conn())
         .await?;
     health(&tx, ctx, hook, error).await?;

@@ -150,7 +150,7 @@ pub async fn test(ctx: &Ctx, scope: &TenantScope, id: WebhookId) -> Result<webho
     let draft = draft.ok_or_else(|| Error::internal(anyhow::anyhow!("a test says nothing")))?;
     let tx = ctx.store.system("a test delivery of one tenant").await?;
     write::deliveries(&tx, std::slice::from_ref(&draft), now).await?;
-    let tx = tx.for_tenant(scope);
+    let tx = tx.for_tenant(scope).await?;
     let row = find(&tx, id, draft.id).await?;
     tx.save().await?;
     Ok(row)
