@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::draft::{Item, Said, context};
 use crate::{
-    admission, connections,
+    admission::{self, Reach},
+    connections,
     ctx::Ctx,
     error::{Error, Result},
     ids::MessageId,
@@ -31,6 +32,8 @@ pub(super) struct Contents {
     pub(super) events: i32,
 }
 
+/// No class has this handle: no rule keeps it.
+const NO_CLASS: i64 = 0;
 /// Ids in one query.
 const AT_ONCE: usize = 500;
 
@@ -117,8 +120,11 @@ impl Opening<'_> {
         };
         let aad = journal::aad(tenant, self.delivery.endpoint_id, part.subject_id, class);
         let said: Said = serde_json::from_slice(&pair.open(message, &aad, part.sealed)?)?;
+        let (endpoint, at) = (self.delivery.endpoint_id, MessageId(message).at());
         let readable = if class == self.hook.transit_class {
-            ctx.now() - MessageId(message).at() <= ctx.settings.webhooks.transit()
+            // Unless a rule came that says that nothing is to be kept.
+            ctx.now() - at <= ctx.settings.webhooks.transit()
+                && admission::is_readable(ctx, endpoint, &said.channel, NO_CLASS, at)
         } else {
             self.picture.class(class).is_some_and(|class| {
                 message >= self.picture.cut(&class.key, ctx.now()).of_channel(&said.channel)
@@ -127,11 +133,18 @@ impl Opening<'_> {
         if !readable {
             return Ok(None);
         }
-        let _held = match part.subject_id {
-            Some(person) => Some(ctx.standings.load(&ctx.store, self.scope, person).await?),
-            None => None,
+        let consent = match admission::reach(ctx, endpoint, part.purpose_id) {
+            Reach::Nobody => return Ok(None),
+            Reach::Everybody => None,
+            Reach::Consenting(purpose) => Some(purpose),
         };
-        let may = admission::may_deliver(ctx, self.delivery.endpoint_id, part.subject_id, part.purpose_id);
+        let may = match part.subject_id {
+            Some(person) => {
+                let standing = ctx.standings.load(&ctx.store, self.scope, person).await?;
+                standing.may_get(consent)
+            }
+            None => consent.is_none(),
+        };
         Ok(may.then_some(said.item))
     }
 }

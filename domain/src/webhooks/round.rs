@@ -20,6 +20,7 @@ use super::{
     write::{Held, Lived, Round},
 };
 use crate::{
+    admission,
     ctx::Ctx,
     error::{Error, Result},
     keys::{SubjectKeyName, TenantKeys},
@@ -99,6 +100,12 @@ async fn tell(ctx: &Ctx, picture: &Picture, events: Vec<Happened>, round: &mut R
         // So are those who said something: sealing it would make a new key for somebody who is gone.
         if let Happening::ClientEvent(said) = &event.what
             && said.subject.is_some_and(|subject| !speakers.contains(&subject))
+        {
+            continue;
+        }
+        // A rule that says that nothing is to be kept means this too: to tell it is to keep it until it is told.
+        if let Happening::ClientEvent(said) = &event.what
+            && !admission::is_readable(ctx, event.endpoint, &event.channel, said.class, event.at)
         {
             continue;
         }

@@ -312,6 +312,15 @@ async fn client_events_follow_the_rules_and_where_there_is_none_travel_for_minut
     .await;
     bed.drop_rule(rule).await;
     assert!(send(&bed, TAKEN).await.is_empty());
+    // A rule that nothing is to be kept: not even to be told.
+    bed.rule("P0D", |_| {}).await;
+    let before = deliveries(&bed).await.len();
+    tell(
+        &bed,
+        vec![happened(&bed, "private-a", said(Some(ada), "never", 0))],
+    )
+    .await;
+    assert_eq!(deliveries(&bed).await.len(), before);
 }
 
 #[tokio::test]
