@@ -18,6 +18,7 @@ use domain::{
     journal::{self, JournalError},
     pictures::App,
     standings, subjects,
+    webhooks::Hooks,
 };
 use entity::{
     endpoint::RecordMode,
@@ -26,7 +27,7 @@ use entity::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::signing::Signings;
+use crate::{happenings::told, signing::Signings};
 
 /// Answers from the domain's memory.
 pub struct Gatekeeper {
@@ -216,8 +217,8 @@ fn position(stored: &journal::Stored) -> Position {
     }
 }
 
-/// Writes life cycles down.
-pub struct RegistryKeeper(pub Recorder);
+/// Writes life cycles down, and has tenants told of them.
+pub struct RegistryKeeper(pub Recorder, pub Hooks);
 
 impl Registry for RegistryKeeper {
     fn active(&self, who: &Identity, traffic: Traffic) {
@@ -246,7 +247,10 @@ impl Registry for RegistryKeeper {
         }
     }
 
-    fn happened(&self, _: Uuid, _: Uuid, _: &Arc<str>, _: Happening) {}
+    fn happened(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, what: Happening) {
+        self.1
+            .happened(TenantId(tenant), EndpointId(endpoint), channel, told(what));
+    }
 }
 
 fn totals(traffic: Traffic) -> connections::Totals {

@@ -22,6 +22,7 @@ mod door;
 mod doors;
 mod endpoints;
 mod gatekeeper;
+mod happenings;
 mod health;
 mod history;
 mod idempotency;
@@ -57,6 +58,7 @@ mod subjects;
 mod tags;
 mod tenant;
 mod versions;
+mod webhooks;
 mod withdrawal;
 
 use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, get, http::StatusCode};

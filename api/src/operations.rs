@@ -3,7 +3,7 @@
 use crate::{
     account, api_keys, audit, channels, connections, consents, data_types, endpoints, invitations, jobs,
     members, messages, notices, portal, publish, purposes, requests, retention, retention_changes,
-    retention_rules, sign_ins, state::State, subjects, tenant,
+    retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -86,6 +86,7 @@ pub(crate) type Operations = (
     RightsOperations,
     endpoints::EndpointsApi,
     publish::PublishApi,
+    webhooks::WebhooksApi,
     audit::AuditApi,
 );
 
@@ -97,6 +98,7 @@ pub(crate) fn all(state: &State) -> Operations {
         rights_operations(state),
         endpoints::EndpointsApi(state.clone()),
         publish::PublishApi(state.clone()),
+        webhooks::WebhooksApi(state.clone()),
         audit::AuditApi(state.clone()),
     )
 }

@@ -11,6 +11,8 @@ pub enum Tag {
     Tenant,
     /// The WebSockets a tenant registers, and publishing to them.
     Endpoints,
+    /// Who is told what happens on them, and what they were told.
+    Webhooks,
     /// What data there is and why: data types, purposes, notices.
     Catalogue,
     /// How long what is kept.

@@ -15,6 +15,7 @@ use domain::{
     retention_rules::{self, NewRule},
     tenancy::{Store, StoreSettings, TenantScope},
     tenants::{self, Provision},
+    webhooks,
 };
 use entity::{
     endpoint::EndpointKind,
@@ -67,6 +68,7 @@ impl Place {
                     messages_per_day: i64::MAX,
                     ..Quotas::default()
                 },
+                webhooks: webhooks::Settings::default(),
             },
         });
         let wanted = Provision {

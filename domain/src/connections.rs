@@ -1,6 +1,7 @@
 //! Records of end-user connections: who was connected, from when to when, how much passed. What is open right now and
 //! what waits on it is the broker's affair.
 
+mod orphans;
 mod recorder;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter};
 
+pub use orphans::close_left_open;
 pub use recorder::Recorder;
 
 use crate::{

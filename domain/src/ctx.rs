@@ -27,6 +27,8 @@ pub struct Settings {
     pub password_cost: password::Cost,
     /// What a new tenant may use.
     pub default_quotas: crate::quotas::Quotas,
+    /// Of webhooks.
+    pub webhooks: crate::webhooks::Settings,
 }
 
 /// Shared by everybody; cheap to clone.

@@ -25,7 +25,7 @@ use crate::{
     quotas::Quotas,
     search,
     tenancy::{TenantTx, expect_version, on_conflict},
-    tenants,
+    tenants, webhooks,
 };
 
 /// Registers an endpoint. The secret is answered once and stored sealed.
@@ -160,6 +160,7 @@ pub async fn delete(
         );
         return Err(Error::invalid("?confirm", "confirmation_needed", detail));
     }
+    webhooks::endpoint_goes(tx, ctx, id).await?;
     tx.delete_many::<endpoint::Entity>()
         .filter(endpoint::Column::Id.eq(id))
         .exec(tx.conn())

@@ -37,6 +37,7 @@ pub mod mails;
 pub mod members;
 pub mod messages;
 pub mod minimise;
+pub mod nodes;
 pub mod notices;
 pub mod page;
 pub mod permissions;
@@ -56,6 +57,7 @@ pub mod tenants;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod usage;
+pub mod webhooks;
 
 pub use ctx::Ctx;
 pub use error::{Error, Fault, Result};

@@ -43,6 +43,10 @@ permissions! {
     EndpointsRead = "endpoints:read",
     /// Register, change and delete endpoints; mint tokens.
     EndpointsWrite = "endpoints:write",
+    /// See webhooks and what they were told.
+    WebhooksRead = "webhooks:read",
+    /// Make, change and delete webhooks; test and replay.
+    WebhooksWrite = "webhooks:write",
     /// See data types, purposes and notices.
     CatalogueRead = "catalogue:read",
     /// Change them.
@@ -84,7 +88,12 @@ pub fn of_role(role: Role) -> Vec<Permission> {
         Role::Owner | Role::Admin => true,
         Role::Dpo => !matches!(
             permission,
-            P::TenantWrite | P::MembersWrite | P::KeysWrite | P::EndpointsWrite | P::MessagesWrite
+            P::TenantWrite
+                | P::MembersWrite
+                | P::KeysWrite
+                | P::EndpointsWrite
+                | P::WebhooksWrite
+                | P::MessagesWrite
         ),
         Role::Developer => !matches!(
             permission,

@@ -25,4 +25,5 @@ pub(crate) use preview::{Change, preview};
 pub(crate) use purge::PurgeMemory;
 pub use purge::{Budget, Report, purge};
 pub use rules::{CONNECTIONS_KEPT, Case, Rule, Rules};
+pub(crate) use sweep::records_expired;
 pub use sweep::{Swept, connections_expired, sweep};

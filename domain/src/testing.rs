@@ -70,6 +70,7 @@ impl World {
                     lanes: 1,
                 },
                 default_quotas: Quotas::default(),
+                webhooks: crate::webhooks::Settings::default(),
             },
         });
         let wanted = Provision {

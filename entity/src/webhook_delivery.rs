@@ -25,10 +25,9 @@ string_enum! {
 string_enum! {
     /// How an attempt failed.
     pub enum DeliveryError {
-        /// The address leads where it must not, or nowhere.
-        Address = "address",
-        /// No connection, or it broke.
-        Connection = "connection",
+        /// It leads nowhere, or where it must not, or the connection broke. Which of these is nobody's business: an answer
+        /// would be a map of the networks behind this server.
+        Unreachable = "unreachable",
         /// No answer in time.
         Timeout = "timeout",
         /// An answer other than 2xx.

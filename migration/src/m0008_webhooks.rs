@@ -144,7 +144,7 @@ impl MigrationTrait for Migration {
             index("webhook_delivery", &["state", "finished_at"]),
             index("webhook_delivery", &["tenant_id", "id"]),
             index("webhook_part", &["subject_id"]),
-            index("webhook_part", &["class_id", "message_id"]),
+            index("webhook_part", &["message_id"]),
             index("webhook_occupancy", &["node"]),
             index("webhook_occupancy", &["subject_id"]),
             index("webhook_occupancy", &["endpoint_id"]),

@@ -124,6 +124,15 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
         .await
         .expect(202);
     ids.insert("retention-changes", text(&waits["id"]));
+    let receiver = tests::Receiver::start().await;
+    let hook =
+        json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": ["connected", "channel_occupied"] });
+    ids.insert("webhooks", acme.create("/webhooks", hook).await);
+    let test = acme
+        .create(format!("/webhooks/{}/test", ids["webhooks"]), json!({}))
+        .await;
+    eventually("the test", || async { receiver.events().pop() }).await;
+    ids.insert("deliveries", test);
     let mut socket = acme.connect(&chat, "ada").await;
     let open = eventually("the connection", || async {
         acme.owner.all("/connections").await.pop()
@@ -317,7 +326,12 @@ async fn nothing_new_can_refer_to_what_is_another_tenants() {
         body[field] = json!(id);
         body
     };
-    let tries: [(&str, &str, Body<'_>); 11] = [
+    let tries: [(&str, &str, Body<'_>); 12] = [
+        (
+            "/webhooks",
+            "endpoints",
+            &|id| json!({ "endpoint_id": id, "events": ["connected"] }),
+        ),
         (
             "/endpoints",
             "purposes",

@@ -46,3 +46,4 @@ mod startup;
 mod subjects;
 mod tokens;
 mod web;
+mod webhooks;

@@ -27,6 +27,7 @@ pub mod echo;
 pub mod jwt;
 pub mod mail;
 pub mod ports;
+pub mod receiver;
 pub mod sdks;
 pub mod server;
 pub mod smtp;
@@ -38,6 +39,7 @@ pub use self::{
     client::{Answer, Client},
     echo::Echo,
     mail::Mail,
+    receiver::{Received, Receiver},
     server::{Builder, Server},
     smtp::Sink,
     socket::Socket,

@@ -199,6 +199,12 @@ impl Server {
         self.launch().await;
     }
 
+    /// Starts a server that was only prepared.
+    pub async fn launched(mut self) -> Self {
+        self.launch().await;
+        self
+    }
+
     async fn launch(&mut self) {
         let log = File::options()
             .create(true)

@@ -8,6 +8,7 @@ mod stopping;
 
 use std::sync::Arc;
 
+use broker::egress::Egress;
 use tokio::net::TcpListener;
 use worker::{NoSockets, Sockets, Worker};
 
@@ -120,9 +121,10 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
         tracing::warn!("this version brokers within one process: run one process with sockets on this store");
     }
 
+    let egress = Egress::new(settings.egress()?);
     let chores = Chores::start(&ctx);
     let front = match listener {
-        Some(listener) => Some(Front::open(settings, &folder, &ctx, listener, tls, &chores).await?),
+        Some(listener) => Some(Front::open(settings, &folder, &ctx, &egress, listener, tls, &chores).await?),
         None => None,
     };
     let worker = mailer.map(|mailer| {
@@ -131,7 +133,15 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
             None => Arc::new(NoSockets),
         };
         let name = format!("{}-{}", settings.node_name(), std::process::id());
-        Worker::new(ctx.clone(), settings.worker.clone(), name, sockets, mailer).start()
+        Worker::new(
+            ctx.clone(),
+            settings.worker.clone(),
+            name,
+            sockets,
+            mailer,
+            egress.clone(),
+        )
+        .start()
     });
     if let (Some(front), Some(worker)) = (&front, &worker) {
         chores.carry_nudges(front.nudge(), worker.nudger());

@@ -1,4 +1,4 @@
-//! What happens later: jobs, mails, purges, checkpoints, reminders.
+//! What happens later: jobs, mails, webhooks, purges, checkpoints, reminders.
 //!
 //! Work is ordered in the transaction that makes it necessary ([`domain::jobs`], [`domain::mails`]) and done here, by as
 //! many workers as there are processes. A worker that dies leaves nothing half-claimed: a lease runs out, and another one
@@ -14,6 +14,7 @@ mod runner;
 mod schedules;
 mod settings;
 mod sockets;
+mod webhooks;
 mod worker;
 
 pub use mails::{Mailer, MailerError};

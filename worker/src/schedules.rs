@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use domain::{Ctx, housekeeping, requests, retention, retention_rules, sign_ins};
+use domain::{Ctx, housekeeping, nodes, requests, retention, retention_rules, sign_ins, webhooks};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::chance;
@@ -60,7 +60,15 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
     );
     schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
         let swept = retention::sweep(&ctx).await?;
-        Ok(swept.connections + swept.audit_events + housekeeping::sweep(&ctx).await?)
+        let ended = webhooks::sweep(&ctx).await? + nodes::adopt(&ctx).await?;
+        Ok(swept.connections
+            + swept.audit_events
+            + swept.lifecycle_events
+            + ended
+            + housekeeping::sweep(&ctx).await?)
+    });
+    schedule(parts, tasks, stop, "bury", nodes::BEAT_EVERY, |ctx| async move {
+        nodes::bury(&ctx).await
     });
     schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move {
         requests::remind(&ctx).await

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker::egress::Egress;
 use domain::Ctx;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -11,6 +12,7 @@ use crate::{
     runner, schedules,
     settings::Settings,
     sockets::Sockets,
+    webhooks,
 };
 
 /// Does the work of all tenants. Cheap to clone.
@@ -22,10 +24,13 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) sockets: Arc<dyn Sockets>,
     pub(crate) outbox: Outbox,
+    /// The guard of addresses that tenants typed.
+    egress: Egress,
     /// How this process is called in leases.
     name: String,
     jobs: Arc<Notify>,
     mails: Arc<Notify>,
+    webhooks: Arc<Notify>,
 }
 
 /// Wakes the worker, so that what was just ordered does not wait for its next look.
@@ -33,6 +38,7 @@ pub(crate) struct Parts {
 pub struct Nudge {
     jobs: Arc<Notify>,
     mails: Arc<Notify>,
+    webhooks: Arc<Notify>,
 }
 
 impl Nudge {
@@ -40,6 +46,7 @@ impl Nudge {
     pub fn nudge(&self) {
         self.jobs.notify_one();
         self.mails.notify_one();
+        self.webhooks.notify_one();
     }
 }
 
@@ -76,6 +83,7 @@ impl Worker {
         name: impl Into<String>,
         sockets: Arc<dyn Sockets>,
         mailer: Mailer,
+        egress: Egress,
     ) -> Self {
         describe_metrics();
         Self(Arc::new(Parts {
@@ -83,9 +91,11 @@ impl Worker {
             ctx,
             settings,
             sockets,
+            egress,
             name: name.into(),
             jobs: Arc::default(),
             mails: Arc::default(),
+            webhooks: Arc::default(),
         }))
     }
 
@@ -94,6 +104,7 @@ impl Worker {
         Nudge {
             jobs: self.0.jobs.clone(),
             mails: self.0.mails.clone(),
+            webhooks: self.0.webhooks.clone(),
         }
     }
 
@@ -108,6 +119,13 @@ impl Worker {
         let tasks = TaskTracker::new();
         tasks.spawn(self.clone().work_on_jobs(stop.clone()));
         tasks.spawn(self.clone().work_on_mails(stop.clone()));
+        tasks.spawn(webhooks::work(
+            self.0.ctx.clone(),
+            self.0.settings.clone(),
+            self.0.egress.clone(),
+            self.0.webhooks.clone(),
+            stop.clone(),
+        ));
         schedules::spawn(&self.0, &tasks, &stop);
         tasks.close();
         Handle {
@@ -227,5 +245,6 @@ fn describe_metrics() {
         "how long an attempt at a job took"
     );
     mails::describe_metrics();
+    webhooks::describe_metrics();
     schedules::describe_metrics();
 }

@@ -13,7 +13,7 @@ use entity::{
 };
 use parking_lot::Mutex;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, QueryFilter, Set,
+    ColumnTrait, ConnectionTrait,
     sea_query::{OnConflict, Query},
 };
 use tokio::{
@@ -22,8 +22,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{Opened, Totals};
-use crate::{ctx::Ctx, error::Result, subjects, usage};
+use super::{Opened, Totals, close_left_open};
+use crate::{ctx::Ctx, error::Result, nodes, subjects, usage, webhooks::sessions::Listeners};
 
 /// How soon what happened can be seen.
 const EVERY: Duration = Duration::from_millis(200);
@@ -70,7 +70,8 @@ impl Recorder {
     /// # Errors
     /// What the store said.
     pub async fn start(ctx: Ctx, node: String) -> Result<(Self, JoinHandle<()>)> {
-        close_left_open(&ctx, &node).await?;
+        nodes::begin(&ctx, &node).await?;
+        close_left_open(&ctx, &node, "node stopped").await?;
         let recorder = Self(Arc::new(Shared {
             ctx,
             node,
@@ -117,6 +118,13 @@ impl Recorder {
             row.subject_id = Some(subject);
             row.authenticated_at.get_or_insert(now);
         });
+    }
+
+    /// Those that are open.
+    pub fn open(&self) -> Vec<(TenantId, ConnectionId)> {
+        let state = self.0.state.lock();
+        let open = state.rows.values().filter(|row| row.closed_at.is_none());
+        open.map(|row| (row.tenant_id, row.id)).collect()
     }
 
     /// Something passed.
@@ -293,6 +301,8 @@ async fn write(ctx: &Ctx, rows: &[connection::Model]) -> Result<()> {
                     Column::MessagesIn,
                     Column::MessagesOut,
                 ])
+                // Whoever ended it first has the last word: when this process was taken for dead, others did.
+                .action_and_where(Column::ClosedAt.is_null())
                 .to_owned(),
         );
     for row in rows {
@@ -321,33 +331,16 @@ async fn write(ctx: &Ctx, rows: &[connection::Model]) -> Result<()> {
             row.messages_out.into(),
         ]);
     }
+    let listeners = Listeners::of(ctx, rows).await?;
     let tx = ctx
         .store
         .system("connections of all tenants are recorded")
         .await?;
+    let before = listeners.recorded(&tx, rows).await?;
     tx.conn().execute(&insert).await?;
+    listeners.tell(ctx, &tx, rows, &before).await?;
     let there: Vec<_> = rows.iter().filter_map(|row| row.subject_id).collect();
     subjects::seen(&tx, &there, ctx.now()).await?;
-    tx.save().await?;
-    Ok(())
-}
-
-async fn close_left_open(ctx: &Ctx, node: &str) -> Result<()> {
-    let tx = ctx
-        .store
-        .system("a node that starts closes what it had left open, of all tenants")
-        .await?;
-    tx.update_many::<connection::Entity>()
-        .set(connection::ActiveModel {
-            closed_at: Set(Some(ctx.now())),
-            close_code: Set(Some(1006)),
-            close_reason: Set(Some("node stopped".into())),
-            ..Default::default()
-        })
-        .filter(Column::Node.eq(node))
-        .filter(Column::ClosedAt.is_null())
-        .exec(tx.conn())
-        .await?;
     tx.save().await?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::{
     messages,
     requests::{self, Outcome},
     tenancy::{TenantScope, TenantTx},
+    webhooks,
 };
 
 /// Rows per transaction: few enough that others write in between.
@@ -94,6 +95,7 @@ pub(super) async fn remove_the_rest(tx: &TenantTx, subject: SubjectId, outcome: 
         .filter(consent_state::Column::SubjectId.eq(subject))
         .exec(tx.conn())
         .await?;
+    webhooks::erase_subject(tx, subject).await?;
     // The record that somebody was connected stays as long as its rule says, without saying who.
     outcome.connections += tx
         .update_many::<connection::Entity>()

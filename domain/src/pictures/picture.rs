@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     data_type, endpoint,
     id::{DataTypeId, EndpointId, PurposeId, TenantId},
-    purpose, retention_rule, tenant,
+    purpose, retention_rule, tenant, webhook,
 };
 use sea_orm::{ColumnTrait, QueryFilter};
 
@@ -26,6 +26,7 @@ use crate::{
     retention::{Case, Class, ClassKey, Classes, Cut, Rules},
     tenancy::TenantScope,
     usage::{self, Counters},
+    webhooks::Listening,
 };
 
 /// An endpoint and what hangs on it.
@@ -37,6 +38,8 @@ pub struct Endpoint {
     pub purpose: Option<Arc<purpose::Model>>,
     /// Origins that browsers may connect from; empty: any.
     pub allowed_origins: Vec<String>,
+    /// Who is told what happens on it.
+    pub listening: Listening,
     /// What its tokens and requests are signed with, as opened from the row.
     secrets: Opened,
     /// The class of its messages in which nothing was found, where that hangs on nothing else.
@@ -215,11 +218,13 @@ pub(super) async fn read(ctx: &Ctx, scope: &TenantScope, slot: &Slot) -> Result<
         .into_iter()
         .map(|purpose| (purpose.id, Arc::new(purpose)))
         .collect();
+    let hooks = tx.find::<webhook::Entity>().all(tx.conn()).await?;
     let mut endpoints = HashMap::new();
     for row in tx.find::<endpoint::Entity>().all(tx.conn()).await? {
         let endpoint = Endpoint {
             purpose: row.purpose_id.and_then(|id| purposes.get(&id)).cloned(),
             allowed_origins: serde_json::from_value(row.allowed_origins.clone())?,
+            listening: Listening::new(hooks.iter().filter(|hook| hook.endpoint_id == row.id)),
             secrets: Opened::of(&keys, &row),
             plain: OnceLock::new(),
             row,

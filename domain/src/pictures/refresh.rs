@@ -14,7 +14,14 @@ use crate::{ctx::Ctx, error::Result};
 const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(2);
 
 /// What decides about messages. Every change of a row raises its version; a row that comes or goes changes the count.
-const TABLES: [&str; 5] = ["tenant", "endpoint", "data_type", "purpose", "retention_rule"];
+const TABLES: [&str; 6] = [
+    "tenant",
+    "endpoint",
+    "data_type",
+    "purpose",
+    "retention_rule",
+    "webhook",
+];
 
 /// Reads stale pictures again; every few seconds finds out which became stale by the hand of another process.
 /// To be called every quarter of a second or so by whoever serves sockets.

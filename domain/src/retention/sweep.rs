@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     audit_event, connection,
     id::{AuditEventId, TenantId},
-    tenant,
+    lifecycle_event, tenant,
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, QueryTrait};
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     pictures::{self, Picture},
     tenancy::{Actor, TenantScope},
+    webhooks,
 };
 
 /// Rows in one transaction.
@@ -31,6 +32,8 @@ pub struct Swept {
     pub connections: u64,
     /// Details of audit events; their leaves stay.
     pub audit_events: u64,
+    /// Channels' comings and goings.
+    pub lifecycle_events: u64,
 }
 
 /// Removes what has expired, over all tenants. To be called every minute or so.
@@ -48,6 +51,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<Swept> {
         };
         swept.connections += connections(ctx, &picture).await?;
         swept.audit_events += audit_events(ctx, &picture).await?;
+        swept.lifecycle_events += lifecycle_events(ctx, &picture).await?;
     }
     Ok(swept)
 }
@@ -70,6 +74,16 @@ pub(super) async fn tenants(ctx: &Ctx) -> Result<Vec<TenantId>> {
 
 /// Records of connections that have expired under these rules.
 pub fn connections_expired(rules: &Rules, now: DateTime<Utc>) -> Condition {
+    records_expired(
+        rules,
+        now,
+        connection::Column::EndpointId,
+        connection::Column::ClosedAt,
+    )
+}
+
+/// Records that follow the rules for connections and have expired, by the endpoint and the time in them.
+pub(crate) fn records_expired<C: ColumnTrait>(rules: &Rules, now: DateTime<Utc>, of: C, at: C) -> Condition {
     let mut expired = Condition::any();
     let mut named = Vec::new();
     for endpoint in rules.all_connections().iter().filter_map(|rule| rule.endpoint) {
@@ -79,8 +93,8 @@ pub fn connections_expired(rules: &Rules, now: DateTime<Utc>) -> Condition {
         if let Some(rule) = rules.connections(endpoint) {
             expired = expired.add(
                 Condition::all()
-                    .add(connection::Column::EndpointId.eq(endpoint))
-                    .add(connection::Column::ClosedAt.lt(rule.kept.cutoff(now))),
+                    .add(of.eq(endpoint))
+                    .add(at.lt(rule.kept.cutoff(now))),
             );
         }
         named.push(endpoint);
@@ -90,9 +104,9 @@ pub fn connections_expired(rules: &Rules, now: DateTime<Utc>) -> Condition {
         .iter()
         .find(|rule| rule.endpoint.is_none());
     let cutoff = general.map_or(now - CONNECTIONS_KEPT, |rule| rule.kept.cutoff(now));
-    let mut others = Condition::all().add(connection::Column::ClosedAt.lt(cutoff));
+    let mut others = Condition::all().add(at.lt(cutoff));
     if !named.is_empty() {
-        others = others.add(connection::Column::EndpointId.is_not_in(named));
+        others = others.add(of.is_not_in(named));
     }
     expired.add(others)
 }
@@ -124,6 +138,34 @@ async fn connections(ctx: &Ctx, picture: &Picture) -> Result<u64> {
         }
         tx.save().await?;
         if last {
+            return Ok(total);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn lifecycle_events(ctx: &Ctx, picture: &Picture) -> Result<u64> {
+    let scope = TenantScope::new(picture.tenant, Actor::System);
+    let expired = webhooks::lifecycle_expired(&picture.rules, ctx.now());
+    let mut total = 0;
+    loop {
+        let tx = ctx.store.begin(&scope).await?;
+        let some = tx
+            .find::<lifecycle_event::Entity>()
+            .select_only()
+            .column(lifecycle_event::Column::Id)
+            .filter(expired.clone())
+            .limit(BATCH)
+            .into_query();
+        let count = tx
+            .delete_many::<lifecycle_event::Entity>()
+            .filter(lifecycle_event::Column::Id.in_subquery(some))
+            .exec(tx.conn())
+            .await?
+            .rows_affected;
+        total += count;
+        tx.save().await?;
+        if count < BATCH {
             return Ok(total);
         }
         tokio::task::yield_now().await;

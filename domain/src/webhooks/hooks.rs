@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use entity::id::{EndpointId, SubjectId, TenantId};
+use entity::id::{EndpointId, TenantId};
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
@@ -88,7 +88,8 @@ impl Hooks {
     ///
     /// # Errors
     /// What the store said.
-    pub async fn start(ctx: Ctx, node: String, settings: Settings) -> Result<(Self, JoinHandle<()>)> {
+    pub async fn start(ctx: Ctx, node: String) -> Result<(Self, JoinHandle<()>)> {
+        let settings = ctx.settings.webhooks.clone();
         recover::skip_ids(&ctx).await?;
         let mut lingering = Lingering::default();
         let due = Instant::now() + settings.return_after_restart();
@@ -144,18 +145,6 @@ impl Hooks {
         });
         drop(queue);
         shared.wake.notify_one();
-    }
-
-    /// Drops what a person said that is not yet written down: they are being erased, or withdrew a consent. What is
-    /// written down needs no word: it is asked again before every attempt whether it may be sent.
-    pub fn forget(&self, tenant: TenantId, subject: SubjectId) {
-        let mut queue = self.0.queue.lock();
-        let theirs = |event: &Happened| {
-            event.tenant == tenant
-                && matches!(&event.what, Happening::ClientEvent(said) if said.subject == Some(subject))
-        };
-        queue.events.retain(|event| !theirs(event));
-        queue.bytes = queue.events.iter().map(|event| event.what.weight()).sum();
     }
 
     /// What was done.
@@ -236,8 +225,11 @@ impl Shared {
         let count = events.len();
         // First what is sealed and named, once; then the writing, so that a commit whose answer was lost is done twice under
         // the same names and counts once.
-        let Some(round) = self.keep_trying(|| round(&self.ctx, &self.settings, events.clone())).await else {
-            tracing::error!(dropped = count, "webhook events could not be sealed and were dropped");
+        let Some(round) = self.keep_trying(|| round(&self.ctx, events.clone())).await else {
+            tracing::error!(
+                dropped = count,
+                "webhook events could not be sealed and were dropped"
+            );
             self.dropped.fetch_add(count as u64, Ordering::Relaxed);
             return;
         };
@@ -245,7 +237,10 @@ impl Shared {
             return;
         }
         if self.keep_trying(|| self.commit(&round)).await.is_none() {
-            tracing::error!(dropped = count, "webhook events could not be written down and were dropped");
+            tracing::error!(
+                dropped = count,
+                "webhook events could not be written down and were dropped"
+            );
             self.dropped.fetch_add(count as u64, Ordering::Relaxed);
         }
     }

@@ -48,8 +48,11 @@ const MAX_DESCRIPTION: usize = 500;
 const MAX_PREFIX: usize = 164;
 
 impl NewWebhook {
-    /// Checks everything; answers the bits of the events.
-    pub(super) fn check(&self) -> Result<i32> {
+    /// Checks what can be known from it alone.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         check_url(&mut faults, self.url.as_deref());
         check_texts(
@@ -57,14 +60,21 @@ impl NewWebhook {
             self.description.as_deref(),
             self.channel_prefix.as_deref(),
         );
-        let events = check_events(&mut faults, &self.events);
-        faults.finish()?;
-        Ok(events)
+        check_events(&mut faults, &self.events);
+        faults.finish()
+    }
+
+    pub(super) fn bits(&self) -> i32 {
+        bits(&self.events)
     }
 }
 
 impl WebhookPatch {
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks what can be known from it alone.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         check_url(&mut faults, self.url.as_ref().and_then(Option::as_deref));
         check_texts(
@@ -117,7 +127,7 @@ fn bits(events: &[String]) -> i32 {
         .fold(0, |bits, kind| bits | kind.bit())
 }
 
-fn check_events(faults: &mut Faults, events: &[String]) -> i32 {
+fn check_events(faults: &mut Faults, events: &[String]) {
     faults.check(
         !events.is_empty(),
         "/events",
@@ -138,7 +148,6 @@ fn check_events(faults: &mut Faults, events: &[String]) -> i32 {
             format!("use some of {}", names.join(", ")),
         );
     }
-    bits(events)
 }
 
 fn check_url(faults: &mut Faults, url: Option<&str>) {

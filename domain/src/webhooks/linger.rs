@@ -62,13 +62,15 @@ impl Lingering {
                 self.due.insert((due, self.count), happened);
                 None
             }
-            Happening::Occupied | Happening::MemberAdded { .. } => match self.held.remove(&Key::of(&happened)) {
-                Some(place) => {
-                    self.due.remove(&place);
-                    None
+            Happening::Occupied | Happening::MemberAdded { .. } => {
+                match self.held.remove(&Key::of(&happened)) {
+                    Some(place) => {
+                        self.due.remove(&place);
+                        None
+                    }
+                    None => Some(happened),
                 }
-                None => Some(happened),
-            },
+            }
             _ => Some(happened),
         }
     }
@@ -137,8 +139,16 @@ mod tests {
         for what in [Happening::Vacated, removed("ada"), removed("bob")] {
             assert!(lingering.take(happened("presence-a", what), due).is_none());
         }
-        assert!(lingering.take(happened("presence-a", added("ada")), due).is_none());
-        assert!(lingering.take(happened("presence-b", added("bob")), due).is_some());
+        assert!(
+            lingering
+                .take(happened("presence-a", added("ada")), due)
+                .is_none()
+        );
+        assert!(
+            lingering
+                .take(happened("presence-b", added("bob")), due)
+                .is_some()
+        );
         let left = lingering.due(due);
         assert_eq!(
             left.iter().map(|event| &event.what).collect::<Vec<_>>(),

@@ -6,7 +6,7 @@ use super::events::EventKind;
 
 /// A webhook that is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hook {
+pub(super) struct Hook {
     /// Its id.
     pub(super) id: WebhookId,
     /// Bits of the kinds it wants.
@@ -19,6 +19,17 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// As stored.
+    pub(super) fn of(row: &webhook::Model) -> Self {
+        Self {
+            id: row.id,
+            events: row.events,
+            prefix: row.channel_prefix.as_deref().map(Box::from),
+            sends: row.url.is_some(),
+            transit_class: row.transit_class,
+        }
+    }
+
     /// Whether it is to be told. Sessions are on no channel, so no prefix keeps them out.
     pub(super) fn wants(&self, kinds: i32, channel: Option<&str>) -> bool {
         self.events & kinds != 0
@@ -39,16 +50,7 @@ pub struct Listening {
 impl Listening {
     /// Those of these rows that are on.
     pub(crate) fn new<'a>(rows: impl Iterator<Item = &'a webhook::Model>) -> Self {
-        let hooks: Vec<Hook> = rows
-            .filter(|row| row.enabled)
-            .map(|row| Hook {
-                id: row.id,
-                events: row.events,
-                prefix: row.channel_prefix.as_deref().map(Box::from),
-                sends: row.url.is_some(),
-                transit_class: row.transit_class,
-            })
-            .collect();
+        let hooks: Vec<Hook> = rows.filter(|row| row.enabled).map(Hook::of).collect();
         Self {
             events: hooks.iter().fold(0, |bits, hook| bits | hook.events),
             hooks,

@@ -8,7 +8,7 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Settings, events::Happening, hooks::Happened, round};
+use super::{events::Happening, hooks::Happened, round};
 use crate::{
     ctx::Ctx,
     error::{Error, Result},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Rows in one go.
-const BATCH: u64 = 1_000;
+const BATCH: u64 = 500;
 
 /// Message ids make keys unique, so none that sealed a part may come again.
 pub(super) async fn skip_ids(ctx: &Ctx) -> Result<()> {
@@ -38,24 +38,29 @@ pub(super) async fn skip_ids(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
+/// Rows of a node behind this one, in their order.
+async fn page(ctx: &Ctx, node: &str, after: &[u8]) -> Result<Vec<webhook_occupancy::Model>> {
+    let tx = ctx
+        .store
+        .system_read("what a node of all tenants' had begun is ended")
+        .await?;
+    let rows = tx
+        .find::<webhook_occupancy::Entity>()
+        .filter(webhook_occupancy::Column::Node.eq(node))
+        .filter(webhook_occupancy::Column::Id.gt(after.to_vec()))
+        .order_by_asc(webhook_occupancy::Column::Id)
+        .limit(BATCH)
+        .all(tx.conn())
+        .await?;
+    Ok(rows)
+}
+
 /// What an earlier process of this node had told of, as having ended now.
 pub(super) async fn left_behind(ctx: &Ctx, node: &str) -> Result<Vec<Happened>> {
     let mut left = Vec::new();
     let mut after: Vec<u8> = Vec::new();
     loop {
-        let tx = ctx
-            .store
-            .system_read("a node that starts ends what it had begun, of all tenants")
-            .await?;
-        let rows = tx
-            .find::<webhook_occupancy::Entity>()
-            .filter(webhook_occupancy::Column::Node.eq(node))
-            .filter(webhook_occupancy::Column::Id.gt(after.clone()))
-            .order_by_asc(webhook_occupancy::Column::Id)
-            .limit(BATCH)
-            .all(tx.conn())
-            .await?;
-        drop(tx);
+        let rows = page(ctx, node, &after).await?;
         let Some(last) = rows.last() else {
             return Ok(left);
         };
@@ -66,27 +71,34 @@ pub(super) async fn left_behind(ctx: &Ctx, node: &str) -> Result<Vec<Happened>> 
     }
 }
 
-/// Tells of what nodes that died left behind. Called where it is found that they did. Answers how many ends.
-pub(crate) async fn end_of_nodes(ctx: &Ctx, nodes: &[String], settings: &Settings) -> Result<u64> {
-    let mut ended = 0;
-    for node in nodes {
-        loop {
-            let mut left = left_behind(ctx, node).await?;
-            if left.is_empty() {
-                break;
-            }
-            left.truncate(usize::try_from(BATCH).unwrap_or(usize::MAX));
-            ended += left.len() as u64;
-            let round = round::round(ctx, settings, left).await?;
-            let tx = ctx
-                .store
-                .system("webhooks of all tenants are told what a dead node left behind")
-                .await?;
-            round.write(&tx, node, ctx.now()).await?;
-            tx.save().await?;
+/// Tells of what a node that died left behind. Answers how many ends.
+pub(crate) async fn end_of_node(ctx: &Ctx, node: &str) -> Result<u64> {
+    let mut told = 0;
+    loop {
+        // Always from the beginning: what was told is gone.
+        let rows = page(ctx, node, &[]).await?;
+        if rows.is_empty() {
+            return Ok(told);
         }
+        let ids: Vec<Vec<u8>> = rows.iter().map(|row| row.id.clone()).collect();
+        let mut left = Vec::new();
+        for row in rows {
+            left.extend(ended(ctx, row).await?);
+        }
+        told += left.len() as u64;
+        let round = round::round(ctx, left).await?;
+        let tx = ctx
+            .store
+            .system("webhooks of all tenants are told what a dead node left behind")
+            .await?;
+        round.write(&tx, node, ctx.now()).await?;
+        // Those too that nobody can be told of any more: of tenants that are gone, of persons who were erased.
+        tx.delete_many::<webhook_occupancy::Entity>()
+            .filter(webhook_occupancy::Column::Id.is_in(ids))
+            .exec(tx.conn())
+            .await?;
+        tx.save().await?;
     }
-    Ok(ended)
 }
 
 async fn ended(ctx: &Ctx, row: webhook_occupancy::Model) -> Result<Option<Happened>> {
@@ -109,12 +121,7 @@ async fn ended(ctx: &Ctx, row: webhook_occupancy::Model) -> Result<Option<Happen
     }))
 }
 
-async fn user(
-    ctx: &Ctx,
-    tenant: TenantId,
-    subject: SubjectId,
-    sealed: &[u8],
-) -> Result<Option<Box<str>>> {
+async fn user(ctx: &Ctx, tenant: TenantId, subject: SubjectId, sealed: &[u8]) -> Result<Option<Box<str>>> {
     let name = SubjectKeyName::for_record(tenant, subject);
     let Some(key) = ctx.keys.subject(name).await? else {
         return Ok(None);

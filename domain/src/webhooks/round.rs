@@ -13,7 +13,6 @@ use entity::{
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 
 use super::{
-    Settings,
     draft::{About, Source, Telling},
     events::Happening,
     hooks::Happened,
@@ -21,6 +20,7 @@ use super::{
     write::{Held, Lived, Round},
 };
 use crate::{
+    admission,
     ctx::Ctx,
     error::{Error, Result},
     keys::{SubjectKeyName, TenantKeys},
@@ -50,7 +50,7 @@ pub(super) fn user_context(subject: SubjectId) -> String {
 }
 
 /// Works out a round. Events of tenants that are gone are nobody's.
-pub(super) async fn round(ctx: &Ctx, settings: &Settings, events: Vec<Happened>) -> Result<Round> {
+pub(super) async fn round(ctx: &Ctx, events: Vec<Happened>) -> Result<Round> {
     let mut round = Round::default();
     let mut by_tenant: BTreeMap<TenantId, Vec<Happened>> = BTreeMap::new();
     for event in newest_counts(events) {
@@ -62,7 +62,7 @@ pub(super) async fn round(ctx: &Ctx, settings: &Settings, events: Vec<Happened>)
             Err(Error::Gone { .. } | Error::NotFound { .. }) => continue,
             Err(error) => return Err(error),
         };
-        tell(ctx, settings, &picture, events, &mut round).await?;
+        tell(ctx, &picture, events, &mut round).await?;
     }
     Ok(round)
 }
@@ -79,15 +79,11 @@ fn newest_counts(mut events: Vec<Happened>) -> Vec<Happened> {
     events
 }
 
-async fn tell(
-    ctx: &Ctx,
-    settings: &Settings,
-    picture: &Picture,
-    events: Vec<Happened>,
-    round: &mut Round,
-) -> Result<()> {
+async fn tell(ctx: &Ctx, picture: &Picture, events: Vec<Happened>, round: &mut Round) -> Result<()> {
     let keys = ctx.keys.tenant(picture.tenant).await?;
     let members = members(ctx, picture.tenant, &keys, &events).await?;
+    let speakers = speakers(ctx, picture.tenant, &events).await?;
+    let settings = &ctx.settings.webhooks;
     let mut told: BTreeMap<WebhookId, (EndpointId, &Hook, Vec<Telling>)> = BTreeMap::new();
     for event in events {
         let (user, member) = match &event.what {
@@ -101,10 +97,30 @@ async fn tell(
         if user.is_some() && member.is_none() {
             continue;
         }
+        // So are those who said something: sealing it would make a new key for somebody who is gone.
+        if let Happening::ClientEvent(said) = &event.what
+            && said.subject.is_some_and(|subject| !speakers.contains(&subject))
+        {
+            continue;
+        }
+        // A rule that says that nothing is to be kept means this too: to tell it is to keep it until it is told.
+        if let Happening::ClientEvent(said) = &event.what
+            && !admission::is_readable(ctx, event.endpoint, &event.channel, said.class, event.at)
+        {
+            continue;
+        }
         let Some(endpoint) = picture.endpoint(event.endpoint) else {
             continue;
         };
-        live(ctx, picture.tenant, &event, endpoint.listening.wants(event.what.kind().bit(), Some(&event.channel)), round);
+        live(
+            ctx,
+            picture.tenant,
+            &event,
+            endpoint
+                .listening
+                .wants(event.what.kind().bit(), Some(&event.channel)),
+            round,
+        );
         let shape = event.what.shape(&event.channel);
         let kind = event.what.kind();
         for hook in endpoint.listening.receivers(kind, Some(&event.channel)) {
@@ -172,7 +188,11 @@ async fn hold(
     });
     if let (Some(held_now), Some(user)) = (&mut held, user) {
         let key = match member {
-            Some(member) => ctx.keys.subject(SubjectKeyName::for_record(tenant, member)).await?,
+            Some(member) => {
+                ctx.keys
+                    .subject(SubjectKeyName::for_record(tenant, member))
+                    .await?
+            }
             None => None,
         };
         match (key, member) {
@@ -245,6 +265,35 @@ async fn members(
                 found.insert((*user).clone(), id);
             }
         }
+    }
+    Ok(found)
+}
+
+/// Those of the persons who said something that are there.
+async fn speakers(ctx: &Ctx, tenant: TenantId, events: &[Happened]) -> Result<HashSet<SubjectId>> {
+    let wanted: HashSet<SubjectId> = events
+        .iter()
+        .filter_map(|event| match &event.what {
+            Happening::ClientEvent(said) => said.subject,
+            _ => None,
+        })
+        .collect();
+    if wanted.is_empty() {
+        return Ok(wanted);
+    }
+    let wanted: Vec<SubjectId> = wanted.into_iter().collect();
+    let tx = ctx.store.read(&TenantScope::new(tenant, Actor::System)).await?;
+    let mut found = HashSet::with_capacity(wanted.len());
+    for some in wanted.chunks(AT_ONCE) {
+        let rows: Vec<SubjectId> = tx
+            .find::<subject::Entity>()
+            .select_only()
+            .column(subject::Column::Id)
+            .filter(subject::Column::Id.is_in(some.iter().copied()))
+            .into_tuple()
+            .all(tx.conn())
+            .await?;
+        found.extend(rows);
     }
     Ok(found)
 }

@@ -51,9 +51,7 @@ impl Default for Settings {
             return_within_ms: 3_000,
             return_after_restart_ms: 10_000,
             // 23 hours and 50 minutes in all.
-            retry_seconds: vec![
-                5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800,
-            ],
+            retry_seconds: vec![5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800],
             ordered_attempts: 4,
             disable_after_hours: 120,
             timeout_seconds: 10,
@@ -104,7 +102,9 @@ impl Settings {
     pub(super) fn pause_after(&self, failures: i32) -> Option<TimeDelta> {
         let index = usize::try_from(failures.checked_sub(1)?).ok()?;
         let seconds = *self.retry_seconds.get(index)?;
-        Some(TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000)))
+        Some(TimeDelta::seconds(
+            i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000),
+        ))
     }
 
     /// What waits longer than this is given up, whatever it waited for: the whole schedule, and an hour for the attempts
@@ -125,7 +125,9 @@ mod tests {
         let settings = Settings::default();
         assert_eq!(settings.pause_after(0), None);
         assert_eq!(settings.pause_after(1), Some(TimeDelta::seconds(5)));
-        let pauses: Vec<_> = (1..).map_while(|failures| settings.pause_after(failures)).collect();
+        let pauses: Vec<_> = (1..)
+            .map_while(|failures| settings.pause_after(failures))
+            .collect();
         assert!(pauses.is_sorted());
         let all: TimeDelta = pauses.iter().sum();
         assert!(all > TimeDelta::hours(23) && all < TimeDelta::hours(24), "{all}");

@@ -48,7 +48,12 @@ mod tests {
     use super::*;
 
     fn header(headers: &[Header], name: &str) -> String {
-        headers.iter().find(|(known, _)| *known == name).unwrap().1.clone()
+        headers
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap()
+            .1
+            .clone()
     }
 
     /// The example of the specification of Standard Webhooks, as its reference libraries test it.
@@ -64,7 +69,12 @@ mod tests {
             ],
         };
         let at = DateTime::from_timestamp(1_614_265_330, 0).unwrap();
-        let headers = headers(&signers, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#);
+        let headers = headers(
+            &signers,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            at,
+            br#"{"test": 2432232314}"#,
+        );
         let signature = header(&headers, "webhook-signature");
         let (newest, before) = signature.split_once(' ').unwrap();
         assert_eq!(newest, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");

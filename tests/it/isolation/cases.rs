@@ -67,6 +67,18 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /endpoints/{id}/channels", Names("", "")),
     ("GET /endpoints/{id}/channels/{channel}/messages", Names("", "")),
     ("GET /endpoints/{id}/pool", Names("", "")),
+    // webhooks
+    ("GET /webhooks", Own),
+    ("POST /webhooks", Own),
+    ("GET /webhooks/{id}", Names("", "")),
+    ("PATCH /webhooks/{id}", Names("", r#"{"description":"mine now"}"#)),
+    ("DELETE /webhooks/{id}", Names("", "")),
+    ("POST /webhooks/{id}/rotate-secret", Names("", "{}")),
+    ("POST /webhooks/{id}/test", Names("", "{}")),
+    ("GET /webhooks/{id}/deliveries", Names("", "")),
+    ("GET /webhooks/{id}/deliveries/{id}", Names("", "")),
+    ("POST /webhooks/{id}/deliveries/{id}/replay", Names("", "{}")),
+    ("GET /lifecycle-events", Own),
     // catalogue
     ("GET /data-types", Own),
     ("POST /data-types", Own),

@@ -15,6 +15,8 @@ const Accept = lazy(async () => ({ default: (await import("./door/Accept")).Acce
 const Overview = lazy(async () => ({ default: (await import("./overview/Overview")).Overview }));
 const Endpoints = lazy(async () => ({ default: (await import("./endpoints/Endpoints")).Endpoints }));
 const EndpointPage = lazy(async () => ({ default: (await import("./endpoints/EndpointPage")).EndpointPage }));
+const Webhooks = lazy(async () => ({ default: (await import("./webhooks/Webhooks")).Webhooks }));
+const WebhookPage = lazy(async () => ({ default: (await import("./webhooks/WebhookPage")).WebhookPage }));
 const Connections = lazy(async () => ({ default: (await import("./flow/Connections")).Connections }));
 const Messages = lazy(async () => ({ default: (await import("./flow/Messages")).Messages }));
 const DataTypes = lazy(async () => ({ default: (await import("./catalogue/DataTypes")).DataTypes }));
@@ -47,6 +49,8 @@ export function App() {
           <Route index element={<Overview />} />
           <Route path="endpoints" element={<Endpoints />} />
           <Route path="endpoints/:id" element={<EndpointPage />} />
+          <Route path="webhooks" element={<Webhooks />} />
+          <Route path="webhooks/:id" element={<WebhookPage />} />
           <Route path="connections" element={<Connections />} />
           <Route path="messages" element={<Messages />} />
           <Route path="data-types" element={<DataTypes />} />

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Ctx, authentication, pictures};
+use broker::{Close, Scope, Selector};
+use domain::{Ctx, authentication, nodes, pictures, webhooks::Hooks};
 use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval},
@@ -58,6 +59,58 @@ impl Chores {
         let state = state.clone();
         self.every(Duration::from_mins(1), move || {
             state.limits.sweep();
+            std::future::ready(Ok(()))
+        });
+    }
+
+    /// Says that this process is there. Taken for dead while it could not say so, it sends everybody elsewhere: tenants were
+    /// told that these sessions ended.
+    pub(super) fn beat(&self, state: &api::state::State) {
+        let state = state.clone();
+        self.every(nodes::BEAT_EVERY, move || {
+            let state = state.clone();
+            async move {
+                if nodes::beat(&state.ctx, &state.settings.node).await? {
+                    return Ok(());
+                }
+                let open = state.recorder.open();
+                tracing::error!(
+                    sessions = open.len(),
+                    "this process was taken for dead; its sessions are closed"
+                );
+                for (tenant, session) in open {
+                    let selector = Selector {
+                        tenant: tenant.0,
+                        scope: Scope::Session(session.0),
+                    };
+                    state.broker.disconnect(selector, Close::RECONNECT).await;
+                }
+                Ok(())
+            }
+        });
+    }
+
+    /// Tells metrics what webhooks are told.
+    pub(super) fn count_hooks(&self, hooks: &Hooks) {
+        let hooks = hooks.clone();
+        metrics::describe_gauge!(
+            "weir_webhook_events_waiting",
+            "events of channels that wait to be written down for webhooks"
+        );
+        metrics::describe_counter!(
+            "weir_webhook_events_dropped_total",
+            "events of channels that webhooks were not told of because too many waited"
+        );
+        metrics::describe_counter!(
+            "weir_webhook_deliveries_total",
+            "deliveries written down from what happened on channels"
+        );
+        self.every(Duration::from_secs(5), move || {
+            let stats = hooks.stats();
+            #[expect(clippy::cast_precision_loss, reason = "a bounded queue is far below 2^52")]
+            metrics::gauge!("weir_webhook_events_waiting").set(stats.waiting as f64);
+            metrics::counter!("weir_webhook_events_dropped_total").absolute(stats.dropped);
+            metrics::counter!("weir_webhook_deliveries_total").absolute(stats.deliveries);
             std::future::ready(Ok(()))
         });
     }

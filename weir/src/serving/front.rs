@@ -16,7 +16,7 @@ use api::{
     state::{Parts, Settings as ApiSettings, State},
 };
 use broker::{Broker, egress::Egress};
-use domain::{Ctx, connections::Recorder, journal::Journal};
+use domain::{Ctx, connections::Recorder, journal::Journal, webhooks::Hooks};
 use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -36,6 +36,8 @@ pub(super) struct Front {
     port: JoinHandle<std::io::Result<()>>,
     journal: JoinHandle<()>,
     recorder: JoinHandle<()>,
+    hooks: Hooks,
+    hooks_task: JoinHandle<()>,
 }
 
 /// How long requests that run may still take once the port closes.
@@ -47,6 +49,7 @@ impl Front {
         settings: &Settings,
         folder: &DataFolder,
         ctx: &Ctx,
+        egress: &Egress,
         listener: TcpListener,
         tls: Option<Arc<ServerConfig>>,
         chores: &Chores,
@@ -58,6 +61,9 @@ impl Front {
             .await
             .context("connections cannot be recorded")?;
         let signings = Arc::<Signings>::default();
+        let (hooks, hooks_task) = Hooks::start(ctx.clone(), settings.node_name())
+            .await
+            .context("webhooks cannot be told of anything")?;
         let broker = Broker::new(
             settings.sockets(),
             Arc::new(Gatekeeper {
@@ -66,9 +72,8 @@ impl Front {
             }),
             Arc::new(JournalKeeper(journal.clone())),
             Arc::new(HistoryKeeper(ctx.clone())),
-            Arc::new(RegistryKeeper(recorder.clone())),
+            Arc::new(RegistryKeeper(recorder.clone(), hooks.clone())),
         );
-        let egress = Egress::new(settings.egress()?);
         let http = &settings.http;
         let state = State::new(Parts {
             ctx: ctx.clone(),
@@ -76,7 +81,7 @@ impl Front {
             recorder,
             journal,
             relays: Relays::new(egress.clone()),
-            key_sets: KeySets::new(egress),
+            key_sets: KeySets::new(egress.clone()),
             signings,
             limits: Limits::new(
                 http.requests_per_second,
@@ -102,6 +107,8 @@ impl Front {
         chores.refresh_pictures(ctx);
         chores.sweep_limits(&state);
         chores.meter_sockets(&state.broker);
+        chores.beat(&state);
+        chores.count_hooks(&hooks);
         let port = Port {
             tls,
             handshake: Duration::from_secs(http.tls_handshake_seconds),
@@ -119,6 +126,8 @@ impl Front {
             port: tokio::spawn(serving),
             journal: journal_task,
             recorder: recorder_task,
+            hooks,
+            hooks_task,
         })
     }
 
@@ -141,6 +150,7 @@ impl Front {
                 Err(error) => error.to_string(),
             }),
             ended = &mut self.journal => ("the journal ended by itself", describe(ended)),
+            ended = &mut self.hooks_task => ("what tells webhooks ended by itself", describe(ended)),
             ended = &mut self.recorder => ("the recorder of connections ended by itself", describe(ended)),
         };
         Trouble::new(what, "start weir again, and report this together with the log").because(because)
@@ -166,6 +176,10 @@ impl Front {
         self.state.journal.stop();
         if !self.journal.is_finished() {
             let _ = self.journal.await;
+        }
+        self.hooks.stop();
+        if !self.hooks_task.is_finished() {
+            let _ = self.hooks_task.await;
         }
         self.state.recorder.stop();
         if !self.recorder.is_finished() {

@@ -329,6 +329,7 @@ impl Settings {
                 lanes: self.passwords.lanes,
             },
             default_quotas: self.quotas,
+            webhooks: self.webhooks.clone(),
         }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) http: Http,
     pub(super) sockets: Sockets,
     pub(super) journal: Journal,
+    pub(super) webhooks: domain::webhooks::Settings,
     pub(crate) worker: worker::Settings,
     pub(super) mail: Mail,
     pub(super) passwords: Passwords,

@@ -14,6 +14,7 @@ export const NAVIGATION: { heading?: string; items: NavItem[] }[] = [
     heading: "Flow",
     items: [
       { to: "/endpoints", label: "Endpoints", icon: "endpoint", needs: ["endpoints:read"] },
+      { to: "/webhooks", label: "Webhooks", icon: "hook", needs: ["webhooks:read"] },
       { to: "/connections", label: "Connections", icon: "connection", needs: ["connections:read"] },
       { to: "/messages", label: "Messages", icon: "message", needs: ["messages:read"] },
     ],
