@@ -98,6 +98,20 @@ impl Parts {
         Ok(())
     }
 
+    /// A tenant is gone: so are its sockets.
+    pub async fn tenant_gone(&self, scope: &TenantScope, endpoints: &[EndpointId]) -> Result<()> {
+        pictures::reload(&self.ctx, scope).await?;
+        let selector = Selector {
+            tenant: scope.tenant().0,
+            scope: Scope::Tenant,
+        };
+        self.broker.disconnect(selector, Close::NO_ENDPOINT).await;
+        for endpoint in endpoints {
+            self.relays.close(*endpoint);
+        }
+        Ok(())
+    }
+
     /// An endpoint is gone: so are its sockets.
     pub async fn endpoint_gone(&self, scope: &TenantScope, endpoint: EndpointId) -> Result<()> {
         pictures::reload(&self.ctx, scope).await?;

@@ -18,6 +18,7 @@ mod purge;
 mod report;
 mod rows;
 mod seal;
+mod shred;
 
 use clap::{Parser, Subcommand};
 
@@ -39,6 +40,8 @@ enum What {
     Journal(journal::Arguments),
     /// Rows per second that the removal takes out, beside a bare DELETE of the same rows.
     Purge(purge::Arguments),
+    /// Time until nothing of a person opens any more, with few messages and with many.
+    Shred(shred::Arguments),
     /// Time per message for admission, classification and sealing.
     Seal(seal::Arguments),
 }
@@ -48,11 +51,13 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         Some(What::Journal(arguments)) => journal::run(arguments).await,
         Some(What::Purge(arguments)) => purge::run(arguments).await,
+        Some(What::Shred(arguments)) => shred::run(arguments).await,
         Some(What::Seal(arguments)) => seal::run(arguments).await,
         None => {
             seal::run(seal::Arguments::default()).await?;
             journal::run(journal::Arguments::default()).await?;
-            purge::run(purge::Arguments::default()).await
+            purge::run(purge::Arguments::default()).await?;
+            shred::run(shred::Arguments::default()).await
         }
     }
 }

@@ -85,6 +85,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<u64> {
         .await?
         .rows_affected;
     tx.save().await?;
+    gone += log::thin(ctx).await?;
     gone += sweep_exports(ctx).await?;
     Ok(gone)
 }
