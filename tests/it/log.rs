@@ -1,10 +1,10 @@
 //! The transparency log, as an auditor sees it who has verifiers of somebody else's: receipts of every kind of act,
 //! consistency between any two states, keys that change.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use serde_json::json;
-use tests::{Server, Tenant, auditor, eventually, tenant::text};
+use tests::{Server, Tenant, auditor, tenant::text, wait::eventually_within};
 
 use crate::{portal::sign_in, requests::in_state};
 
@@ -29,7 +29,9 @@ async fn eventful(server: &Server) -> Tenant {
     acme.publish(&chat, json!({ "data": "soon gone", "subject": "ada" }))
         .await
         .expect(201);
-    eventually("the purge and its leaf", || async {
+    // A class says at most once a minute what went.
+    let minute = Duration::from_secs(100);
+    eventually_within(minute, "the purge and its leaf", || async {
         let events = acme.owner.all("/audit-events?kind=messages.expired").await;
         (!events.is_empty()).then_some(())
     })
@@ -135,15 +137,14 @@ async fn the_log_only_grows_between_any_two_checkpoints_says_a_stranger() {
         auditor::continues(&proof.bytes, newest, &key).is_none(),
         "another past"
     );
-    for (query, status, code) in [
-        ("old=1000000", 422, "invalid"),
-        ("old=1&from=2020-01-01T00:00:00Z", 422, "invalid"),
-        ("old=0&new=1000000", 404, "not_found"),
-        ("from=2020-01-01T00:00:00Z", 404, "not_found"),
+    for (query, status) in [
+        ("old=1000000", 422),
+        ("old=1&from=2020-01-01T00:00:00Z", 422),
+        ("old=0&new=1000000", 404),
+        ("from=2020-01-01T00:00:00Z", 404),
     ] {
         let answer = acme.owner.get(format!("/log/consistency?{query}")).await;
         assert_eq!(answer.status, status, "{query}: {}", answer.text());
-        let _ = code;
     }
 }
 

@@ -6,6 +6,7 @@
 //! 2. The caller closes its sockets.
 //! 3. [`finish_delete`]: the key is destroyed. The job [`RemoveTenant`] does it too, if a crash comes between.
 
+use chrono::TimeDelta;
 use entity::{
     api_key, channel, connection, consent_state, endpoint, id::EndpointId, invitation, log_checkpoint,
     log_head, log_key, log_leaf, log_tile, mail, member, message, portal_sign_in, retention_class,
@@ -80,7 +81,9 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
     let index = audit::record(&tx, ctx, event).await?;
     // Before the job: the job ends with the key, and then nothing is signed any more.
     let receipt = log::receipt_within(&tx, ctx, index).await?;
-    jobs::enqueue(&tx, ctx, &RemoveTenant {}).await?;
+    // A little later: whoever called this closes sockets meanwhile.
+    let soon = ctx.now() + TimeDelta::seconds(2);
+    jobs::enqueue_at(&tx, ctx, &RemoveTenant {}, soon).await?;
     ctx.forget_picture_after(&tx);
     let (after, id, slug) = (ctx.clone(), tenant.id, tenant.slug.clone());
     tx.after_save(move || {
@@ -105,7 +108,7 @@ pub async fn finish_delete(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
 /// Removes what is left of a tenant, the tenant itself last. Can be run again.
 pub async fn remove(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
     finish_delete(ctx, scope).await?;
-    remove_messages(ctx, scope).await?;
+    let classes = remove_messages(ctx, scope).await?;
     let tx = ctx.store.begin(scope).await?;
     // What does not go by itself with the tenant's row.
     everything::<channel::Entity>(&tx).await?;
@@ -120,6 +123,11 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
     everything::<log_head::Entity>(&tx).await?;
     tx.save().await?;
     let tx = ctx.store.system("a tenant that was deleted goes").await?;
+    // What was counted of its removals for a leaf that nobody writes any more.
+    tx.delete_many::<store_meta::Entity>()
+        .filter(store_meta::Column::Name.is_in(classes.iter().map(|class| format!("expired:{class}"))))
+        .exec(tx.conn())
+        .await?;
     tx.delete_many::<store_meta::Entity>()
         .filter(store_meta::Column::Name.ends_with(format!(":{}", scope.tenant())))
         .exec(tx.conn())
@@ -137,8 +145,8 @@ async fn everything<E: entity::TenantOwned>(tx: &TenantTx) -> Result<()> {
     Ok(())
 }
 
-/// In key order, a range at a time, so that others get their turn in between.
-async fn remove_messages(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
+/// In key order, a range at a time, so that others get their turn in between. Answers the classes there were.
+async fn remove_messages(ctx: &Ctx, scope: &TenantScope) -> Result<Vec<i64>> {
     use message::Column;
     let tx = ctx.store.read(scope).await?;
     let classes: Vec<i64> = tx
@@ -149,14 +157,14 @@ async fn remove_messages(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
         .all(tx.conn())
         .await?;
     drop(tx);
-    for class in classes {
+    for class in &classes {
         loop {
             let tx = ctx.store.begin(scope).await?;
             let last: Option<i64> = tx
                 .find::<message::Entity>()
                 .select_only()
                 .column(Column::Id)
-                .filter(Column::ClassId.eq(class))
+                .filter(Column::ClassId.eq(*class))
                 .order_by_asc(Column::Id)
                 .offset(BATCH)
                 .limit(1)
@@ -165,7 +173,7 @@ async fn remove_messages(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
                 .await?;
             let mut some = tx
                 .delete_many::<message::Entity>()
-                .filter(Column::ClassId.eq(class));
+                .filter(Column::ClassId.eq(*class));
             if let Some(last) = last {
                 some = some.filter(Column::Id.lt(last));
             }
@@ -176,5 +184,5 @@ async fn remove_messages(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(classes)
 }

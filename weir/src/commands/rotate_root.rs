@@ -89,7 +89,7 @@ async fn replace(settings: &Settings, folder: &DataFolder, stores: Stores) -> an
     for old in roots {
         keys.add_root(old, false);
     }
-    let told = |done, anew| print::note(format!("{done} tenants seen, {anew} wrapped anew"));
+    let told = |done: u64, anew: u64| print::note(format!("{done} tenants seen, {anew} wrapped anew"));
     keys.rewrap_tenants(told).await?;
     keys.renew_pages(|done, all| print::note(format!("{done} of {all} pages have new keys")))
         .await?;
