@@ -6,7 +6,12 @@ use domain::{
     tenants::{self, TenantPatch},
 };
 use entity::{id::TenantId, tenant, usage_day};
-use poem_openapi::{Object, OpenApi, param::Header, payload::Json, types::MaybeUndefined};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Query},
+    payload::Json,
+    types::MaybeUndefined,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -178,6 +183,15 @@ impl From<tenants::Usage> for Usage {
     }
 }
 
+/// What a tenant that was deleted takes along.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct TenantDeleted {
+    /// A `c2sp.org/tlog-proof@v1`: proves offline that the tenant was deleted, and when. Keep it: the log goes too.
+    receipt: String,
+    /// What it is checked with.
+    verifier_key: String,
+}
+
 /// The tenant.
 pub(crate) struct TenantApi(pub(crate) State);
 
@@ -206,6 +220,28 @@ impl TenantApi {
         let tenant = tenants::update(&tx, &self.0.ctx, expected, body.0.into()).await?;
         tx.save().await?;
         Ok(Versioned::new(tenant.version, tenant))
+    }
+
+    /// Delete the tenant.
+    ///
+    /// Its key is destroyed, and with it everything it has, in every backup; its sockets are closed, its members and keys
+    /// have no access any more. When this is answered, nothing of it can be read. Its rows are removed right after. It
+    /// cannot be undone; `confirm` is its slug.
+    #[oai(path = "/tenant", method = "delete", operation_id = "delete_tenant")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        confirm: Query<Option<String>>,
+    ) -> Result<Json<TenantDeleted>, ApiError> {
+        let scope = caller.may(Permission::TenantDelete)?;
+        let confirm = confirm.0.unwrap_or_default();
+        let leaving = tenants::begin_delete(&self.0.ctx, scope, &confirm).await?;
+        self.0.tenant_gone(scope, &leaving.endpoints).await?;
+        tenants::finish_delete(&self.0.ctx, scope).await?;
+        Ok(Json(TenantDeleted {
+            receipt: leaving.receipt,
+            verifier_key: leaving.verifier_key,
+        }))
     }
 
     /// Read what the tenant uses.

@@ -2,7 +2,11 @@
 //! Called after the change is saved and before it is answered: then nothing passes any more.
 
 use broker::{Close, Cutoff, Notice, Scope, Selector};
-use domain::{error::Result, pictures, tenancy::TenantScope};
+use domain::{
+    error::{Error, Result},
+    pictures,
+    tenancy::TenantScope,
+};
 use entity::{
     endpoint::{self, OnWithdrawal},
     id::{EndpointId, PurposeId, SubjectId},
@@ -132,6 +136,24 @@ impl Parts {
             };
             self.broker.disconnect(selector, Close::DISABLED).await;
             self.relays.close(endpoint.id);
+        }
+        Ok(())
+    }
+
+    /// A tenant is gone: so are its sockets.
+    pub async fn tenant_gone(&self, scope: &TenantScope, endpoints: &[EndpointId]) -> Result<()> {
+        match pictures::reload(&self.ctx, scope).await {
+            // Its key is destroyed already: nothing can be admitted any more.
+            Err(Error::Gone { .. } | Error::NotFound { .. }) => self.ctx.pictures.forget(scope.tenant()),
+            read => read?,
+        }
+        let selector = Selector {
+            tenant: scope.tenant().0,
+            scope: Scope::Tenant,
+        };
+        self.broker.disconnect(selector, Close::NO_ENDPOINT).await;
+        for endpoint in endpoints {
+            self.relays.close(*endpoint);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod purge;
 mod report;
 mod rows;
 mod seal;
+mod shred;
 mod sockets;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum What {
     Journal(journal::Arguments),
     /// Rows per second that the removal takes out, beside a bare DELETE of the same rows.
     Purge(purge::Arguments),
+    /// Time until nothing of a person opens any more, with few messages and with many.
+    Shred(shred::Arguments),
     /// Time per message for admission, classification and sealing.
     Seal(seal::Arguments),
     /// Deliveries, memory and connections of a running server, beside a bare loop of sockets.
@@ -56,12 +59,14 @@ fn main() -> anyhow::Result<()> {
         Some(What::BareLoop) => sockets::bare_loop(),
         Some(What::Journal(arguments)) => block_on(journal::run(arguments)),
         Some(What::Purge(arguments)) => block_on(purge::run(arguments)),
+        Some(What::Shred(arguments)) => block_on(shred::run(arguments)),
         Some(What::Seal(arguments)) => block_on(seal::run(arguments)),
         None => {
             block_on(async {
                 seal::run(seal::Arguments::default()).await?;
                 journal::run(journal::Arguments::default()).await?;
-                purge::run(purge::Arguments::default()).await
+                purge::run(purge::Arguments::default()).await?;
+                shred::run(shred::Arguments::default()).await
             })?;
             sockets::run(&sockets::Arguments::default())
         }

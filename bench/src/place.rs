@@ -9,7 +9,7 @@ use domain::{
     ctx::{Parts, Settings},
     endpoints::{self, NewEndpoint},
     ids::Ids,
-    keys::Keys,
+    keys::{Keys, Pages},
     pictures,
     quotas::Quotas,
     retention_rules::{self, NewRule},
@@ -46,8 +46,9 @@ impl Place {
         let store = open::<DataMigrator>(&folder, "weir").await?;
         let vault = open::<VaultMigrator>(&folder, "vault").await?;
         let root = RootKey::generate(&SystemChance);
+        let pages = Pages::open(&folder.path().join("pages.key"))?;
         let ctx = Ctx::new(Parts {
-            keys: Keys::new(vault, root, clock.clone(), ids.clone(), chance.clone()),
+            keys: Keys::new(vault, root, pages, clock.clone(), ids.clone(), chance.clone()),
             clock,
             ids,
             chance,

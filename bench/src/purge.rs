@@ -173,7 +173,7 @@ async fn delete(arguments: &Arguments) -> anyhow::Result<f64> {
 }
 
 /// A class that messages of the endpoint are filed under, made the way it always is: by the first message, which goes.
-async fn first_class(place: &Place) -> anyhow::Result<i64> {
+pub(crate) async fn first_class(place: &Place) -> anyhow::Result<i64> {
     let (journal, task) = Journal::start(place.ctx.clone(), Settings::default()).await?;
     let passing = Passing {
         endpoint: place.endpoint,

@@ -42,6 +42,21 @@ impl Rows {
 
     /// Writes as many rows as go at once, from this id on; `first_row` counts from 0.
     pub(crate) async fn write(&self, tx: &SystemTx, first_id: i64, first_row: i64) -> anyhow::Result<()> {
+        // Not all the same, as sealed bytes never are.
+        let sealed = |id: i64| Ok(id.to_le_bytes().repeat(self.bytes / 8 + 1)[..self.bytes].to_vec());
+        self.write_of(tx, first_id, first_row, None, 1, sealed).await
+    }
+
+    /// The same, of a person and in a bucket, with what `sealed` makes of an id.
+    pub(crate) async fn write_of(
+        &self,
+        tx: &SystemTx,
+        first_id: i64,
+        first_row: i64,
+        subject: Option<uuid::Uuid>,
+        bucket: i64,
+        sealed: impl Fn(i64) -> anyhow::Result<Vec<u8>>,
+    ) -> anyhow::Result<()> {
         let mut values: Vec<Value> = Vec::with_capacity(self.at_once * COLUMNS);
         for (id, row) in (first_id..).zip(first_row..).take(self.at_once) {
             values.extend([
@@ -50,14 +65,11 @@ impl Rows {
                 self.tenant.into(),
                 (1 + row % self.channels).into(),
                 (1 + row / self.channels).into(),
-                None::<uuid::Uuid>.into(),
-                1_i64.into(),
+                subject.into(),
+                bucket.into(),
                 0_i16.into(),
                 i32::try_from(self.bytes)?.into(),
-                // Not all the same, as sealed bytes never are.
-                id.to_le_bytes().repeat(self.bytes / 8 + 1)[..self.bytes]
-                    .to_vec()
-                    .into(),
+                sealed(id)?.into(),
             ]);
         }
         let statement = Statement {

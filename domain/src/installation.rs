@@ -6,7 +6,7 @@ use entity::{
     audit_event,
     id::TenantId,
     store_meta,
-    vault::{tenant_key, vault_meta},
+    vault::{key_page, tenant_key, vault_meta},
 };
 use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
@@ -87,6 +87,17 @@ pub async fn has_keys(vault: &Store) -> Result<bool> {
     Ok(tx.find::<tenant_key::Entity>().count(tx.conn()).await? > 0)
 }
 
+/// Whether any key lies on a page: then the file of page keys belongs to this vault.
+pub async fn has_pages(vault: &Store) -> Result<bool> {
+    let tx = vault.system_read("which installation this is").await?;
+    Ok(tx
+        .find::<key_page::Entity>()
+        .limit(1)
+        .one(tx.conn())
+        .await?
+        .is_some())
+}
+
 /// Marks the data.
 pub async fn mark_data(store: &Store, mark: &Mark) -> Result<()> {
     let tx = store.system("which installation this is").await?;
@@ -111,6 +122,26 @@ pub async fn mark_keys(vault: &Store, mark: &Mark) -> Result<()> {
         })
         .await?;
     }
+    tx.save().await?;
+    Ok(())
+}
+
+/// Marks keys and data as belonging to another root key of the same installation.
+pub async fn mark_again(vault: &Store, store: &Store, mark: &Mark) -> Result<()> {
+    let value = mark.root_key_check.clone();
+    let tx = vault.system("the root key was replaced").await?;
+    tx.update(vault_meta::ActiveModel {
+        name: Set(ROOT_KEY_CHECK.to_owned()),
+        value: Set(value.clone()),
+    })
+    .await?;
+    tx.save().await?;
+    let tx = store.system("the root key was replaced").await?;
+    tx.update(store_meta::ActiveModel {
+        name: Set(ROOT_KEY_CHECK.to_owned()),
+        value: Set(value),
+    })
+    .await?;
     tx.save().await?;
     Ok(())
 }

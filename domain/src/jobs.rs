@@ -143,7 +143,11 @@ pub async fn finish(ctx: &Ctx, claimed: Claimed) -> Result<()> {
     job.finished_at = Set(Some(ctx.now()));
     job.locked_until = Set(None);
     job.last_error = Set(None);
-    tx.update(job.reset_all()).await?;
+    match tx.update(job.reset_all()).await {
+        // The job removed its tenant, and itself with it.
+        Err(sea_orm::DbErr::RecordNotUpdated) => return Ok(()),
+        other => other?,
+    };
     tx.save().await?;
     Ok(())
 }

@@ -1,12 +1,17 @@
 //! The keys at work: read from the vault's store, unwrapped, cached, destroyed. What they are is in the crate `vault`.
 //!
 //! A message opens only with the key of its person (per purpose) *and* the key of its retention bucket. Destroying
-//! either is one small write, whatever the volume, and reaches every copy of the data, since no copy holds keys.
+//! either is a few small writes, whatever the volume, and reaches every copy: those of the data, since they hold no keys,
+//! and those of the vault, since every stored key lies on a page whose own key is overwritten then (see `destroy`).
 //! A cache never outlives a destruction: both happen under the same lock.
 
 mod buckets;
+mod destroy;
 mod open;
+mod pages;
 mod prepare;
+mod recover;
+mod rotate;
 mod subjects;
 mod tenants;
 
@@ -15,6 +20,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use entity::id::{PurposeId, SubjectId, TenantId};
 use parking_lot::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use vault::{
     chance::Chance,
@@ -24,8 +30,11 @@ use vault::{
 
 pub use buckets::{Bucket, Slice};
 pub use open::PairName;
+pub use pages::Pages;
+pub use recover::Recovery;
 pub use tenants::TenantKeys;
 
+use self::destroy::{OpenPage, Shelf};
 use crate::{clock::Clock, error::Result, ids::Ids, tenancy::Store};
 
 /// Which of a person's keys: the tenant, the person (nil: nobody in particular), the purpose (nil: none named).
@@ -62,10 +71,23 @@ impl SubjectKeyName {
 /// Pairs that are kept ready. One is about 300 bytes.
 const MAX_CACHED_PAIRS: usize = 200_000;
 
+/// Gives the root keys there are now, the newest first.
+type RootSource = Arc<dyn Fn() -> Vec<RootKey> + Send + Sync>;
+
+/// How often a row is read again whose page was renewed just then. More than once in a row is next to impossible.
+const READS: usize = 4;
+
 /// The keys of everybody, behind the root key.
 pub struct Keys {
     store: Store,
-    root: RootKey,
+    /// The newest first. More than one only while the root key is being replaced.
+    roots: Mutex<Vec<Arc<RootKey>>>,
+    root_source: Mutex<Option<RootSource>>,
+    pages: Pages,
+    /// Pages that take new rows.
+    open_pages: AsyncMutex<HashMap<Shelf, OpenPage>>,
+    /// Whoever renews pages in this process.
+    renewing: Arc<AsyncMutex<()>>,
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
     chance: Arc<dyn Chance>,
@@ -85,17 +107,22 @@ struct Cache {
 }
 
 impl Keys {
-    /// `store` is the vault's own, never the one of the data.
+    /// `store` is the vault's own, never the one of the data. Call [`Keys::recover`] before anything else.
     pub fn new(
         store: Store,
         root: RootKey,
+        pages: Pages,
         clock: Arc<dyn Clock>,
         ids: Arc<Ids>,
         chance: Arc<dyn Chance>,
     ) -> Self {
         Self {
             store,
-            root,
+            roots: Mutex::new(vec![Arc::new(root)]),
+            root_source: Mutex::default(),
+            pages,
+            open_pages: AsyncMutex::default(),
+            renewing: Arc::default(),
             clock,
             ids,
             chance,
@@ -177,3 +204,6 @@ impl Keys {
         self.cache.lock().generation
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,16 @@
 //! A tenant's transparency log in the store: an RFC 6962 tree in C2SP tiles with signed checkpoints.
 //! The maths is in the crate `ledger`; this is where its bytes live.
 
+mod history;
+mod keys;
+
 use entity::{id::TenantId, log_head, log_leaf, log_tile};
-use ledger::{Checkpoint, Frontier, Hash, Receipt, Signer, TileId, Tiles, leaf_hash, proof, tile};
+use ledger::{Checkpoint, Frontier, Hash, Receipt, TileId, Tiles, leaf_hash, proof, tile};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
+
+pub(crate) use history::thin;
+pub use history::{At, Filter, continuation, list};
+pub use keys::{list as list_keys, rotate as rotate_key};
 
 use crate::{
     ctx::Ctx,
@@ -44,11 +51,7 @@ pub(crate) async fn append(tx: &TenantTx, entry: Vec<u8>) -> Result<i64> {
     }
     let head = locked_head(tx).await?;
     let old_size = unsigned(head.size)?;
-    let mut frontier = if old_size == 0 {
-        Frontier::new()
-    } else {
-        Frontier::from_bytes(&head.frontier)?
-    };
+    let mut frontier = frontier(&head)?;
     let leaf = leaf_hash(&entry);
     frontier.append(leaf);
     let edge = load(tx, &tile::edge_tiles(old_size)).await?;
@@ -146,33 +149,40 @@ async fn load(tx: &TenantTx, wanted: &[TileId]) -> Result<Tiles> {
 
 /// The log and a checkpoint over all of it; signs a new one when the newest does not cover the last leaf.
 pub async fn head(ctx: &Ctx, scope: &TenantScope) -> Result<Head> {
-    let keys = ctx.keys.tenant(scope.tenant()).await?;
     let origin = origin(ctx, scope.tenant());
-    let signer = Signer::new(&origin, *keys.signing.expose())?;
+    // Anybody may ask, as often as they like: only news cost a write.
+    let view = ctx.store.read(scope).await?;
+    let known = view.find::<log_head::Entity>().one(view.conn()).await?;
+    let key = keys::newest(&view).await?;
+    drop(view);
+    if let (Some(head), Some(key)) = (known, key)
+        && head.checkpoint_size == head.size
+        // The log has another name since the public address changed.
+        && key.verifier_key.split('+').next() == Some(origin.as_str())
+        && let Some(checkpoint) = head.checkpoint.clone()
+    {
+        let root = frontier(&head)?.root();
+        return Ok(Head {
+            origin,
+            verifier_key: key.verifier_key,
+            size: head.size,
+            root,
+            checkpoint,
+        });
+    }
     let tx = ctx.store.begin(scope).await?;
     let head = locked_head(&tx).await?;
-    let frontier = if head.size == 0 {
-        Frontier::new()
-    } else {
-        Frontier::from_bytes(&head.frontier)?
-    };
+    let signer = keys::signer(&tx, ctx, &origin, head.size).await?;
+    let frontier = frontier(&head)?;
     let checkpoint = match head.checkpoint {
         Some(checkpoint) if head.checkpoint_size == head.size => checkpoint,
         _ => {
             let note = Checkpoint::new(&origin, frontier.size(), frontier.root()).sign(&signer)?;
-            tx.update_many::<log_head::Entity>()
-                .set(log_head::ActiveModel {
-                    checkpoint: Set(Some(note.clone())),
-                    checkpoint_size: Set(head.size),
-                    signed_at: Set(Some(ctx.now())),
-                    ..Default::default()
-                })
-                .exec(tx.conn())
-                .await?;
-            tx.save().await?;
+            history::keep(&tx, ctx, head.size, &note, false).await?;
             note
         }
     };
+    tx.save().await?;
     Ok(Head {
         origin,
         verifier_key: signer.verifier_key(),
@@ -182,23 +192,47 @@ pub async fn head(ctx: &Ctx, scope: &TenantScope) -> Result<Head> {
     })
 }
 
+fn frontier(head: &log_head::Model) -> Result<Frontier> {
+    if head.size == 0 {
+        return Ok(Frontier::new());
+    }
+    Ok(Frontier::from_bytes(&head.frontier)?)
+}
+
 /// A receipt for the leaf at `index`: proves offline that the log holds it.
 pub async fn receipt(ctx: &Ctx, scope: &TenantScope, index: i64) -> Result<String> {
     let head = head(ctx, scope).await?;
-    if !(0..head.size).contains(&index) {
+    let tx = ctx.store.read(scope).await?;
+    prove(&tx, index, head.size, head.checkpoint).await
+}
+
+/// A receipt for the leaf at `index` by the transaction that wrote it, and the key that it is checked with: for the last
+/// leaf of all.
+pub(crate) async fn receipt_within(tx: &TenantTx, ctx: &Ctx, index: i64) -> Result<(String, String)> {
+    let origin = origin(ctx, tx.tenant());
+    let head = locked_head(tx).await?;
+    let signer = keys::signer(tx, ctx, &origin, head.size).await?;
+    let frontier = frontier(&head)?;
+    let note = Checkpoint::new(&origin, frontier.size(), frontier.root()).sign(&signer)?;
+    history::keep(tx, ctx, head.size, &note, false).await?;
+    let receipt = prove(tx, index, head.size, note).await?;
+    Ok((receipt, signer.verifier_key()))
+}
+
+async fn prove(tx: &TenantTx, index: i64, size: i64, checkpoint: String) -> Result<String> {
+    if !(0..size).contains(&index) {
         return Err(Error::NotFound { what: "log entry" });
     }
-    let (index, size) = (unsigned(index)?, unsigned(head.size)?);
-    let tx = ctx.store.read(scope).await?;
     let leaf = tx
-        .get::<log_leaf::Entity, _>((scope.tenant(), signed(index)?), "log entry")
+        .get::<log_leaf::Entity, _>((tx.tenant(), index), "log entry")
         .await?;
-    let tiles = load(&tx, &proof::inclusion_tiles(index, size)).await?;
+    let (index, size) = (unsigned(index)?, unsigned(size)?);
+    let tiles = load(tx, &proof::inclusion_tiles(index, size)).await?;
     let receipt = Receipt {
         extra: Some(leaf.entry),
         index,
         hashes: proof::inclusion(index, size, &tiles)?,
-        checkpoint: head.checkpoint,
+        checkpoint,
     };
     Ok(receipt.render())
 }

@@ -188,6 +188,7 @@ mod tests {
         Arc::new(TenantKeys {
             index: tenant.index_key(),
             tenant,
+            signing_next: None,
             signing: SigningSeed::generate(&chance),
         })
     }

@@ -33,6 +33,8 @@ permissions! {
     TenantRead = "tenant:read",
     /// Change the tenant.
     TenantWrite = "tenant:write",
+    /// Delete the tenant, for good.
+    TenantDelete = "tenant:delete",
     /// See members and invitations.
     MembersRead = "members:read",
     /// Invite, change roles, remove.
@@ -85,10 +87,12 @@ permissions! {
 pub fn of_role(role: Role) -> Vec<Permission> {
     use Permission as P;
     let may = |permission: &Permission| match role {
-        Role::Owner | Role::Admin => true,
+        Role::Owner => true,
+        Role::Admin => *permission != P::TenantDelete,
         Role::Dpo => !matches!(
             permission,
             P::TenantWrite
+                | P::TenantDelete
                 | P::MembersWrite
                 | P::KeysWrite
                 | P::EndpointsWrite
@@ -98,6 +102,7 @@ pub fn of_role(role: Role) -> Vec<Permission> {
         Role::Developer => !matches!(
             permission,
             P::TenantWrite
+                | P::TenantDelete
                 | P::MembersWrite
                 | P::RulesWrite
                 | P::MessagesUnseal

@@ -1,6 +1,7 @@
 //! Tenants: founded by sign-up or by provisioning, found by slug, changed by their members.
 
 mod cache;
+mod delete;
 mod founding;
 mod provisioning;
 mod slug;
@@ -12,6 +13,7 @@ use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
 pub use cache::Cache;
+pub use delete::{Leaving, RemoveTenant, begin_delete, finish_delete, remove};
 pub(crate) use founding::{Founder, NewTenant, check, found, is_taken};
 pub use provisioning::{Provision, find_or_create};
 pub use usage::{Stored, Usage, stored, usage};

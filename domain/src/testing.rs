@@ -14,7 +14,7 @@ use crate::{
     clock::FrozenClock,
     ctx::{Ctx, Parts, Settings},
     ids::Ids,
-    keys::Keys,
+    keys::{Keys, Pages},
     pictures::Pictures,
     quotas::Quotas,
     standings::Standings,
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) tenant: tenant::Model,
     /// Weir itself, working for `acme`.
     pub(crate) scope: TenantScope,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -46,7 +46,8 @@ impl World {
         let keys = open::<VaultMigrator>(&folder, "vault").await;
         let keys = Keys::new(
             keys,
-            RootKey::generate(&*chance),
+            root_key(),
+            Pages::open(&folder.path().join("pages.key")).unwrap(),
             shared.clone(),
             ids.clone(),
             chance.clone(),
@@ -85,7 +86,7 @@ impl World {
             clock,
             tenant,
             scope,
-            _folder: folder,
+            folder,
         }
     }
 }
@@ -101,6 +102,42 @@ async fn open<M: MigratorTrait>(folder: &TempDir, name: &str) -> Store {
     let store = Store::open(&settings).await.unwrap();
     M::up(store.connection_for_maintenance(), None).await.unwrap();
     store
+}
+
+/// The root key of every world.
+fn root_key() -> RootKey {
+    RootKey::generate(&SeededChance::new(41))
+}
+
+/// Its files.
+impl World {
+    /// The folder: `data.sqlite`, `vault.sqlite`, `pages.key`.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The keys as another process would find them: in this vault's file, beside this file of page keys, under the same
+    /// root key.
+    pub(crate) async fn keys_in(&self, vault: &std::path::Path, pages: &std::path::Path) -> Keys {
+        let settings = StoreSettings {
+            url: format!("sqlite://{}?mode=rwc", vault.display()),
+            connections: 2,
+            durable: false,
+            ..StoreSettings::default()
+        };
+        Keys::new(
+            Store::open(&settings).await.unwrap(),
+            root_key(),
+            Pages::open(pages).unwrap(),
+            Arc::new(self.clock.clone()),
+            Arc::new(Ids::new(
+                Arc::new(self.clock.clone()),
+                Arc::new(SeededChance::new(2)),
+                1,
+            )),
+            Arc::new(SeededChance::new(3)),
+        )
+    }
 }
 
 /// Persons and what they get by mail.

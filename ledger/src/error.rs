@@ -80,6 +80,12 @@ pub enum LedgerError {
     /// The later tree does not begin with the earlier one.
     #[error("the two trees are not consistent: the later one does not continue the earlier one")]
     Inconsistent,
+    /// Text that should be a continuation is not, or it is not that of this checkpoint.
+    #[error("this is not a proof of consistency: {reason}")]
+    BadContinuation {
+        /// What does not fit.
+        reason: &'static str,
+    },
     /// A key name that a signature line cannot carry.
     #[error("a key name must not be empty and must hold no space, plus sign or control character")]
     BadKeyName,

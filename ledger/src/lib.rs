@@ -42,6 +42,7 @@
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod continuation;
 pub mod cosignature;
 pub mod error;
 pub mod frontier;
@@ -55,6 +56,7 @@ pub mod tile;
 mod verify;
 
 pub use checkpoint::Checkpoint;
+pub use continuation::Continuation;
 pub use cosignature::Cosigner;
 pub use error::LedgerError;
 pub use frontier::Frontier;

@@ -27,7 +27,9 @@ mod m0006_background_work;
 mod m0007_endpoint_limits;
 mod m0008_webhooks;
 mod m0010_rule_changes;
+mod m0012_log_history;
 mod v0001_keys;
+mod v0003_pages;
 
 use sea_orm_migration::prelude::*;
 
@@ -52,6 +54,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0007_endpoint_limits::Migration),
             Box::new(m0008_webhooks::Migration),
             Box::new(m0010_rule_changes::Migration),
+            Box::new(m0012_log_history::Migration),
         ]
     }
 }
@@ -62,7 +65,7 @@ pub struct VaultMigrator;
 #[async_trait::async_trait]
 impl MigratorTrait for VaultMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(v0001_keys::Migration)]
+        vec![Box::new(v0001_keys::Migration), Box::new(v0003_pages::Migration)]
     }
 
     // The two lists may share one Postgres database in a small installation.

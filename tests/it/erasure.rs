@@ -128,7 +128,7 @@ async fn a_backup_from_before_does_not_open_for_who_was_erased_after() {
     std::fs::create_dir_all(restored.data_dir()).unwrap();
     let mut server = server;
     server.terminate().await;
-    for file in ["vault.db", "vault.db-wal", "root.key"] {
+    for file in ["vault.db", "vault.db-wal", "pages.key", "root.key"] {
         let from = server.data_dir().join(file);
         if from.exists() {
             std::fs::copy(from, restored.data_dir().join(file)).unwrap();

@@ -20,6 +20,7 @@
     reason = "a harness has nobody to report to but the test that it fails"
 )]
 
+pub mod auditor;
 pub mod backends;
 pub mod binary;
 pub mod client;

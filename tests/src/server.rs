@@ -136,6 +136,24 @@ impl Server {
         command.output().expect("the binary runs")
     }
 
+    /// Starts another command of the binary and kills it (`kill -9`) after this time, unless it ended before. Answers
+    /// whether it came to its end.
+    pub async fn run_and_kill(&self, arguments: &[&str], after: Duration) -> bool {
+        let mut command = self.settings.command(self.home.path(), &self.base);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary runs");
+        sleep(after).await;
+        let ended = child.try_wait().expect("a child can be waited for").is_some();
+        // One that ended just now cannot be killed any more.
+        drop(child.kill());
+        child.wait().expect("a killed process ends");
+        ended
+    }
+
     /// Like [`Server::run`]; a failure fails the test and shows what it said.
     pub fn run_well(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);

@@ -67,6 +67,8 @@ pub mod kind {
         Root = "root", "RootKey", "root key";
         /// The key of a tenant.
         Tenant = "tenant", "TenantKey", "tenant key";
+        /// The key around a page of stored keys.
+        Page = "page", "PageKey", "page key";
         /// The key of a subject.
         Subject = "subject", "SubjectKey", "subject key";
         /// The key of a retention bucket.
@@ -82,6 +84,9 @@ pub mod kind {
 pub type RootKey = Key<kind::Root>;
 /// Wraps the keys of one tenant and seals its fields. Destroying it destroys the tenant's data.
 pub type TenantKey = Key<kind::Tenant>;
+/// Lies around the stored form of a few dozen other keys, and is itself kept outside the stores. Replacing it takes every
+/// older copy of what it lay around out of reach: that is how a stored key is destroyed (see [`crate::page`]).
+pub type PageKey = Key<kind::Page>;
 /// The first lock of a message, and the key of a subject's fields. Destroyed by erasure and withdrawal.
 pub type SubjectKey = Key<kind::Subject>;
 /// The second lock of a message. Destroyed when its retention bucket expires; a hold has one of its own.

@@ -7,6 +7,9 @@
 //!                                └─ derives ─ IndexKey: blind indexes, one-time codes
 //! ```
 //!
+//! Around every stored key lies one more layer, under a [`PageKey`](key::PageKey) that is kept apart from the stores and
+//! replaced at every destruction: what an old copy of the store holds does not open any more (see [`page`]).
+//!
 //! Everything that is stored sealed hangs on a key that is stored wrapped. To destroy data, destroy its wrapped key:
 //! a [`SubjectKey`](key::SubjectKey) when a person leaves, a [`BucketKey`](key::BucketKey) when a retention bucket has
 //! expired. Messages need both, so either act alone is enough.
@@ -42,6 +45,7 @@ mod format;
 pub mod index;
 pub mod key;
 pub mod message;
+pub mod page;
 pub mod password;
 pub mod redact;
 pub mod token;

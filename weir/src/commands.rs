@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod restore;
+pub(crate) mod rotate_root;
 pub(crate) mod serve;
 pub(crate) mod verify;
 pub(crate) mod worker;
@@ -26,6 +27,7 @@ pub(crate) enum Weir {
     Doctor(doctor::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    RotateRoot(rotate_root::Args),
     Verify(verify::Args),
     Openapi(openapi::Args),
     Demo(demo::Args),

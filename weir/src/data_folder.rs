@@ -73,6 +73,11 @@ impl DataFolder {
         self.0.join("vault.db")
     }
 
+    /// The page keys: what is overwritten when a key is destroyed.
+    pub(crate) fn pages_file(&self) -> PathBuf {
+        self.0.join("pages.key")
+    }
+
     /// The root key.
     pub(crate) fn root_key_file(&self) -> PathBuf {
         self.0.join("root.key")
@@ -126,10 +131,73 @@ impl DataFolder {
         File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// The root key that the one in the folder replaces, while that lasts.
+    pub(crate) fn old_root_key_file(&self) -> PathBuf {
+        self.0.join("root.key.old")
+    }
+
     /// The root key in the folder, if there is one.
     pub(crate) fn root_key(&self) -> Result<Option<RootKey>, Trouble> {
-        let path = self.root_key_file();
-        let text = match fs::read_to_string(&path) {
+        self.read_root_key(&self.root_key_file())
+    }
+
+    /// The one it replaces, if it is being replaced.
+    pub(crate) fn old_root_key(&self) -> Result<Option<RootKey>, Trouble> {
+        self.read_root_key(&self.old_root_key_file())
+    }
+
+    /// Puts a new root key in the place of the one that is there, which stays beside it until
+    /// [`DataFolder::forget_old_root_key`].
+    pub(crate) fn replace_root_key(&self) -> Result<RootKey, Trouble> {
+        let (path, old) = (self.root_key_file(), self.old_root_key_file());
+        let failed = |error: io::Error| {
+            Trouble::new(
+                format!("the root key {} cannot be replaced", path.display()),
+                "check who may write there; nothing is lost",
+            )
+            .because(error)
+        };
+        let key = RootKey::generate(&SystemChance);
+        // The old one is copied, not renamed: at no moment is there no root.key.
+        let text = vault::Redacted::new(fs::read_to_string(&path).map_err(failed)?);
+        write_new(&old, text.expose()).map_err(failed)?;
+        let mut next = tempfile::Builder::new();
+        let next = next.prefix("root.key.").tempfile_in(&self.0).map_err(failed)?;
+        writeln!(next.as_file(), "{}", key.encode().expose()).map_err(failed)?;
+        next.as_file().sync_all().map_err(failed)?;
+        File::open(&self.0)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+        next.persist(&path).map_err(|error| failed(error.error))?;
+        File::open(&self.0)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+        Ok(key)
+    }
+
+    /// Overwrites and removes the root key that was replaced.
+    pub(crate) fn forget_old_root_key(&self) -> Result<(), Trouble> {
+        let path = self.old_root_key_file();
+        let forget = || {
+            let mut file = OpenOptions::new().write(true).open(&path)?;
+            let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+            file.write_all(&vec![b'0'; length])?;
+            file.sync_all()?;
+            fs::remove_file(&path)?;
+            File::open(&self.0)?.sync_all()
+        };
+        match forget() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Trouble::new(
+                format!("the old root key {} cannot be removed", path.display()),
+                "overwrite and remove it yourself: nothing needs it any more",
+            )
+            .because(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_root_key(&self, path: &Path) -> Result<Option<RootKey>, Trouble> {
+        let text = match fs::read_to_string(path) {
             Ok(text) => vault::Redacted::new(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
@@ -176,11 +244,29 @@ impl DataFolder {
 
     /// Files and folders that others than their owner may read although they hold secrets.
     pub(crate) fn readable_by_others(&self) -> Vec<PathBuf> {
-        [self.0.clone(), self.root_key_file(), self.vault_file()]
-            .into_iter()
-            .filter(|path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0))
-            .collect()
+        [
+            self.0.clone(),
+            self.root_key_file(),
+            self.pages_file(),
+            self.vault_file(),
+        ]
+        .into_iter()
+        .filter(|path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0))
+        .collect()
     }
+}
+
+/// Writes a file for its owner only. One that is there has the same content, from a run that was interrupted before
+/// anything else was done.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ async fn main() -> ExitCode {
         Weir::Doctor(args) => commands::doctor::run(args).await,
         Weir::Backup(args) => commands::backup::run(args).await,
         Weir::Restore(args) => commands::restore::run(args).await,
+        Weir::RotateRoot(args) => commands::rotate_root::run(args).await,
         Weir::Verify(args) => commands::verify::run(&args),
         Weir::Openapi(args) => commands::openapi::run(&args),
         Weir::Demo(args) => commands::demo::run(args).await,

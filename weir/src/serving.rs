@@ -116,7 +116,7 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
     for name in &stores.applied {
         tracing::info!(migration = %name, "applied");
     }
-    let ctx = house::context(settings, stores, public_url.clone());
+    let ctx = house::context(settings, &folder, stores, public_url.clone()).await?;
     if !embedded && role.serves() {
         tracing::warn!("this version brokers within one process: run one process with sockets on this store");
     }

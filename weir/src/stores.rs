@@ -3,6 +3,7 @@
 
 mod marks;
 mod role;
+mod roots;
 mod versions;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 use domain::{
     DbError,
     installation::Mark,
+    keys::Pages,
     tenancy::{Engine, Store, StoreSettings},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -23,8 +25,8 @@ use tokio::{net::TcpStream, time::timeout};
 use url::Url;
 use vault::key::RootKey;
 
-pub(crate) use marks::given as given_root_key;
 pub(crate) use role::check as check_role;
+pub(crate) use roots::given as given_root_keys;
 pub(crate) use versions::{Version, version_of};
 
 use crate::{
@@ -48,8 +50,10 @@ pub(crate) struct Stores {
     pub(crate) data: Store,
     /// The keys.
     pub(crate) vault: Store,
-    /// What the keys are wrapped with.
-    pub(crate) root: RootKey,
+    /// What the keys are wrapped with: the newest first, and the one it replaces while that lasts.
+    pub(crate) roots: Vec<RootKey>,
+    /// What lies around the keys, and is overwritten when they are destroyed.
+    pub(crate) pages: Pages,
     /// Migrations that were applied just now.
     pub(crate) applied: Vec<String>,
 }
@@ -291,11 +295,13 @@ impl Stores {
         check_whole(&data, Which::Data, &data_place, settings).await?;
         role::check(&data, Which::Data).await?;
         applied.extend(versions::bring_up_to_date(&data, Which::Data, &data_place, upgrade).await?);
-        let root = marks::root_key(settings, folder, &data, &vault).await?;
+        let roots = marks::root_keys(settings, folder, &data, &vault).await?;
+        let pages = marks::pages(folder, &vault).await?;
         Ok(Self {
             data,
             vault,
-            root,
+            roots,
+            pages,
             applied,
         })
     }
@@ -373,7 +379,7 @@ pub(crate) async fn damage(store: &Store) -> Result<Option<String>, DbError> {
     Ok((verdict != "ok").then(|| verdict.replace('\n', " ")))
 }
 
-/// Checks that a root key is the one of an installation.
-fn fits(mark: &Mark, root: &RootKey) -> bool {
-    mark.is_of(root)
+/// Checks that one of the root keys is the one of an installation.
+pub(crate) fn fits(mark: &Mark, roots: &[RootKey]) -> bool {
+    roots.iter().any(|root| mark.is_of(root))
 }

@@ -4,12 +4,13 @@ use std::{error::Error, fmt, process::ExitCode};
 
 use crate::print;
 
-/// A reason to stop with exit code 1. Never carries a secret: it is printed.
+/// A reason to stop with an exit code, 1 unless said otherwise. Never carries a secret: it is printed.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     what: String,
     because: Option<String>,
     remedy: String,
+    code: u8,
 }
 
 impl Trouble {
@@ -19,7 +20,15 @@ impl Trouble {
             what: what.into(),
             because: None,
             remedy: remedy.into(),
+            code: 1,
         }
+    }
+
+    /// Gives it an exit code of its own, for programs that ask.
+    #[must_use]
+    pub(crate) fn exits_with(mut self, code: u8) -> Self {
+        self.code = code;
+        self
     }
 
     /// Adds what a part below said.
@@ -73,13 +82,14 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Says what went wrong, if anything did, and gives the exit code: 0, or 1.
+/// Says what went wrong, if anything did, and gives the exit code: 0, or what the trouble says, or 1.
 pub(crate) fn exit_code(outcome: &anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print::note(format!("weir: {error:#}"));
-            ExitCode::FAILURE
+            let code = error.downcast_ref::<Trouble>().map_or(1, |trouble| trouble.code);
+            ExitCode::from(code)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What each kind of job does. A new kind is a file here and a line in [`run`].
 
 mod fulfil_request;
+mod remove_tenant;
 mod send_portal_code;
 
 use domain::{
@@ -8,6 +9,7 @@ use domain::{
     jobs::{Claimed, Job},
     portal::SendPortalCode,
     requests::FulfilRequest,
+    tenants::RemoveTenant,
 };
 
 use crate::sockets::Sockets;
@@ -61,6 +63,7 @@ impl From<Error> for JobError {
 pub(crate) fn attempts(kind: &str) -> i32 {
     match kind {
         FulfilRequest::KIND => FulfilRequest::ATTEMPTS,
+        RemoveTenant::KIND => RemoveTenant::ATTEMPTS,
         SendPortalCode::KIND => SendPortalCode::ATTEMPTS,
         _ => 10,
     }
@@ -70,6 +73,7 @@ pub(crate) fn attempts(kind: &str) -> i32 {
 pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> Result<(), JobError> {
     match claimed.job.kind.as_str() {
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
+        RemoveTenant::KIND => remove_tenant::run(ctx, &claimed.scope).await,
         SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
         // A newer program ordered it, and one of its workers will do it.
         kind => Err(JobError::retry(anyhow::anyhow!(

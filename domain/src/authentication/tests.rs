@@ -267,11 +267,12 @@ async fn a_role_may_what_its_row_of_the_table_says() {
         .collect();
     let denied: [(Role, &[P]); 5] = [
         (Role::Owner, &[]),
-        (Role::Admin, &[]),
+        (Role::Admin, &[P::TenantDelete]),
         (
             Role::Dpo,
             &[
                 P::TenantWrite,
+                P::TenantDelete,
                 P::MembersWrite,
                 P::KeysWrite,
                 P::EndpointsWrite,
@@ -282,6 +283,7 @@ async fn a_role_may_what_its_row_of_the_table_says() {
             Role::Developer,
             &[
                 P::TenantWrite,
+                P::TenantDelete,
                 P::MembersWrite,
                 P::RulesWrite,
                 P::MessagesUnseal,

@@ -1,13 +1,16 @@
 //! Keys of retention buckets: a class's messages of one slice of time. Expiry destroys them.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{id::TenantId, vault::bucket_key};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
-use vault::key::{BucketKey, Wrapped};
+use vault::key::BucketKey;
 
-use super::Keys;
+use super::{
+    Keys, READS,
+    destroy::{BUCKET, Doom, Shelf},
+};
 use crate::error::{Error, Result};
 
 /// How long the slices of a class are.
@@ -49,7 +52,7 @@ impl Bucket {
 }
 
 /// Binds a wrapped key to the bucket it is for.
-fn aad(tenant: TenantId, id: i64, class: i64) -> [u8; 32] {
+pub(super) fn aad(tenant: TenantId, id: i64, class: i64) -> [u8; 32] {
     let mut aad = [0; 32];
     aad[..16].copy_from_slice(tenant.0.as_bytes());
     aad[16..24].copy_from_slice(&id.to_be_bytes());
@@ -111,50 +114,62 @@ impl Keys {
         let keys = self.tenant(tenant).await?;
         let id = self.ids.next_message().0;
         let key = BucketKey::generate(&*self.chance);
-        let row = bucket_key::ActiveModel {
-            id: Set(id),
-            tenant_id: Set(tenant),
-            class_id: Set(class),
-            starts_at: Set(starts_at),
-            ends_at: Set(ends_at),
-            wrapped: Set(keys
-                .tenant
-                .wrap_bucket(&key, &aad(tenant, id, class), &*self.chance)
-                .0),
-        };
+        let aad = aad(tenant, id, class);
+        let inner = keys.tenant.wrap_bucket(&key, &aad, &*self.chance);
+        // The logarithm of the width: about the time at which the bucket dies, seen from now.
+        let width = (ends_at - starts_at).num_seconds().max(1).ilog2() / 2;
         let tx = self.store.system("the vault keeps keys of all tenants").await?;
-        tx.insert_if_absent(row, OnConflict::new().do_nothing().to_owned())
-            .await?;
+        for place in self.places(&tx, Shelf::Buckets(width), 1).await? {
+            let row = bucket_key::ActiveModel {
+                id: Set(id),
+                tenant_id: Set(tenant),
+                class_id: Set(class),
+                starts_at: Set(starts_at),
+                ends_at: Set(ends_at),
+                wrapped: Set(place.key.lay(BUCKET, &inner, &aad, &*self.chance)),
+                page: Set(Some(place.page)),
+            };
+            tx.insert_if_absent(row, OnConflict::new().do_nothing().to_owned())
+                .await?;
+        }
         tx.save().await?;
         Ok(())
     }
 
     async fn load_bucket(&self, tenant: TenantId, wanted: Condition) -> Result<Option<Arc<Bucket>>> {
-        let generation = self.generation();
-        let tx = self
-            .store
-            .system_read("the vault keeps keys of all tenants")
-            .await?;
         let wanted = wanted.add(bucket_key::Column::TenantId.eq(tenant));
-        let row = tx
-            .find::<bucket_key::Entity>()
-            .filter(wanted)
-            .one(tx.conn())
-            .await?;
-        drop(tx);
-        match row {
-            Some(row) => self.unwrap_bucket(row, generation).await.map(Some),
-            None => Ok(None),
+        for _ in 0..READS {
+            let generation = self.generation();
+            let tx = self
+                .store
+                .system_read("the vault keeps keys of all tenants")
+                .await?;
+            let row = tx
+                .find::<bucket_key::Entity>()
+                .filter(wanted.clone())
+                .one(tx.conn())
+                .await?;
+            drop(tx);
+            let Some(row) = row else { return Ok(None) };
+            if let Some(bucket) = self.unwrap_bucket(row, generation).await? {
+                return Ok(Some(bucket));
+            }
         }
+        Ok(None)
     }
 
-    /// A bucket from its row, which was read at this generation.
-    pub(super) async fn unwrap_bucket(&self, row: bucket_key::Model, generation: u64) -> Result<Arc<Bucket>> {
-        let tenant = row.tenant_id;
-        let keys = self.tenant(tenant).await?;
-        let key = keys
-            .tenant
-            .unwrap_bucket(&Wrapped(row.wrapped), &aad(tenant, row.id, row.class_id))?;
+    /// A bucket from its row, which was read at this generation. None when its page was renewed since.
+    pub(super) async fn unwrap_bucket(
+        &self,
+        row: bucket_key::Model,
+        generation: u64,
+    ) -> Result<Option<Arc<Bucket>>> {
+        let aad = aad(row.tenant_id, row.id, row.class_id);
+        let keys = self.tenant(row.tenant_id).await?;
+        let Some(wrapped) = self.take(BUCKET, row.page, row.wrapped, &aad)? else {
+            return Ok(None);
+        };
+        let key = keys.tenant.unwrap_bucket(&wrapped, &aad)?;
         let bucket = Arc::new(Bucket {
             id: row.id,
             starts_at: row.starts_at,
@@ -165,7 +180,7 @@ impl Keys {
         if cache.generation == generation {
             cache.buckets.insert(bucket.id, bucket.clone());
         }
-        Ok(bucket)
+        Ok(Some(bucket))
     }
 
     /// The greatest id of a bucket, of any tenant.
@@ -214,36 +229,32 @@ impl Keys {
             .add(bucket_key::Column::ClassId.eq(class))
             .add(bucket_key::Column::EndsAt.lte(ended_before))
             .add_option(since.map(|since| bucket_key::Column::StartsAt.gte(since)));
-        let tx = self.store.system("the vault keeps keys of all tenants").await?;
-        let doomed = tx
-            .find::<bucket_key::Entity>()
-            .filter(rows.clone())
-            .all(tx.conn())
+        let tx = self
+            .store
+            .system_read("the vault keeps keys of all tenants")
             .await?;
+        let doomed: HashSet<i64> = tx
+            .find::<bucket_key::Entity>()
+            .select_only()
+            .column(bucket_key::Column::Id)
+            .filter(rows.clone())
+            .into_tuple()
+            .all(tx.conn())
+            .await?
+            .into_iter()
+            .collect();
+        drop(tx);
         if doomed.is_empty() {
             return Ok(0);
         }
-        let destroyed = tx
-            .delete_many::<bucket_key::Entity>()
-            .filter(rows)
-            .exec(tx.conn())
-            .await?
-            .rows_affected;
-        tx.save().await?;
+        let destroyed = self.destroy(&Doom::Buckets(rows)).await?;
         {
             let mut cache = self.cache.lock();
             cache.generation += 1;
-            for bucket in &doomed {
-                cache.buckets.remove(&bucket.id);
-            }
-            cache
-                .open
-                .retain(|_, bucket| !doomed.iter().any(|gone| gone.id == bucket.id));
-            cache
-                .pairs
-                .retain(|(_, id), _| !doomed.iter().any(|gone| gone.id == *id));
+            cache.buckets.retain(|id, _| !doomed.contains(id));
+            cache.open.retain(|_, bucket| !doomed.contains(&bucket.id));
+            cache.pairs.retain(|(_, id), _| !doomed.contains(id));
         }
-        self.store.forget_log().await?;
         Ok(destroyed)
     }
 }

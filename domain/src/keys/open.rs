@@ -85,8 +85,15 @@ impl Keys {
             };
             for row in rows {
                 if ids.get(&row.id) == Some(&row.tenant_id) {
-                    let bucket = self.unwrap_bucket(row, generation).await?;
-                    found.insert(bucket.id, bucket);
+                    let (id, tenant) = (row.id, row.tenant_id);
+                    let bucket = match self.unwrap_bucket(row, generation).await? {
+                        // Its page was renewed since the row was read, or it is gone: asked for alone, it is told apart.
+                        None => self.bucket(tenant, id).await?,
+                        bucket => bucket,
+                    };
+                    if let Some(bucket) = bucket {
+                        found.insert(bucket.id, bucket);
+                    }
                 }
             }
         }

@@ -12,9 +12,13 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, QueryFilter,
     sea_query::{OnConflict, Query},
 };
-use vault::key::{SubjectKey, Wrapped};
+use vault::key::SubjectKey;
 
-use super::{Keys, Slice, SubjectKeyName, subjects::aad};
+use super::{
+    Keys, Slice, SubjectKeyName,
+    destroy::{SUBJECT, Shelf, name_of},
+    subjects::aad,
+};
 use crate::error::Result;
 
 /// Names in one statement: three values each.
@@ -83,13 +87,16 @@ impl Keys {
                     .await?
             };
             for row in rows {
-                let name = SubjectKeyName {
-                    tenant: row.tenant_id,
-                    subject: row.subject_id,
-                    purpose: row.purpose_id,
-                };
+                let name = name_of(&row);
                 let tenant = self.tenant(name.tenant).await?;
-                let key = Arc::new(tenant.tenant.unwrap_subject(&Wrapped(row.wrapped), &aad(name))?);
+                let Some(wrapped) = self.take(SUBJECT, row.page, row.wrapped, &aad(name))? else {
+                    // Its page was renewed since the row was read, or it is gone: asked for alone, it is told apart.
+                    if let Some(key) = self.subject(name).await? {
+                        found.insert(name, key);
+                    }
+                    continue;
+                };
+                let key = Arc::new(tenant.tenant.unwrap_subject(&wrapped, &aad(name))?);
                 let mut cache = self.cache.lock();
                 if cache.generation == generation {
                     cache.subjects.insert(name, key.clone());
@@ -104,8 +111,18 @@ impl Keys {
     async fn create_subjects(&self, names: &[SubjectKeyName]) -> Result<()> {
         use subject_key::Column;
         let now = self.clock.now();
-        let mut statements = Vec::new();
-        for some in names.chunks(AT_ONCE) {
+        let mut inner = Vec::with_capacity(names.len());
+        for name in names {
+            let tenant = self.tenant(name.tenant).await?;
+            let key = SubjectKey::generate(&*self.chance);
+            inner.push((
+                *name,
+                tenant.tenant.wrap_subject(&key, &aad(*name), &*self.chance),
+            ));
+        }
+        let tx = self.store.system("the vault keeps keys of all tenants").await?;
+        for some in inner.chunks(AT_ONCE) {
+            let places = self.places(&tx, Shelf::Subjects, some.len()).await?;
             let mut insert = Query::insert();
             insert
                 .into_table(subject_key::Entity)
@@ -115,26 +132,22 @@ impl Keys {
                     Column::PurposeId,
                     Column::Wrapped,
                     Column::CreatedAt,
+                    Column::Page,
                 ])
                 // Two nodes may meet a person at the same moment: the first key stands, and both read it.
                 .on_conflict(OnConflict::new().do_nothing().to_owned());
-            for name in some {
-                let tenant = self.tenant(name.tenant).await?;
-                let key = SubjectKey::generate(&*self.chance);
-                let wrapped = tenant.tenant.wrap_subject(&key, &aad(*name), &*self.chance).0;
+            for ((name, inner), place) in some.iter().zip(places) {
+                let laid = place.key.lay(SUBJECT, inner, &aad(*name), &*self.chance);
                 insert.values_panic([
                     name.tenant.into(),
                     name.subject.into(),
                     name.purpose.into(),
-                    wrapped.into(),
+                    laid.into(),
                     now.into(),
+                    Some(place.page).into(),
                 ]);
             }
-            statements.push(insert);
-        }
-        let tx = self.store.system("the vault keeps keys of all tenants").await?;
-        for insert in &statements {
-            tx.conn().execute(insert).await?;
+            tx.conn().execute(&insert).await?;
         }
         tx.save().await?;
         Ok(())

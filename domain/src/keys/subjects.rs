@@ -6,10 +6,13 @@ use entity::{
     id::{PurposeId, SubjectId, TenantId},
     vault::subject_key,
 };
-use sea_orm::{ColumnTrait, Condition, QueryFilter, Set, sea_query::OnConflict};
-use vault::key::{SubjectKey, Wrapped};
+use sea_orm::{ColumnTrait, Condition, Set, sea_query::OnConflict};
+use vault::key::SubjectKey;
 
-use super::{Keys, SubjectKeyName};
+use super::{
+    Keys, READS, SubjectKeyName,
+    destroy::{Doom, SUBJECT, Shelf},
+};
 use crate::error::{Error, Result};
 
 /// Binds a wrapped key to whose it is.
@@ -27,22 +30,29 @@ impl Keys {
         if let Some(key) = self.cache.lock().subjects.get(&name) {
             return Ok(Some(key.clone()));
         }
-        let generation = self.generation();
-        let tenant = self.tenant(name.tenant).await?;
-        let tx = self
-            .store
-            .system_read("the vault keeps keys of all tenants")
-            .await?;
-        let id = (name.tenant, name.subject, name.purpose);
-        let Some(row) = tx.find_by_id::<subject_key::Entity, _>(id).one(tx.conn()).await? else {
-            return Ok(None);
-        };
-        let key = Arc::new(tenant.tenant.unwrap_subject(&Wrapped(row.wrapped), &aad(name))?);
-        let mut cache = self.cache.lock();
-        if cache.generation == generation {
-            cache.subjects.insert(name, key.clone());
+        for _ in 0..READS {
+            let generation = self.generation();
+            let tenant = self.tenant(name.tenant).await?;
+            let tx = self
+                .store
+                .system_read("the vault keeps keys of all tenants")
+                .await?;
+            let id = (name.tenant, name.subject, name.purpose);
+            let Some(row) = tx.find_by_id::<subject_key::Entity, _>(id).one(tx.conn()).await? else {
+                return Ok(None);
+            };
+            drop(tx);
+            let Some(wrapped) = self.take(SUBJECT, row.page, row.wrapped, &aad(name))? else {
+                continue;
+            };
+            let key = Arc::new(tenant.tenant.unwrap_subject(&wrapped, &aad(name))?);
+            let mut cache = self.cache.lock();
+            if cache.generation == generation {
+                cache.subjects.insert(name, key.clone());
+            }
+            return Ok(Some(key));
         }
-        Ok(Some(key))
+        Ok(None)
     }
 
     /// A person's key; made when it does not exist yet.
@@ -52,17 +62,21 @@ impl Keys {
         }
         let tenant = self.tenant(name.tenant).await?;
         let key = SubjectKey::generate(&*self.chance);
-        let row = subject_key::ActiveModel {
-            tenant_id: Set(name.tenant),
-            subject_id: Set(name.subject),
-            purpose_id: Set(name.purpose),
-            wrapped: Set(tenant.tenant.wrap_subject(&key, &aad(name), &*self.chance).0),
-            created_at: Set(self.clock.now()),
-        };
+        let inner = tenant.tenant.wrap_subject(&key, &aad(name), &*self.chance);
         let tx = self.store.system("the vault keeps keys of all tenants").await?;
-        // Two nodes may meet a person at the same moment: the first key stands, and both read it.
-        tx.insert_if_absent(row, OnConflict::new().do_nothing().to_owned())
-            .await?;
+        for place in self.places(&tx, Shelf::Subjects, 1).await? {
+            let row = subject_key::ActiveModel {
+                tenant_id: Set(name.tenant),
+                subject_id: Set(name.subject),
+                purpose_id: Set(name.purpose),
+                wrapped: Set(place.key.lay(SUBJECT, &inner, &aad(name), &*self.chance)),
+                created_at: Set(self.clock.now()),
+                page: Set(Some(place.page)),
+            };
+            // Two nodes may meet a person at the same moment: the first key stands, and both read it.
+            tx.insert_if_absent(row, OnConflict::new().do_nothing().to_owned())
+                .await?;
+        }
         tx.save().await?;
         self.subject(name).await?.ok_or(Error::Gone {
             what: "the person's key",
@@ -99,21 +113,13 @@ impl Keys {
         rows: Condition,
         cached: impl Fn(&SubjectKeyName) -> bool,
     ) -> Result<u64> {
-        let tx = self.store.system("the vault keeps keys of all tenants").await?;
-        let destroyed = tx
-            .delete_many::<subject_key::Entity>()
-            .filter(rows)
-            .exec(tx.conn())
-            .await?
-            .rows_affected;
-        tx.save().await?;
+        let destroyed = self.destroy(&Doom::Subjects(rows)).await?;
         {
             let mut cache = self.cache.lock();
             cache.generation += 1;
             cache.subjects.retain(|name, _| !cached(name));
             cache.pairs.retain(|(name, _), _| !cached(name));
         }
-        self.store.forget_log().await?;
         Ok(destroyed)
     }
 }

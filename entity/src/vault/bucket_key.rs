@@ -16,6 +16,8 @@ pub struct Model {
     /// The end of the slice; the key dies a retention duration later.
     pub ends_at: DateTimeUtc,
     pub wrapped: Vec<u8>,
+    /// The page it lies on; none until a row of an older version got one.
+    pub page: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

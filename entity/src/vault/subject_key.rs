@@ -20,6 +20,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub purpose_id: Uuid,
     pub wrapped: Vec<u8>,
+    /// The page it lies on; none until a row of an older version got one.
+    pub page: Option<i64>,
     pub created_at: DateTimeUtc,
 }
 

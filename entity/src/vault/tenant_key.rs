@@ -11,8 +11,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
     pub wrapped: Vec<u8>,
+    /// The page it lies on; none until a row of an older version got one.
+    pub page: Option<i64>,
     /// The seed of the key that signs the tenant's checkpoints, wrapped by the tenant's key.
     pub signing_wrapped: Vec<u8>,
+    /// The seed of the key that signs next, while one hands over to the other.
+    pub signing_next: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
 }
 

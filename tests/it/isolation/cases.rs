@@ -38,6 +38,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     // tenant
     ("GET /tenant", Own),
     ("PATCH /tenant", Own),
+    ("DELETE /tenant", Own),
     ("GET /tenant/usage", Own),
     ("GET /members", Own),
     ("GET /members/{id}", Names("", "")),
@@ -153,6 +154,9 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /audit-events/{id}/receipt", Names("", "")),
     ("GET /log", Own),
     ("GET /log/{index}/receipt", Own),
+    ("GET /log/checkpoints", Own),
+    ("GET /log/consistency", Own),
+    ("POST /log/keys", Own),
     ("GET /jobs", Own),
     ("POST /jobs/{id}/retry", Names("", "{}")),
     // outside the API

@@ -1,32 +1,37 @@
-//! `weir backup`: a consistent copy of the data, made while others go on. Never of the keys: a copy of both in one place
-//! would undo every erasure.
+//! `weir backup`: a consistent copy of the data, made while others go on. Never with the keys: a copy of both in one place
+//! would undo every erasure. `--keys-to` makes the other copy, of the keys alone, which has a rule of its own.
 
 use std::{
     fs::{self, File, OpenOptions},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::Context;
-use domain::tenancy::Store;
+use domain::{keys::Pages, tenancy::Store};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::{
     data_folder::DataFolder,
     print,
-    settings::{Flags, Layers},
-    stores::{Version, Which, places, version_of},
+    settings::{Flags, Layers, Settings},
+    stores::{Place, Version, Which, places, version_of},
     telemetry,
     trouble::{Trouble, chain},
 };
 
 /// Copy the data, without keys, while the server goes on.
 #[derive(clap::Args, Debug)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["to", "keys_to"])))]
 pub(crate) struct Args {
-    /// The file to write. Must not be there yet
+    /// The file to write the data to. Must not be there yet
     #[arg(long, value_name = "FILE")]
-    to: PathBuf,
+    to: Option<PathBuf>,
+    /// Copy the keys instead, vault.db and pages.key of one moment, to this folder. What is erased after that stays
+    /// readable to whoever has this copy, the root key and a backup
+    #[arg(long, value_name = "FOLDER")]
+    keys_to: Option<PathBuf>,
     #[command(flatten)]
     settings: Flags,
 }
@@ -36,7 +41,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Layers::load(&args.settings)?.settings()?;
     telemetry::start_logs(&settings)?;
     let folder = DataFolder::existing(&settings.data_dir)?;
-    let (data, _) = places(&settings, &folder);
+    let (data, vault) = places(&settings, &folder);
+    let to = match (args.to, args.keys_to) {
+        (_, Some(to)) => return copy_keys(&settings, &folder, &vault, &to).await,
+        (Some(to), None) => to,
+        // Clap has refused this.
+        (None, None) => return Ok(()),
+    };
     let Some(from) = data.file.clone() else {
         return Err(refuse_server().into());
     };
@@ -47,9 +58,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         )
         .into());
     }
-    if args.to.exists() {
+    if to.exists() {
         return Err(Trouble::new(
-            format!("{} is there already", args.to.display()),
+            format!("{} is there already", to.display()),
             "choose another name, or move it away",
         )
         .into());
@@ -65,16 +76,74 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         )
         .into());
     }
-    let size = copy(&store, &from, &args.to).await?;
+    let size = copy(&store, &from, &to).await?;
     store.close().await?;
-    print::note(format!("{} bytes are in {}", size, args.to.display()));
+    print::note(format!("{} bytes are in {}", size, to.display()));
     print::note(
-        "The keys are not in it. Keep copies of vault.db and root.key elsewhere, and briefly: what was erased",
+        "The keys are not in it. Keep a copy of them elsewhere (--keys-to, and root.key), and briefly: what was erased",
     );
     print::note(
         "stays readable to whoever has an older copy of the vault and a backup. See docs/operations.md.",
     );
     Ok(())
+}
+
+/// Copies the vault and its page keys as they belong together.
+async fn copy_keys(settings: &Settings, folder: &DataFolder, vault: &Place, to: &Path) -> anyhow::Result<()> {
+    let Some(from) = vault.file.clone() else {
+        return Err(Trouble::new(
+            "the vault is in Postgres, which has its own tool for this",
+            "stop what destroys keys (`weir serve`, `weir worker`), pg_dump the database of vault_url, copy pages.key, start again",
+        )
+        .into());
+    };
+    if !from.exists() || !folder.pages_file().exists() {
+        return Err(Trouble::new(
+            format!("there are no keys in {}", folder.path().display()),
+            "name the data folder with --data-dir",
+        )
+        .into());
+    }
+    let (database, pages) = (to.join("vault.db"), to.join("pages.key"));
+    if database.exists() || pages.exists() {
+        return Err(Trouble::new(
+            format!("{} has a copy of keys already", to.display()),
+            "choose another folder; and remove old copies, each keeps alive what was erased since",
+        )
+        .into());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(to)
+        .with_context(|| format!("{} cannot be made", to.display()))?;
+    let store = vault.open(Which::Vault, settings).await?;
+    let file = Pages::open(&folder.pages_file())?;
+    let copied = file
+        .copy_with(&pages, async {
+            copy(&store, &from, &database).await.map_err(Copying)
+        })
+        .await;
+    store.close().await?;
+    copied.map_err(|Copying(error)| error)?;
+    File::open(to)?.sync_all()?;
+    print::note(format!(
+        "vault.db and pages.key are in {}. They belong together, and to the root key, which is not there.",
+        to.display()
+    ));
+    print::note(
+        "Until this copy is destroyed, what is erased from now on is not gone for whoever has it. See docs/operations.md.",
+    );
+    Ok(())
+}
+
+/// Whatever went wrong while keys were copied.
+struct Copying(anyhow::Error);
+
+impl From<domain::Error> for Copying {
+    fn from(error: domain::Error) -> Self {
+        Self(error.into())
+    }
 }
 
 /// Both stores on a server have tools of their own that do this better.
@@ -87,6 +156,13 @@ pub(super) fn refuse_server() -> Trouble {
 
 async fn copy(store: &Store, from: &Path, to: &Path) -> anyhow::Result<u64> {
     let partial = to.with_added_extension("partial");
+    // What a backup left behind that was killed.
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{} cannot be removed", partial.display()));
+        }
+        _ => {}
+    }
     // Made before SQLite writes to it, so that nobody else can ever read it. SQLite takes an empty file for none.
     OpenOptions::new()
         .write(true)

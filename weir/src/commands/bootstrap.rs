@@ -100,7 +100,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Upgrade::Refuse
     };
     let stores = Stores::open(&settings, &folder, upgrade).await?;
-    let ctx = house::context(&settings, stores, settings.public_url(settings.listen())?);
+    let ctx = house::context(
+        &settings,
+        &folder,
+        stores,
+        settings.public_url(settings.listen())?,
+    )
+    .await?;
     let apply = Apply {
         ctx: &ctx,
         egress: broker::egress::Egress::new(settings.egress()?),

@@ -14,7 +14,7 @@ use crate::{
     data_folder::DataFolder,
     print,
     settings::{Flags, Layers, Settings},
-    stores::{Place, Version, Which, damage, given_root_key, places, version_of},
+    stores::{Place, Version, Which, damage, fits, given_root_keys, places, version_of},
     telemetry,
     trouble::{Trouble, chain},
 };
@@ -120,9 +120,8 @@ async fn check(
         .await
         .map_err(|error| no_backup("is not a backup").because(chain(&error)))?;
     store.close().await?;
-    if let Some(root) = given_root_key(settings, folder)?
-        && !mark.is_of(&root)
-    {
+    let roots = given_root_keys(settings, folder)?;
+    if !roots.is_empty() && !fits(&mark, &roots) {
         return Err(Trouble::new(
             format!("{shown} was made under another root key"),
             "put back the root.key of that installation first, together with its vault",

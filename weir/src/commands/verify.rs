@@ -1,5 +1,9 @@
-//! `weir verify`: checks a receipt or a whole log, offline, with nothing but the log's verifier key. Settings and
-//! stores are not touched: whoever checks need not run Weir.
+//! `weir verify`: checks a receipt, a checkpoint, that one continues another, or a whole log, offline, with nothing but
+//! the log's verifier key. Settings and stores are not touched: whoever checks need not run Weir.
+//!
+//! Exit codes: 0 proven, 1 nothing could be checked (a file is missing), 2 wrong arguments, 3 not proven.
+
+mod mirror;
 
 use std::{
     fs,
@@ -8,23 +12,27 @@ use std::{
 
 use anyhow::Context;
 use clap::ArgGroup;
-use ledger::{Checkpoint, Frontier, LedgerError, Receipt, Verifier, bundle, leaf_hash, tile};
+use ledger::{Checkpoint, Continuation, LedgerError, Receipt, Verifier, checkpoint::Cosigned};
 use serde_json::Value;
 
 use crate::{print, trouble::Trouble};
 
-/// Check a receipt or a downloaded log, offline.
+/// What a program that asks is told when something was checked and is not to be believed.
+const NOT_PROVEN: u8 = 3;
+
+/// Check a receipt, checkpoints or a downloaded log, offline.
 ///
 /// A receipt proves that the log holds an entry. The key is the log's verifier key: note it down once, from
-/// `GET /api/v1/log` or from whoever runs the log, and use that one from then on.
+/// `GET /api/v1/log` or from whoever runs the log, and use that one from then on. The exit code is 0 if it is proven,
+/// 1 if it could not be checked, 3 if it is not proven.
 #[derive(clap::Args, Debug)]
-#[command(group(ArgGroup::new("what").required(true).args(["receipt", "log"])))]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["receipt", "log", "consistency", "checkpoint"])))]
 #[command(group(ArgGroup::new("by").required(true).args(["key", "key_file"])))]
 pub(crate) struct Args {
     /// The receipt: a file that begins with c2sp.org/tlog-proof@v1
     receipt: Option<PathBuf>,
-    /// A folder with a whole log as it is published: `checkpoint` and `tile/entries/…`
-    #[arg(long, value_name = "FOLDER", conflicts_with = "entry")]
+    /// A folder with a whole log as it is published: `checkpoint`, `tile/entries/…`, and the tiles if they are there
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["receipt", "entry", "consistency"])]
     log: Option<PathBuf>,
     /// The log's verifier key: name+hash+key
     #[arg(long, value_name = "KEY")]
@@ -33,127 +41,164 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// The entry, if it travels beside the receipt
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "receipt")]
     entry: Option<PathBuf>,
-    /// An earlier checkpoint of the same log that must not have been contradicted. May be given several times
+    /// An earlier checkpoint of the same log that must not have been contradicted. May be given several times. Alone, it
+    /// is only checked who signed it
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
+    /// A proof that the log of `--checkpoint` only grew since: the answer of `GET /api/v1/log/consistency`
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "checkpoint",
+        conflicts_with = "receipt"
+    )]
+    consistency: Option<PathBuf>,
+    /// The verifier key of a witness whose word counts. May be given several times
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<String>,
+    /// How many of the witnesses must have cosigned; all of them, unless said otherwise
+    #[arg(long, value_name = "NUMBER", requires = "witness")]
+    witnesses: Option<usize>,
+}
+
+/// Whom to believe.
+struct Trust {
+    log: Verifier,
+    witnesses: Vec<Verifier>,
+    needed: usize,
+}
+
+impl Trust {
+    fn of(args: &Args) -> anyhow::Result<Self> {
+        let key = match (&args.key, &args.key_file) {
+            (Some(key), _) => key.clone(),
+            (None, Some(file)) => read_text(file)?,
+            (None, None) => String::new(),
+        };
+        let witnesses = args.witness.iter().map(|key| Verifier::parse(key.trim()));
+        let witnesses: Vec<_> = witnesses.collect::<Result<_, _>>().map_err(not_proven)?;
+        Ok(Self {
+            log: Verifier::parse(key.trim()).map_err(not_proven)?,
+            needed: args.witnesses.unwrap_or(witnesses.len()),
+            witnesses,
+        })
+    }
+
+    fn believe(&self, signed: &str) -> anyhow::Result<Cosigned> {
+        Checkpoint::open_cosigned(signed, &self.log, &self.witnesses, self.needed).map_err(not_proven)
+    }
 }
 
 /// Checks, and says what was proven.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let key = match (&args.key, &args.key_file) {
-        (Some(key), _) => key.clone(),
-        (None, Some(file)) => read_text(file)?,
-        (None, None) => String::new(),
-    };
-    let key = Verifier::parse(key.trim()).map_err(not_proven)?;
-    match (&args.receipt, &args.log) {
-        (Some(receipt), _) => check_receipt(args, receipt, &key),
-        (None, Some(folder)) => check_log(args, folder, &key),
-        // Clap has refused this.
-        (None, None) => Ok(()),
+    let trust = Trust::of(args)?;
+    match (&args.receipt, &args.log, &args.consistency) {
+        (Some(receipt), _, _) => check_receipt(args, receipt, &trust),
+        (None, Some(folder), _) => mirror::check(args, folder, &trust),
+        (None, None, Some(file)) => check_consistency(args, file, &trust),
+        (None, None, None) => check_checkpoints(args, &trust),
     }
 }
 
-fn check_receipt(args: &Args, file: &Path, key: &Verifier) -> anyhow::Result<()> {
-    let receipt = Receipt::parse(&read_text(file)?).map_err(not_proven)?;
-    let beside = args.entry.as_ref().map(|path| read(path)).transpose()?;
-    let verified = receipt.verify(key, beside.as_deref()).map_err(not_proven)?;
-    let signed = Checkpoint::open(&receipt.checkpoint, key).map_err(not_proven)?;
+fn check_checkpoints(args: &Args, trust: &Trust) -> anyhow::Result<()> {
     for path in &args.checkpoint {
-        let earlier = Checkpoint::open(&read_text(path)?, key).map_err(not_proven)?;
-        let name = path.display();
-        if earlier.size != signed.size {
-            return Err(Trouble::new(
-                format!(
-                    "{name} is of {} entries and the receipt's checkpoint of {}",
-                    earlier.size, signed.size
-                ),
-                "one receipt cannot show that a log continues another: download the log and use --log",
-            )
-            .into());
-        }
-        if earlier.root != signed.root {
-            return Err(two_logs(&name.to_string(), earlier.size).into());
-        }
-        print::line(format!("the receipt's checkpoint is the one in {name}"))?;
-    }
-    print::line("proven: the log holds this entry")?;
-    print::line(format!("  log      {}", verified.origin))?;
-    print::line(format!("  index    {} (the first is 0)", verified.index))?;
-    print::line(format!("  size     {} entries when it was signed", verified.size))?;
-    print::line(format!("  root     {}", signed.root.to_base64()))?;
-    print::line("  entry")?;
-    for line in readable(&verified.entry).lines() {
-        print::line(format!("    {line}"))?;
+        let signed = trust.believe(&read_text(path)?)?;
+        print::line(format!("proven: the log signed {}", path.display()))?;
+        show(&signed)?;
     }
     Ok(())
 }
 
-/// Reads every entry, computes the root that they give, and compares it with what was signed.
-fn check_log(args: &Args, folder: &Path, key: &Verifier) -> anyhow::Result<()> {
-    let signed = Checkpoint::open(&read_text(&folder.join("checkpoint"))?, key).map_err(not_proven)?;
-    let mut earlier = Vec::new();
+fn check_consistency(args: &Args, file: &Path, trust: &Trust) -> anyhow::Result<()> {
+    let proof = Continuation::parse(&read_text(file)?).map_err(not_proven)?;
     for path in &args.checkpoint {
-        let checkpoint = Checkpoint::open(&read_text(path)?, key).map_err(not_proven)?;
-        if checkpoint.size > signed.size {
-            return Err(not_proven(LedgerError::Shrunk {
-                old: checkpoint.size,
-                new: signed.size,
-            }));
-        }
-        earlier.push((path.display().to_string(), checkpoint));
-    }
-    let mut log = Frontier::new();
-    compare(&log, &earlier)?;
-    let mut place = 0;
-    while let Some(id) = tile::tile_at(0, place, signed.size) {
-        let path = folder.join(id.entries_path());
-        let entries = bundle::decode_bundle(&read(&path)?).map_err(not_proven)?;
-        if entries.len() != usize::from(id.width) {
+        // Kept from a time at which other witnesses, or none, may have been asked.
+        let earlier = Checkpoint::open(&read_text(path)?, &trust.log).map_err(not_proven)?;
+        if earlier.size != proof.old_size {
             return Err(Trouble::new(
                 format!(
-                    "{} holds {} entries instead of {}",
+                    "{} is of {} entries and the proof starts at {}",
                     path.display(),
-                    entries.len(),
-                    id.width
+                    earlier.size,
+                    proof.old_size
                 ),
-                "download it again",
+                format!("ask for the proof with old={}", earlier.size),
             )
+            .exits_with(NOT_PROVEN)
             .into());
         }
-        for entry in entries {
-            log.append(leaf_hash(&entry));
-            compare(&log, &earlier)?;
-        }
-        place += 1;
-    }
-    if log.root() != signed.root {
-        return Err(not_proven(LedgerError::RootMismatch));
-    }
-    print::line("proven: the signed checkpoint covers exactly these entries")?;
-    print::line(format!("  log      {}", signed.origin))?;
-    print::line(format!("  size     {} entries", signed.size))?;
-    print::line(format!("  root     {}", signed.root.to_base64()))?;
-    for (name, checkpoint) in earlier {
+        let later = trust.believe(&proof.checkpoint)?;
+        proof.verify(&trust.log, &earlier).map_err(|error| match error {
+            LedgerError::Inconsistent | LedgerError::RootMismatch => {
+                two_logs(&path.display().to_string(), earlier.size)
+                    .because(error)
+                    .into()
+            }
+            other => not_proven(other),
+        })?;
+        print::line("proven: the log only grew")?;
         print::line(format!(
-            "  continues the log of {} entries in {name}",
-            checkpoint.size
+            "  from     {} entries in {}",
+            earlier.size,
+            path.display()
+        ))?;
+        show(&later)?;
+    }
+    Ok(())
+}
+
+/// What a checkpoint says, and who vouches for it.
+fn show(signed: &Cosigned) -> anyhow::Result<()> {
+    let Checkpoint { origin, size, root } = &signed.checkpoint;
+    print::line(format!("  log      {origin}"))?;
+    print::line(format!("  size     {size} entries when it was signed"))?;
+    print::line(format!("  root     {}", root.to_base64()))?;
+    for cosignature in &signed.cosignatures {
+        let time = cosignature.time.unwrap_or_default();
+        print::line(format!(
+            "  witness  {} at {time} (POSIX seconds)",
+            cosignature.by.name()
         ))?;
     }
     Ok(())
 }
 
-/// At the size of an earlier checkpoint the log must have had its root.
-fn compare(log: &Frontier, earlier: &[(String, Checkpoint)]) -> Result<(), Trouble> {
-    let contradicted = earlier
-        .iter()
-        .find(|(_, checkpoint)| checkpoint.size == log.size() && checkpoint.root != log.root());
-    match contradicted {
-        Some((name, checkpoint)) => Err(two_logs(name, checkpoint.size)),
-        None => Ok(()),
+fn check_receipt(args: &Args, file: &Path, trust: &Trust) -> anyhow::Result<()> {
+    let receipt = Receipt::parse(&read_text(file)?).map_err(not_proven)?;
+    let beside = args.entry.as_ref().map(|path| read(path)).transpose()?;
+    let verified = receipt
+        .verify_cosigned(&trust.log, &trust.witnesses, trust.needed, beside.as_deref())
+        .map_err(not_proven)?;
+    let signed = trust.believe(&receipt.checkpoint)?;
+    for path in &args.checkpoint {
+        let earlier = Checkpoint::open(&read_text(path)?, &trust.log).map_err(not_proven)?;
+        let name = path.display();
+        if earlier.size != signed.checkpoint.size {
+            return Err(Trouble::new(
+                format!(
+                    "{name} is of {} entries and the receipt's checkpoint of {}",
+                    earlier.size, signed.checkpoint.size
+                ),
+                "one receipt cannot show that a log continues another: ask for a proof and use --consistency",
+            )
+            .exits_with(NOT_PROVEN)
+            .into());
+        }
+        if earlier.root != signed.checkpoint.root {
+            return Err(two_logs(&name.to_string(), earlier.size).into());
+        }
+        print::line(format!("the receipt's checkpoint is the one in {name}"))?;
     }
+    print::line("proven: the log holds this entry")?;
+    print::line(format!("  index    {} (the first is 0)", verified.index))?;
+    show(&signed)?;
+    print::line("  entry")?;
+    for line in readable(&verified.entry).lines() {
+        print::line(format!("    {line}"))?;
+    }
+    Ok(())
 }
 
 fn two_logs(name: &str, size: u64) -> Trouble {
@@ -163,6 +208,7 @@ fn two_logs(name: &str, size: u64) -> Trouble {
         ),
         "keep both files: together they prove that the log was rewritten or shown differently to different people",
     )
+    .exits_with(NOT_PROVEN)
 }
 
 fn not_proven(error: LedgerError) -> anyhow::Error {
@@ -171,6 +217,7 @@ fn not_proven(error: LedgerError) -> anyhow::Error {
         "check that file and key are whole and belong together; if they do, what the file says is not to be believed",
     )
     .because(error)
+    .exits_with(NOT_PROVEN)
     .into()
 }
 
@@ -200,7 +247,7 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use ledger::{Signer, Tiles, proof};
+    use ledger::{Frontier, Signer, TileId, Tiles, bundle, leaf_hash, proof, tile};
 
     use super::*;
 
@@ -222,6 +269,12 @@ mod tests {
             .unwrap();
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join("checkpoint"), checkpoint).unwrap();
+        let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry.as_bytes())).collect();
+        for (id, hashes) in tile::grow(0, &leaves, &Tiles::new()).unwrap() {
+            let path = folder.join(id.path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, tile::encode_tile(&hashes)).unwrap();
+        }
         for (place, some) in entries.chunks(256).enumerate() {
             let path = folder.join(tile::tile_at(0, place as u64, count).unwrap().entries_path());
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -237,6 +290,9 @@ mod tests {
             key_file: None,
             entry: None,
             checkpoint,
+            consistency: None,
+            witness: Vec::new(),
+            witnesses: None,
         }
     }
 
@@ -266,6 +322,68 @@ mod tests {
         fs::write(&path, bundle).unwrap();
         let error = run(&args(&new, &signer, Vec::new())).unwrap_err().to_string();
         assert!(error.contains("not proven"), "{error}");
+    }
+
+    #[test]
+    fn a_mirror_with_a_changed_or_strange_tile_is_not_believed() {
+        let home = tempfile::tempdir().unwrap();
+        let signer = Signer::new("log.example/x", [7; 32]).unwrap();
+        publish(home.path(), &signer, 300, "first");
+        run(&args(home.path(), &signer, Vec::new())).unwrap();
+        let path = home.path().join(
+            TileId {
+                level: 1,
+                index: 0,
+                width: 1,
+            }
+            .path(),
+        );
+        let mut tile = fs::read(&path).unwrap();
+        tile[0] ^= 1;
+        fs::write(&path, tile).unwrap();
+        let error = run(&args(home.path(), &signer, Vec::new()))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("tile/1/000.p/1"), "{error}");
+    }
+
+    #[test]
+    fn a_proof_of_consistency_is_believed_for_the_checkpoint_that_was_kept_only() {
+        let home = tempfile::tempdir().unwrap();
+        let signer = Signer::new("log.example/x", [7; 32]).unwrap();
+        let (old, new, other) = (
+            home.path().join("old"),
+            home.path().join("new"),
+            home.path().join("other"),
+        );
+        publish(&old, &signer, 3, "first");
+        publish(&new, &signer, 7, "first");
+        publish(&other, &signer, 3, "rewritten");
+        let tiles = fs::read(new.join("tile/0/000.p/7")).unwrap();
+        let id = TileId {
+            level: 0,
+            index: 0,
+            width: 7,
+        };
+        let mut all = Tiles::new();
+        all.insert(id, tile::decode_tile(&tiles).unwrap());
+        let proof = Continuation {
+            old_size: 3,
+            hashes: proof::consistency(3, 7, &all).unwrap(),
+            checkpoint: fs::read_to_string(new.join("checkpoint")).unwrap(),
+        };
+        let file = home.path().join("proof");
+        fs::write(&file, proof.to_string()).unwrap();
+        let check = |earlier: &Path| {
+            let mut args = args(home.path(), &signer, vec![earlier.join("checkpoint")]);
+            (args.log, args.consistency) = (None, Some(file.clone()));
+            run(&args)
+        };
+        check(&old).unwrap();
+        let error = check(&other).unwrap_err().to_string();
+        assert!(error.contains("contradicts"), "{error}");
+        let error = check(&new).unwrap_err().to_string();
+        assert!(error.contains("ask for the proof with old=7"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use vault::redact::REDACTED;
 use super::{Layers, Origin};
 
 /// Keys whose whole value is a secret.
-const SECRETS: &[&str] = &["root_key"];
+const SECRETS: &[&str] = &["root_key", "old_root_key"];
 /// Keys whose value is an address that may hold a password.
 const ADDRESSES: &[&str] = &[
     "database_url",

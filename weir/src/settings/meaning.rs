@@ -246,6 +246,16 @@ impl Settings {
         set(self.root_key.expose())
     }
 
+    /// What prints the root key, where a key service has it.
+    pub(crate) fn root_key_command(&self) -> Option<&str> {
+        set(&self.root_key_command)
+    }
+
+    /// The root key that is being replaced.
+    pub(crate) fn old_root_key(&self) -> Option<&str> {
+        set(self.old_root_key.expose())
+    }
+
     /// Certificate and key, for TLS here.
     pub(crate) fn tls(&self) -> Option<Tls> {
         Some(Tls {

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(super) tls_cert: String,
     pub(super) tls_key: String,
     pub(super) root_key: Redacted<String>,
+    pub(super) root_key_command: String,
+    pub(super) old_root_key: Redacted<String>,
     pub(crate) log: Log,
     pub(crate) node: Node,
     pub(crate) store: Store,

@@ -3,6 +3,7 @@
 use domain::{
     Error,
     installation::{self, Mark},
+    keys::Pages,
     tenancy::Store,
 };
 use vault::{
@@ -10,7 +11,7 @@ use vault::{
     key::RootKey,
 };
 
-use super::{Place, fits};
+use super::{Place, fits, roots};
 use crate::{
     data_folder::DataFolder,
     settings::Settings,
@@ -39,24 +40,24 @@ pub(super) async fn refuse_orphaned_keys(
 }
 
 /// The root key, made at the first start; and both stores marked as belonging to it.
-pub(super) async fn root_key(
+pub(super) async fn root_keys(
     settings: &Settings,
     folder: &DataFolder,
     data: &Store,
     vault: &Store,
-) -> Result<RootKey, Trouble> {
+) -> Result<Vec<RootKey>, Trouble> {
     let of_data = installation::mark_of_data(data)
         .await
         .map_err(|error| unreadable(&error))?;
     let of_keys = installation::mark_of_keys(vault)
         .await
         .map_err(|error| unreadable(&error))?;
-    let given = given(settings, folder)?;
+    let mut roots = roots::given(settings, folder)?;
     let is_new = of_data.is_none() && of_keys.is_none();
-    let root = match given {
-        Some(root) => root,
-        None if is_new => folder.make_root_key()?,
-        None => {
+    if roots.is_empty() {
+        if is_new {
+            roots.push(folder.make_root_key()?);
+        } else {
             return Err(Trouble::new(
                 format!(
                     "there are data, but the root key is missing: there is no {}",
@@ -65,9 +66,9 @@ pub(super) async fn root_key(
                 "put root.key back, or set WEIR_ROOT_KEY; without it nothing sealed can be opened",
             ));
         }
-    };
+    }
     for (mark, name) in [(&of_keys, "vault"), (&of_data, "store")] {
-        if mark.as_ref().is_some_and(|mark| !fits(mark, &root)) {
+        if mark.as_ref().is_some_and(|mark| !fits(mark, &roots)) {
             return Err(Trouble::new(
                 format!("the root key is not the one that the {name} was made with"),
                 "put back the root.key of this installation, or set WEIR_ROOT_KEY to it",
@@ -105,7 +106,7 @@ pub(super) async fn root_key(
         }
         (None, None) => {
             let id = uuid::Builder::from_random_bytes(chance::bytes(&SystemChance)).into_uuid();
-            let mark = Mark::new(id, &root);
+            let mark = Mark::new(id, &roots[0]);
             installation::mark_keys(vault, &mark)
                 .await
                 .map_err(|error| unwritten(&error))?;
@@ -114,20 +115,28 @@ pub(super) async fn root_key(
                 .map_err(|error| unwritten(&error))?;
         }
     }
-    Ok(root)
+    Ok(roots)
 }
 
-/// The root key of the settings or of the folder.
-pub(crate) fn given(settings: &Settings, folder: &DataFolder) -> Result<Option<RootKey>, Trouble> {
-    match settings.root_key() {
-        None => folder.root_key(),
-        Some(text) => RootKey::parse(text).map(Some).map_err(|_| {
-            Trouble::new(
-                "WEIR_ROOT_KEY (or root_key) is not a root key, which is 32 bytes in base64",
-                "set it to what `openssl rand -base64 32` once gave you for this installation",
-            )
-        }),
+/// The file of page keys, made at the first start.
+pub(super) async fn pages(folder: &DataFolder, vault: &Store) -> Result<Pages, Trouble> {
+    let path = folder.pages_file();
+    let used = installation::has_pages(vault)
+        .await
+        .map_err(|error| unreadable(&error))?;
+    if used && !path.exists() {
+        return Err(Trouble::new(
+            format!("the page keys are missing: there is no {}", path.display()),
+            "put pages.key back together with the vault's copy that it was made with; without it no key of the vault opens",
+        ));
     }
+    Pages::open(&path).map_err(|error| {
+        Trouble::new(
+            format!("the page keys in {} cannot be opened", path.display()),
+            "check who may read and write it; if it is damaged, put back your copies of it and of the vault, both of the same moment",
+        )
+        .because(error)
+    })
 }
 
 fn unreadable(error: &Error) -> Trouble {

@@ -13,7 +13,7 @@ use crate::{
     data_folder::DataFolder,
     reach,
     settings::{Settings, redact_url},
-    stores::{Place, Version, Which, check_role, damage, given_root_key, places, version_of},
+    stores::{Place, Version, Which, check_role, damage, fits, given_root_keys, places, version_of},
     tls,
     trouble::{Trouble, chain},
 };
@@ -73,6 +73,9 @@ pub(super) async fn stores(settings: &Settings, folder: &DataFolder) -> Vec<Find
     let data = store(&mut findings, Which::Data, &data_place, settings).await;
     let vault = store(&mut findings, Which::Vault, &vault_place, settings).await;
     findings.push(root_key(settings, folder, data.as_ref(), vault.as_ref()).await);
+    if let Some(vault) = &vault {
+        findings.push(page_keys(folder, vault).await);
+    }
     if let Some(data) = &data {
         findings.push(clock(data).await);
     }
@@ -181,12 +184,12 @@ async fn root_key(
     vault: Option<&Store>,
 ) -> Finding {
     const ABOUT: &str = "root key";
-    let root = match given_root_key(settings, folder) {
-        Ok(Some(root)) => root,
-        Ok(None) if data.is_none() && vault.is_none() => {
+    let roots = match given_root_keys(settings, folder) {
+        Ok(roots) if !roots.is_empty() => roots,
+        Ok(_) if data.is_none() && vault.is_none() => {
             return Finding::warn(ABOUT, "there is none yet", "the first `weir serve` makes it");
         }
-        Ok(None) => {
+        Ok(_) => {
             let remedy = "put root.key back, or set WEIR_ROOT_KEY; without it nothing sealed can be opened";
             return Finding::fail(
                 ABOUT,
@@ -204,11 +207,18 @@ async fn root_key(
         Some(store) => installation::mark_of_keys(store).await.ok().flatten(),
         None => None,
     };
-    if of_data.iter().chain(&of_keys).any(|mark| !mark.is_of(&root)) {
+    if of_data.iter().chain(&of_keys).any(|mark| !fits(mark, &roots)) {
         let remedy = "put back the root.key of this installation";
         return Finding::fail(
             ABOUT,
             &Trouble::new("it is not the one that the stores were made with", remedy),
+        );
+    }
+    if roots.len() > 1 {
+        return Finding::warn(
+            ABOUT,
+            "it is being replaced, and the one from before is still there",
+            "if nobody is at it, run `weir rotate-root` to go on; then take the old one away",
         );
     }
     match (of_data, of_keys) {
@@ -221,6 +231,22 @@ async fn root_key(
         ),
         (Some(_), Some(_)) => Finding::ok(ABOUT, "it fits, and store and vault belong together"),
         _ => Finding::ok(ABOUT, "nothing to compare it with yet"),
+    }
+}
+
+/// Whether the file that the vault's keys lie under is there. Whether it fits, the start looks.
+async fn page_keys(folder: &DataFolder, vault: &Store) -> Finding {
+    const ABOUT: &str = "page keys";
+    let path = folder.pages_file();
+    let used = installation::has_pages(vault).await.unwrap_or(false);
+    if used && !path.exists() {
+        let remedy = "put pages.key back together with the vault's copy of the same moment";
+        let what = format!("there is no {}, and no key opens without it", path.display());
+        return Finding::fail(ABOUT, &Trouble::new(what, remedy));
+    }
+    match path.metadata() {
+        Ok(found) => Finding::ok(ABOUT, format!("{}, {} KiB", path.display(), found.len() / 1024)),
+        Err(_) => Finding::ok(ABOUT, "none yet"),
     }
 }
 

@@ -5,9 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-
 use super::{
     super::{
         Story,
@@ -16,11 +13,7 @@ use super::{
     },
     Scene,
 };
-use crate::{
-    settings::{Flags, Layers},
-    stores::{Place, Which},
-};
-
+use anyhow::{Context, Result, ensure};
 /// A backup, and the folder of the server that it was taken from.
 pub(super) struct Copy {
     file: PathBuf,
@@ -101,21 +94,10 @@ async fn check(story: &Story, server: &Own, scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// The vault and the root key as they are now. SQLite makes the copy, so that it is whole although the server goes on.
+/// The keys as they are now, while the server goes on.
 async fn copy_keys(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from.join("root.key"), to.join("root.key")).context("the root key cannot be copied")?;
-    let settings = Layers::load(&Flags::default())?.settings()?;
-    let vault = Place::file(&from.join("vault.db"))
-        .open(Which::Vault, &settings)
-        .await?;
-    let target = to.join("vault.db");
-    let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path(&target)?.into()]);
-    vault
-        .connection_for_maintenance()
-        .execute_raw(copy)
-        .await
-        .context("the vault cannot be copied")?;
-    vault.close().await.context("the vault cannot be closed")
+    stage::run(from, &["backup", "--keys-to", path(to)?]).await
 }
 
 fn path(path: &Path) -> Result<&str> {
