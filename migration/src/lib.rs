@@ -26,6 +26,8 @@ mod m0005_audit_log;
 mod m0006_background_work;
 mod m0007_endpoint_limits;
 mod m0008_webhooks;
+mod m0014_rights;
+mod m0015_correspondence;
 mod v0001_keys;
 
 use sea_orm_migration::prelude::*;
@@ -50,6 +52,8 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0006_background_work::Migration),
             Box::new(m0007_endpoint_limits::Migration),
             Box::new(m0008_webhooks::Migration),
+            Box::new(m0014_rights::Migration),
+            Box::new(m0015_correspondence::Migration),
         ]
     }
 }

@@ -50,7 +50,8 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
     );
     schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
         let swept = retention::sweep(&ctx).await?;
-        Ok(swept.connections + swept.audit_events + housekeeping::sweep(&ctx).await?)
+        let lifted = requests::lift_due(&ctx).await?;
+        Ok(lifted + swept.connections + swept.audit_events + housekeeping::sweep(&ctx).await?)
     });
     schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move {
         requests::remind(&ctx).await
