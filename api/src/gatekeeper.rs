@@ -44,6 +44,10 @@ impl Standing for Stands {
     fn may_get(&self, consent: Option<Uuid>) -> bool {
         self.0.may_get(consent.map(PurposeId))
     }
+
+    fn objects_to(&self, purpose: Uuid) -> bool {
+        self.0.objects_to(PurposeId(purpose))
+    }
 }
 
 /// A person, for the broker: held for as long as somebody is connected as them.
@@ -98,6 +102,7 @@ impl Admission for Gatekeeper {
             admission::Reach::Nobody => Reach::Nobody,
             admission::Reach::Everybody => Reach::Everybody,
             admission::Reach::Consenting(purpose) => Reach::Consenting(purpose.0),
+            admission::Reach::Unobjected(purpose) => Reach::Unobjected(purpose.0),
         }
     }
 
@@ -159,7 +164,8 @@ pub(crate) fn refusal(denied: Denied) -> Refusal {
         Denied::NoEndpoint => Refusal::NoEndpoint,
         Denied::Disabled => Refusal::Disabled,
         Denied::ConsentMissing => Refusal::ConsentMissing,
-        Denied::Restricted => Refusal::Restricted,
+        // Of this purpose, it is: to the other end the two are the same.
+        Denied::Restricted | Denied::Objected => Refusal::Restricted,
         Denied::Gone => Refusal::Gone,
         Denied::TooLarge => Refusal::TooLarge,
         Denied::OverQuota => Refusal::OverQuota,

@@ -2,8 +2,8 @@
 
 use crate::{
     account, api_keys, audit, channels, connections, consents, data_types, endpoints, invitations, jobs,
-    members, messages, notices, portal, publish, purposes, requests, retention, retention_changes,
-    retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
+    jurisdictions, mails, members, messages, notices, portal, publish, purposes, requests, retention,
+    retention_changes, retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -68,12 +68,24 @@ fn recorded_operations(state: &State) -> RecordedOperations {
 }
 
 /// What data subjects ask for, and the work behind it.
-type RightsOperations = (requests::RequestsApi, portal::PortalApi, jobs::JobsApi);
+type RightsOperations = (
+    requests::RequestsApi,
+    requests::clock::RequestClockApi,
+    requests::correspondence::CorrespondenceApi,
+    jurisdictions::JurisdictionsApi,
+    portal::PortalApi,
+    mails::MailsApi,
+    jobs::JobsApi,
+);
 
 fn rights_operations(state: &State) -> RightsOperations {
     (
         requests::RequestsApi(state.clone()),
+        requests::clock::RequestClockApi(state.clone()),
+        requests::correspondence::CorrespondenceApi(state.clone()),
+        jurisdictions::JurisdictionsApi,
         portal::PortalApi::new(state.clone()),
+        mails::MailsApi::new(state.clone()),
         jobs::JobsApi(state.clone()),
     )
 }

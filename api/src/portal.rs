@@ -33,7 +33,11 @@ use crate::{
     limits::client_address,
     portal_caller::{PORTAL_COOKIE, Person},
     problem::ApiError,
-    requests::{Package, Request, Told, one, shown},
+    requests::{
+        Package, Request, Told,
+        bodies::{RequestDetails, RequestMessage, RequestMessageIn},
+        one, shown,
+    },
     responses::{Accepted, Created, Page, Versioned},
     state::State,
     tags::Tag,
@@ -263,6 +267,7 @@ pub struct PortalConsentIn {
 #[serde(deny_unknown_fields)]
 pub struct PortalRequestIn {
     kind: RequestKind,
+    details: Option<RequestDetails>,
 }
 
 /// Codes that one client may order: 20 at once, then one every three minutes.
@@ -534,7 +539,10 @@ impl PortalApi {
     ) -> Result<Created<Request>, ApiError> {
         let (ctx, person) = (&self.state.ctx, person.inner());
         let tx = ctx.store.begin(&person.scope).await?;
-        let row = requests::create_from_portal(&tx, ctx, person, body.0.kind).await?;
+        let mut details: requests::Details = body.0.details.map(Into::into).unwrap_or_default();
+        // Whoever reads the person's mail asks in their own name.
+        details.agent = None;
+        let row = requests::create_from_portal(&tx, ctx, person, body.0.kind, details).await?;
         let out = one(&tx, ctx, row, Told::Person(&tenant.0)).await?;
         tx.save().await?;
         self.state.nudge.notify_one();
@@ -560,6 +568,58 @@ impl PortalApi {
         let out = one(&tx, ctx, row, Told::Person(&tenant.0)).await?;
         tx.save().await?;
         Ok(Versioned::new(out.version, out))
+    }
+
+    /// List what was written about your request.
+    #[oai(
+        path = "/portal/:tenant/requests/:request_id/messages",
+        method = "get",
+        operation_id = "list_portal_messages"
+    )]
+    async fn messages(
+        &self,
+        person: Person,
+        tenant: Path<String>,
+        request_id: Path<RequestId>,
+    ) -> Result<Json<Page<RequestMessage>>, ApiError> {
+        let row = self.own(&person, request_id.0).await?;
+        let (ctx, person) = (&self.state.ctx, person.inner());
+        let tx = ctx.store.begin(&person.scope).await?;
+        let letters = requests::letters(&tx, ctx, row.id).await?;
+        requests::letters_seen(&tx, ctx, row.id).await?;
+        tx.save().await?;
+        Ok(Json(Page {
+            items: letters
+                .into_iter()
+                .map(|letter| RequestMessage::new(letter, Told::Person(&tenant.0)))
+                .collect(),
+            next_cursor: None,
+        }))
+    }
+
+    /// Write to the privacy officer about your request.
+    #[oai(
+        path = "/portal/:tenant/requests/:request_id/messages",
+        method = "post",
+        operation_id = "create_portal_message"
+    )]
+    async fn write(
+        &self,
+        person: Person,
+        tenant: Path<String>,
+        request_id: Path<RequestId>,
+        body: Body<RequestMessageIn>,
+    ) -> Result<Created<RequestMessage>, ApiError> {
+        let row = self.own(&person, request_id.0).await?;
+        let (ctx, person) = (&self.state.ctx, person.inner());
+        let tx = ctx.store.begin(&person.scope).await?;
+        let letter = requests::write_letter(&tx, ctx, &row, &body.0.text).await?;
+        tx.save().await?;
+        self.state.nudge.notify_one();
+        Ok(Created::fixed(RequestMessage::new(
+            letter,
+            Told::Person(&tenant.0),
+        )))
     }
 
     /// Download the copy of your data.

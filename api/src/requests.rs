@@ -1,31 +1,33 @@
 //! Requests of data subjects over REST, for the tenant.
 
-use std::collections::HashMap;
+pub(crate) mod bodies;
+pub(crate) mod clock;
+pub(crate) mod correspondence;
 
-use chrono::{DateTime, Utc};
 use domain::{
     Ctx,
     error::{Error, Faults, Result as DomainResult},
     exports,
     page::PageIn,
     permissions::Permission,
-    requests::{self, NewForSubject, Outcome},
+    requests::{self, NewForSubject},
     subjects,
     tenancy::TenantTx,
 };
 use entity::{
     id::{RequestId, SubjectId},
-    request::{self, RequestKind, RequestOrigin, RequestState},
-    request_event,
+    request::{self, RequestKind, RequestState},
 };
 use futures_util::stream;
 use poem::Body as Stream;
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    ApiResponse, OpenApi,
     param::{Header, Path, Query},
     payload::{Binary, Json, PlainText},
 };
-use serde::Deserialize;
+
+use bodies::{RefusalIn, RequestIn};
+pub(crate) use bodies::{Request, Told, one, shown};
 
 use crate::{
     body::Body,
@@ -36,198 +38,6 @@ use crate::{
     tags::Tag,
     versions::expected,
 };
-
-/// A request that you make on a person's behalf. Name the person in one of the two ways.
-#[derive(Object, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestIn {
-    kind: RequestKind,
-    /// Your own id for the person.
-    subject: Option<String>,
-    subject_id: Option<SubjectId>,
-    /// How it came in, for the record.
-    note: Option<String>,
-    /// Whether the person gets mails about it, when their address is known. Default true.
-    notify: Option<bool>,
-}
-
-/// Why a request is refused.
-#[derive(Object, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RefusalIn {
-    /// One of `manifestly_unfounded`, `manifestly_excessive`, `identity_not_verified`, `information_required`; against
-    /// access `rights_of_others`; against erasure `freedom_of_expression`, `legal_obligation`, `public_interest`,
-    /// `official_authority`, `public_health`, `archiving`, `legal_claims`.
-    code: String,
-    /// In your words, for the person: it is mailed to them.
-    text: String,
-}
-
-/// A data subject's request and where it stands.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct Request {
-    id: RequestId,
-    kind: RequestKind,
-    state: RequestState,
-    origin: RequestOrigin,
-    /// Whose it is, until they are erased.
-    subject_id: Option<SubjectId>,
-    /// Where it is answered to, until that is done.
-    email: Option<String>,
-    received_at: DateTime<Utc>,
-    /// When it must be answered by law.
-    due_at: DateTime<Utc>,
-    verified_at: Option<DateTime<Utc>>,
-    completed_at: Option<DateTime<Utc>>,
-    refusal: Option<Refusal>,
-    /// What was done, counted.
-    result: Option<RequestResult>,
-    /// The package, while it can be downloaded.
-    export: Option<ExportOut>,
-    /// Where the receipt is that proves offline how it ended.
-    receipt_url: Option<String>,
-    /// Its steps, oldest first.
-    events: Vec<RequestEvent>,
-    pub(crate) version: i32,
-}
-
-/// Why a request was refused.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct Refusal {
-    code: String,
-    /// The words the person got, until they are erased.
-    text: Option<String>,
-}
-
-/// What was done, counted.
-#[derive(Clone, Debug, Object)]
-pub struct RequestResult {
-    messages: u64,
-    connections: u64,
-    consents: u64,
-    keys: u64,
-}
-
-/// A package made for an access request.
-#[derive(Clone, Debug, Object)]
-pub struct ExportOut {
-    /// Bytes.
-    size: i64,
-    /// SHA-256, in hex.
-    sha256: String,
-    expires_at: DateTime<Utc>,
-    downloads: i32,
-}
-
-/// A step of a request.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct RequestEvent {
-    at: DateTime<Utc>,
-    from: Option<RequestState>,
-    to: RequestState,
-    /// `subject`, `member:<id>`, `api_key:<id>` or `system`.
-    actor: String,
-    note: Option<String>,
-}
-
-/// Who is told about a request.
-#[derive(Clone, Copy)]
-pub(crate) enum Told<'a> {
-    /// The tenant.
-    Tenant,
-    /// The person, on the privacy page of this tenant: without what was written for the tenant's own use.
-    Person(&'a str),
-}
-
-impl RequestEvent {
-    fn new(row: request_event::Model, told: Told<'_>) -> Self {
-        let inside = matches!(told, Told::Person(_));
-        let first = row.from_state.is_none();
-        Self {
-            at: row.at,
-            from: row.from_state,
-            to: row.to_state,
-            actor: match row.actor.split_once(':') {
-                Some((kind, _)) if inside => kind.to_owned(),
-                _ => row.actor,
-            },
-            note: row.note.filter(|_| !(inside && first)),
-        }
-    }
-}
-
-/// Requests with what belongs to them.
-pub(crate) async fn shown(
-    tx: &TenantTx,
-    ctx: &Ctx,
-    rows: Vec<request::Model>,
-    told: Told<'_>,
-) -> DomainResult<Vec<Request>> {
-    let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-    let mut events: HashMap<RequestId, Vec<RequestEvent>> = HashMap::new();
-    for event in requests::events(tx, &ids).await? {
-        events
-            .entry(event.request_id)
-            .or_default()
-            .push(RequestEvent::new(event, told));
-    }
-    let mut out = Vec::with_capacity(rows.len());
-    for row in rows {
-        let export = exports::find(tx, ctx, &row).await?;
-        let result = Outcome::of(&row)?.filter(|_| row.state == RequestState::Completed);
-        out.push(Request {
-            email: requests::email(tx, ctx, &row).await?,
-            receipt_url: row.audit_index.map(|_| match told {
-                Told::Tenant => format!("/api/v1/requests/{}/receipt", row.id),
-                Told::Person(slug) => format!("/api/v1/portal/{slug}/requests/{}/receipt", row.id),
-            }),
-            events: events.remove(&row.id).unwrap_or_default(),
-            refusal: row.refusal_code.map(|code| Refusal {
-                code,
-                text: row.refusal_text,
-            }),
-            result: result.map(|done| RequestResult {
-                messages: done.messages,
-                connections: done.connections,
-                consents: done.consents,
-                keys: done.keys,
-            }),
-            export: export.map(|export| ExportOut {
-                size: export.size,
-                sha256: hex::encode(export.sha256),
-                expires_at: export.expires_at,
-                downloads: export.downloads,
-            }),
-            id: row.id,
-            kind: row.kind,
-            state: row.state,
-            origin: row.origin,
-            subject_id: row.subject_id,
-            received_at: row.received_at,
-            due_at: row.due_at,
-            verified_at: row.verified_at,
-            completed_at: row.completed_at,
-            version: row.version,
-        });
-    }
-    Ok(out)
-}
-
-/// One request with what belongs to it.
-pub(crate) async fn one(
-    tx: &TenantTx,
-    ctx: &Ctx,
-    row: request::Model,
-    told: Told<'_>,
-) -> DomainResult<Request> {
-    shown(tx, ctx, vec![row], told)
-        .await?
-        .pop()
-        .ok_or(Error::NotFound { what: "request" })
-}
 
 /// A package being downloaded.
 #[derive(ApiResponse)]
@@ -360,6 +170,7 @@ impl RequestsApi {
             subject,
             note: body.0.note,
             notify: body.0.notify.unwrap_or(true),
+            details: body.0.details.map(Into::into).unwrap_or_default(),
         };
         let row = requests::create_for_subject(&tx, ctx, new).await?;
         let out = one(&tx, ctx, row, Told::Tenant).await?;

@@ -297,6 +297,7 @@ impl SubjectsApi {
             subject: person.row.id,
             note: None,
             notify: false,
+            details: requests::Details::default(),
         };
         let request = requests::create_for_subject(&tx, ctx, new).await?;
         let out = one(&tx, ctx, request, Told::Tenant).await?;

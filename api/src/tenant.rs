@@ -5,7 +5,11 @@ use domain::{
     permissions::Permission,
     tenants::{self, TenantPatch},
 };
-use entity::{id::TenantId, tenant, usage_day};
+use entity::{
+    id::TenantId,
+    tenant::{self, RequestApproval},
+    usage_day,
+};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Query},
@@ -31,13 +35,21 @@ pub(crate) struct Tenant {
     contact_email: Option<String>,
     /// Of pages and mails, BCP 47.
     language: String,
-    /// Whose deadlines apply to requests: `gdpr` or `ccpa`.
+    /// Whose deadlines apply to requests: `gdpr`, `uk_gdpr`, `ccpa`, `lgpd`.
     jurisdiction: String,
     /// How long a change of the retention rules waits that would destroy something before that; ISO 8601, `P0D`: not at
     /// all.
     retention_grace: String,
     /// Whether such a change needs a second member's consent.
     retention_approval: bool,
+    /// The time zone that days are counted in (IANA).
+    time_zone: String,
+    /// Whose public holidays move deadlines, by country (ISO 3166-1).
+    holidays: Option<String>,
+    /// Which requests from the privacy page wait for a decision.
+    request_approval: RequestApproval,
+    /// Whether a decision to carry a request out takes two.
+    four_eyes: bool,
     created_at: DateTime<Utc>,
     version: i32,
 }
@@ -53,6 +65,10 @@ impl From<tenant::Model> for Tenant {
             jurisdiction: row.jurisdiction,
             retention_grace: row.retention_grace,
             retention_approval: row.retention_approval,
+            time_zone: row.time_zone,
+            holidays: row.holidays,
+            request_approval: row.request_approval,
+            four_eyes: row.four_eyes,
             created_at: row.created_at,
             version: row.version,
         }
@@ -69,13 +85,22 @@ pub(crate) struct TenantPatchIn {
     contact_email: MaybeUndefined<String>,
     /// Of pages and mails, BCP 47.
     language: Option<String>,
-    /// Whose deadlines apply to requests: `gdpr` or `ccpa`.
+    /// Whose deadlines apply to requests that come in from now on: the key of one of `/jurisdictions`.
     jurisdiction: Option<String>,
     /// How long a change of the retention rules waits that would destroy something before that: ISO 8601, at most `P90D`;
     /// `P0D`: not at all.
     retention_grace: Option<String>,
     /// Whether such a change needs a second member's consent.
     retention_approval: Option<bool>,
+    /// The time zone that days are counted in, by its name in the IANA database: `Europe/Berlin`.
+    time_zone: Option<String>,
+    /// Whose public holidays move deadlines, by country (ISO 3166-1): `DE`. Only those of the whole country are known.
+    #[serde(default)]
+    holidays: MaybeUndefined<String>,
+    /// Which requests from the privacy page wait for a decision: those that a machine should not decide, or all.
+    request_approval: Option<RequestApproval>,
+    /// Whether a decision to carry a request out takes two members.
+    four_eyes: Option<bool>,
 }
 
 impl From<TenantPatchIn> for TenantPatch {
@@ -87,6 +112,10 @@ impl From<TenantPatchIn> for TenantPatch {
             jurisdiction: input.jurisdiction,
             retention_grace: input.retention_grace,
             retention_approval: input.retention_approval,
+            time_zone: input.time_zone,
+            holidays: input.holidays.into(),
+            request_approval: input.request_approval,
+            four_eyes: input.four_eyes,
         }
     }
 }

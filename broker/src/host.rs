@@ -118,6 +118,11 @@ impl Identity {
             Reach::Nobody => return false,
             Reach::Everybody => None,
             Reach::Consenting(purpose) => Some(purpose),
+            Reach::Unobjected(purpose) => {
+                let standing = self.person.get().map(|person| &person.standing);
+                return standing
+                    .is_none_or(|standing| standing.may_get(None) && !standing.objects_to(purpose));
+            }
         };
         match self.person.get() {
             Some(person) => person.standing.may_get(consent),
@@ -131,6 +136,12 @@ impl Identity {
 pub trait Standing: Send + Sync + 'static {
     /// Whether they may get a message now; `consent` is the purpose whose consent it waits for, if it waits for one.
     fn may_get(&self, consent: Option<Uuid>) -> bool;
+
+    /// Whether they objected to a purpose.
+    fn objects_to(&self, purpose: Uuid) -> bool {
+        let _ = purpose;
+        false
+    }
 }
 
 /// Who may get a message, as far as that hangs on the message alone; each person's own [`Standing`] is asked besides.
@@ -142,6 +153,8 @@ pub enum Reach {
     Everybody,
     /// Those who consented to this purpose.
     Consenting(Uuid),
+    /// Whoever is there and did not object to this purpose.
+    Unobjected(Uuid),
 }
 
 /// Where the positions of an endpoint's messages come from.

@@ -15,6 +15,8 @@ pub enum Notice {
     },
     /// The person restricted the processing (GDPR Art. 18).
     ProcessingRestricted,
+    /// Something that is known about the person was corrected (GDPR Art. 16): what is shown of it should be read anew.
+    DataCorrected,
     /// The person was erased.
     SubjectErased,
 }
@@ -26,6 +28,7 @@ impl Notice {
             Self::ConsentWithdrawn { .. } => "consent_withdrawn",
             Self::ConsentGiven { .. } => "consent_given",
             Self::ProcessingRestricted => "processing_restricted",
+            Self::DataCorrected => "data_corrected",
             Self::SubjectErased => "subject_erased",
         }
     }
@@ -34,7 +37,7 @@ impl Notice {
     pub(crate) fn purpose(&self) -> Option<&str> {
         match self {
             Self::ConsentWithdrawn { purpose } | Self::ConsentGiven { purpose } => Some(purpose),
-            Self::ProcessingRestricted | Self::SubjectErased => None,
+            Self::ProcessingRestricted | Self::DataCorrected | Self::SubjectErased => None,
         }
     }
 }

@@ -86,6 +86,9 @@ pub enum Denied {
     /// The person restricted the processing (GDPR Art. 18).
     #[error("processing is restricted")]
     Restricted,
+    /// The person objected to the purpose (GDPR Art. 21).
+    #[error("the person objected to the purpose")]
+    Objected,
     /// The person was erased, or nobody holds their standing.
     #[error("the person is gone")]
     Gone,
@@ -190,6 +193,9 @@ fn check_standing(
     let Some(purpose) = purpose else {
         return Ok(());
     };
+    if standing.is_some_and(|standing| standing.objects_to(purpose)) {
+        return Err(Denied::Objected);
+    }
     if reach::waits(picture, purpose) && !standing.is_some_and(|standing| standing.consents_to(purpose)) {
         return Err(Denied::ConsentMissing);
     }

@@ -10,6 +10,9 @@ mod download;
 mod package;
 mod page;
 mod parts;
+mod recipients;
+mod redact;
+mod schema;
 mod tables;
 
 pub use build::build;

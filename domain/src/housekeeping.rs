@@ -10,7 +10,7 @@ use entity::{
     job::{self, JobState},
     log_head,
     mail::{self, MailState},
-    portal_code, portal_sign_in, request, request_event, tenant,
+    portal_code, portal_sign_in, request, request_event, request_message, tenant,
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
@@ -142,10 +142,10 @@ pub async fn sweep_requests(ctx: &Ctx) -> Result<u64> {
         .system("the worker removes old requests of all tenants")
         .await?;
     let mut gone = 0;
-    for profile in deadlines::PROFILES {
+    for profile in deadlines::profiles() {
         let tenants: Vec<_> = tx
             .find::<tenant::Entity>()
-            .filter(tenant::Column::Jurisdiction.eq(profile.key))
+            .filter(tenant::Column::Jurisdiction.eq(profile.key.as_str()))
             .all(tx.conn())
             .await?
             .into_iter()
@@ -178,6 +178,10 @@ pub async fn sweep_requests(ctx: &Ctx) -> Result<u64> {
                 .exec(tx.conn())
                 .await?;
             let old: Vec<RequestId> = old.into_iter().map(|(id, _)| id).collect();
+            tx.delete_many::<request_message::Entity>()
+                .filter(request_message::Column::RequestId.is_in(old.iter().copied()))
+                .exec(tx.conn())
+                .await?;
             tx.delete_many::<request_event::Entity>()
                 .filter(request_event::Column::RequestId.is_in(old.iter().copied()))
                 .exec(tx.conn())

@@ -1,6 +1,16 @@
-//! What a mail needs besides its own values, read when it is sent: whose letterhead it carries, and what is attached.
+//! Mails in words, and what they need besides their own values, read when they are sent: whose letterhead they carry, and
+//! what is attached. How they leave is the worker's affair.
+
+mod dates;
+mod html;
+mod sample;
+mod templates;
+
+pub use sample::values as sample;
+pub use templates::{Templates, Words};
 
 use entity::id::TenantId;
+use minijinja::{Value, context};
 
 use crate::{
     Result,
@@ -17,8 +27,27 @@ pub struct Letterhead {
     pub name: String,
     /// In addresses.
     pub slug: String,
+    /// BCP 47.
+    pub language: String,
     /// Where answers go.
     pub contact_email: Option<String>,
+}
+
+impl Letterhead {
+    /// What all mails may use.
+    pub fn common(&self, ctx: &Ctx) -> Value {
+        let public_url = ctx.settings.public_url.as_str().trim_end_matches('/').to_owned();
+        context! {
+            console_url => format!("{public_url}/console/"),
+            privacy_url => format!("{public_url}/privacy/{}", self.slug),
+            public_url,
+            tenant => context! {
+                name => self.name.clone(),
+                slug => self.slug.clone(),
+                contact_email => self.contact_email.clone(),
+            },
+        }
+    }
 }
 
 /// The letterhead of a tenant.
@@ -28,6 +57,7 @@ pub async fn letterhead(ctx: &Ctx, tenant: TenantId) -> Result<Letterhead> {
     Ok(Letterhead {
         name: tenant.name,
         slug: tenant.slug,
+        language: tenant.language,
         contact_email: tenant.contact_email,
     })
 }

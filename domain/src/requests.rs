@@ -1,14 +1,19 @@
 //! Requests of data subjects: how they come in, how they move on, how they end.
 //!
 //! A request is made by the person on the privacy page, or by the tenant on the person's behalf. A job carries it out
-//! ([`FulfilRequest`]); [`crate::exports`] and [`crate::erasure`] say how. Every step is recorded, and so is every
+//! ([`FulfilRequest`]); [`crate::exports`], [`crate::erasure`] and `rights` say how. Every step is recorded, and so is every
 //! decision in the audit log.
 
 mod approvals;
+mod clock;
 mod correspondence;
 mod create;
 mod decisions;
+mod details;
+mod letters;
+mod lifting;
 mod reminders;
+mod rights;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -34,10 +39,16 @@ use crate::{
 };
 
 pub use approvals::Doubt;
+pub use clock::{EXTENSIONS, acknowledge, extend, pause, profile, resume};
 pub(crate) use correspondence::{notify, open_address};
 pub use create::{NewForSubject, create_for_subject, create_from_portal};
 pub use decisions::{approve, expire_stale, refuse, withdraw};
+pub use details::{Agent, Correction, Details, GROUNDS};
+pub use letters::{Letter, list as letters, seen as letters_seen, write as write_letter};
+pub(crate) use lifting::standing as restriction_stands;
+pub use lifting::{Lifting, NOTICE, announce as announce_lifting, lift_due};
 pub use reminders::remind;
+pub use rights::{Applied, Corrected, apply, complete, corrections_of};
 pub(crate) use steps::{Changes, step};
 pub use steps::{OPEN, may_follow};
 
@@ -56,6 +67,7 @@ impl Job for FulfilRequest {
 
 /// What was done, counted. Stored with the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Outcome {
     /// Messages exported or erased.
     pub messages: u64,
@@ -65,6 +77,10 @@ pub struct Outcome {
     pub consents: u64,
     /// Keys destroyed.
     pub keys: u64,
+    /// Corrections made.
+    pub corrections: u64,
+    /// Purposes no longer pursued.
+    pub purposes: u64,
 }
 
 impl Outcome {
@@ -108,6 +124,7 @@ pub async fn list(tx: &TenantTx, ctx: &Ctx, filter: &Filter, page: &PageIn) -> R
     }
     let overdue = Condition::all()
         .add(Column::State.is_in(OPEN))
+        .add(Column::PausedAt.is_null())
         .add(Column::DueAt.lt(ctx.now()));
     match filter.overdue {
         Some(true) => rows = rows.filter(overdue),
@@ -149,7 +166,7 @@ pub async fn email(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result
 
 /// Whether the deadline has passed without an answer.
 pub fn is_overdue(request: &request::Model, now: DateTime<Utc>) -> bool {
-    OPEN.contains(&request.state) && request.due_at < now
+    OPEN.contains(&request.state) && request.paused_at.is_none() && request.due_at < now
 }
 
 /// Proves offline how the request ended.

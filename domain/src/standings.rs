@@ -2,7 +2,7 @@
 //! truth table, in memory for everybody who is connected or being written about; `consents` and `subjects` keep it true.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,7 @@ use entity::{
     consent_event::ConsentState,
     consent_state,
     id::{PurposeId, SubjectId},
-    subject,
+    objection, subject,
 };
 use parking_lot::{Mutex, RwLock};
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -32,6 +32,8 @@ pub fn is_valid(state: ConsentState) -> bool {
 #[derive(Debug, Default)]
 pub struct Standing {
     consents: RwLock<HashMap<PurposeId, bool>>,
+    objections: RwLock<HashSet<PurposeId>>,
+    objects: AtomicBool,
     restricted: AtomicBool,
     gone: AtomicBool,
 }
@@ -40,6 +42,12 @@ impl Standing {
     /// Whether a valid consent to the purpose is there.
     pub fn consents_to(&self, purpose: PurposeId) -> bool {
         self.consents.read().get(&purpose).copied().unwrap_or(false)
+    }
+
+    /// Whether the person objected to the purpose (GDPR Art. 21).
+    pub fn objects_to(&self, purpose: PurposeId) -> bool {
+        // Hardly anybody ever does, and every message asks.
+        self.objects.load(Ordering::Acquire) && self.objections.read().contains(&purpose)
     }
 
     /// Whether the person restricted the processing (GDPR Art. 18).
@@ -143,6 +151,19 @@ impl Standings {
         });
     }
 
+    /// The person objected to a purpose, or their objection was lifted.
+    pub fn objection_changed(&self, subject: SubjectId, purpose: PurposeId, objects: bool) {
+        self.change(subject, |standing| {
+            let mut objections = standing.objections.write();
+            if objects {
+                objections.insert(purpose);
+            } else {
+                objections.remove(&purpose);
+            }
+            standing.objects.store(!objections.is_empty(), Ordering::Release);
+        });
+    }
+
     /// Processing was restricted, or the restriction was lifted.
     pub fn restriction_changed(&self, subject: SubjectId, restricted: bool) {
         self.change(subject, |standing| {
@@ -169,7 +190,17 @@ async fn read(tx: &TenantTx, subject: SubjectId) -> Result<Standing> {
         .filter(consent_state::Column::SubjectId.eq(subject))
         .all(tx.conn())
         .await?;
+    let objections: HashSet<PurposeId> = tx
+        .find::<objection::Entity>()
+        .filter(objection::Column::SubjectId.eq(subject))
+        .all(tx.conn())
+        .await?
+        .into_iter()
+        .map(|row| row.purpose_id)
+        .collect();
     Ok(Standing {
+        objects: AtomicBool::new(!objections.is_empty()),
+        objections: RwLock::new(objections),
         consents: RwLock::new(
             states
                 .into_iter()

@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Faults, Result},
     messages,
     page::{self, Page, PageIn},
+    requests,
     tenancy::{SystemTx, TenantScope, TenantTx, expect_version, on_conflict},
 };
 
@@ -217,6 +218,12 @@ pub async fn update(
         };
     }
     let restriction = patch.restricted.filter(|wanted| *wanted != restricted);
+    if restriction == Some(false) && requests::restriction_stands(tx, id).await? {
+        return Err(Error::conflict(
+            "notice_required",
+            "the person asked for the restriction: announce its end at the request, which tells them first (Art. 18(3) GDPR)",
+        ));
+    }
     if let Some(restricted) = restriction {
         row.restricted_at = Set(restricted.then(|| ctx.now()));
         let standings = ctx.standings.clone();

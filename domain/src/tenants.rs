@@ -8,7 +8,7 @@ mod slug;
 mod usage;
 
 use chrono::TimeDelta;
-use entity::tenant;
+use entity::tenant::{self, RequestApproval};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
@@ -41,12 +41,20 @@ pub struct TenantPatch {
     pub contact_email: Option<Option<String>>,
     /// BCP 47, of pages and mails.
     pub language: Option<String>,
-    /// The key of one of [`deadlines::PROFILES`].
+    /// The key of one of [`deadlines::profiles`].
     pub jurisdiction: Option<String>,
     /// How long a change of the retention rules waits that would destroy something before that. ISO 8601.
     pub retention_grace: Option<String>,
     /// Whether such a change needs a second member's consent.
     pub retention_approval: Option<bool>,
+    /// The time zone that days are counted in (IANA).
+    pub time_zone: Option<String>,
+    /// Whose public holidays move deadlines: the code of one of [`deadlines::regions`].
+    pub holidays: Option<Option<String>>,
+    /// Which requests wait for a decision.
+    pub request_approval: Option<RequestApproval>,
+    /// Whether a decision to carry a request out takes two.
+    pub four_eyes: Option<bool>,
 }
 
 /// The transaction's own tenant.
@@ -89,7 +97,10 @@ pub async fn update(
         changed.push("language");
     }
     if let Some(jurisdiction) = patch.jurisdiction {
-        let known: Vec<_> = deadlines::PROFILES.iter().map(|profile| profile.key).collect();
+        let known: Vec<_> = deadlines::profiles()
+            .iter()
+            .map(|profile| profile.key.as_str())
+            .collect();
         faults.check(
             deadlines::profile(&jurisdiction).is_some(),
             "/jurisdiction",
@@ -110,6 +121,35 @@ pub async fn update(
     if let Some(approval) = patch.retention_approval {
         row.retention_approval = Set(approval);
         changed.push("retention_approval");
+    }
+    if let Some(zone) = patch.time_zone {
+        faults.check(
+            deadlines::is_time_zone(&zone),
+            "/time_zone",
+            "unknown",
+            "use a name of the IANA time zone database, such as Europe/Berlin",
+        );
+        row.time_zone = Set(zone);
+        changed.push("time_zone");
+    }
+    if let Some(country) = patch.holidays {
+        let known: Vec<_> = deadlines::regions().map(|(code, _)| code).collect();
+        faults.check(
+            country.as_deref().is_none_or(|code| known.contains(&code)),
+            "/holidays",
+            "unknown",
+            format!("use one of {}, or null for none", known.join(", ")),
+        );
+        row.holidays = Set(country);
+        changed.push("holidays");
+    }
+    if let Some(approval) = patch.request_approval {
+        row.request_approval = Set(approval);
+        changed.push("request_approval");
+    }
+    if let Some(four_eyes) = patch.four_eyes {
+        row.four_eyes = Set(four_eyes);
+        changed.push("four_eyes");
     }
     faults.finish()?;
     row.version = Set(version);

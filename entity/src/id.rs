@@ -77,6 +77,10 @@ typed_ids! {
     RequestId;
     /// One step of a request.
     RequestEventId;
+    /// A message about a request.
+    RequestMessageId;
+    /// Something that a person had corrected.
+    CorrectionId;
     /// A one-time code for the privacy page.
     PortalCodeId;
     /// A person signed in on the privacy page.

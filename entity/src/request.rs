@@ -9,10 +9,20 @@ use crate::{
 };
 
 string_enum! {
-    /// Which right is exercised (GDPR Art. 15 and 17).
+    /// Which right is exercised.
     pub enum RequestKind {
+        /// A copy of everything, with the list of GDPR Art. 15(1).
         Access = "access",
+        /// What the person gave, for machines (Art. 20).
+        Portability = "portability",
+        /// Correct it (Art. 16).
+        Rectification = "rectification",
+        /// Erase it (Art. 17).
         Erasure = "erasure",
+        /// Store it and do nothing else with it (Art. 18).
+        Restriction = "restriction",
+        /// Stop pursuing a purpose with it (Art. 21).
+        Objection = "objection",
     }
 }
 
@@ -35,6 +45,8 @@ string_enum! {
     pub enum RequestOrigin {
         Portal = "portal",
         Tenant = "tenant",
+        /// Somebody whom the person authorised, through the tenant.
+        Agent = "agent",
     }
 }
 
@@ -65,6 +77,30 @@ pub struct Model {
     pub export_id: Option<ExportId>,
     /// The audit event whose leaf proves the outcome.
     pub audit_index: Option<i64>,
+    /// The profile of deadlines that it is answered under.
+    pub jurisdiction: String,
+    /// By when its receipt must be confirmed, where the law says so.
+    pub acknowledge_by: Option<DateTimeUtc>,
+    pub acknowledged_at: Option<DateTimeUtc>,
+    /// When the person was told that it takes longer, and why.
+    pub extended_at: Option<DateTimeUtc>,
+    pub extension_reason: Option<String>,
+    /// Set while the clock stands still, and what for.
+    pub paused_at: Option<DateTimeUtc>,
+    pub pause_reason: Option<String>,
+    /// For how long it stood still before.
+    pub paused_seconds: i64,
+    /// What is asked for beyond the kind (`domain::requests::Details`), sealed under the tenant's key.
+    pub details_sealed: Option<Vec<u8>>,
+    /// The last request of this kind that was answered to the same person not long before.
+    pub repeats: Option<RequestId>,
+    /// Who approved it first, where two must.
+    pub approved_by: Option<String>,
+    /// When a restriction or objection ends, once the person has been told; and when it did.
+    pub lift_at: Option<DateTimeUtc>,
+    pub lifted_at: Option<DateTimeUtc>,
+    /// How far the work has come.
+    pub progress: Option<Json>,
     pub version: i32,
 }
 

@@ -2,7 +2,17 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::id::TenantId;
+use crate::{id::TenantId, macros::string_enum};
+
+string_enum! {
+    /// Which requests from the privacy page wait for a decision before they are carried out.
+    pub enum RequestApproval {
+        /// Those that a machine should not decide.
+        Doubtful = "doubtful",
+        /// All.
+        Always = "always",
+    }
+}
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -19,6 +29,14 @@ pub struct Model {
     pub language: String,
     /// Which profile of deadlines applies: `gdpr`, …
     pub jurisdiction: String,
+    /// The time zone that its days are counted in (IANA).
+    pub time_zone: String,
+    /// Whose public holidays move deadlines: `DE`, …
+    pub holidays: Option<String>,
+    /// Which requests wait for a decision.
+    pub request_approval: RequestApproval,
+    /// Whether a decision to carry a request out takes two.
+    pub four_eyes: bool,
     /// Ceilings; see `domain::quotas`.
     pub quotas: Json,
     /// How long a change of rules waits that would destroy something before that; ISO 8601, `P0D`: not at all.

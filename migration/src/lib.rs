@@ -28,6 +28,8 @@ mod m0007_endpoint_limits;
 mod m0008_webhooks;
 mod m0010_rule_changes;
 mod m0012_log_history;
+mod m0014_rights;
+mod m0015_correspondence;
 mod v0001_keys;
 mod v0003_pages;
 
@@ -55,6 +57,8 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0008_webhooks::Migration),
             Box::new(m0010_rule_changes::Migration),
             Box::new(m0012_log_history::Migration),
+            Box::new(m0014_rights::Migration),
+            Box::new(m0015_correspondence::Migration),
         ]
     }
 }

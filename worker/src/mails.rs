@@ -6,7 +6,6 @@ mod mailbox;
 mod mailer;
 mod outbox;
 mod smtp;
-mod templates;
 
 pub use mailer::{Mailer, MailerError};
 pub(crate) use outbox::Outbox;

@@ -60,11 +60,13 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
     );
     schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
         let swept = retention::sweep(&ctx).await?;
+        let lifted = requests::lift_due(&ctx).await?;
         let ended = webhooks::sweep(&ctx).await? + nodes::adopt(&ctx).await?;
         Ok(swept.connections
             + swept.audit_events
             + swept.lifecycle_events
             + ended
+            + lifted
             + housekeeping::sweep(&ctx).await?)
     });
     schedule(parts, tasks, stop, "bury", nodes::BEAT_EVERY, |ctx| async move {

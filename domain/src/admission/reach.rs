@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     endpoint::RecordMode,
     id::{EndpointId, PurposeId},
+    purpose::LawfulBasis,
 };
 
 use crate::{ctx::Ctx, duration::Kept, pictures::Picture, retention::Case, standings::Standing};
@@ -17,6 +18,8 @@ pub enum Reach {
     Everybody,
     /// Those who consented to this purpose.
     Consenting(PurposeId),
+    /// Whoever is there and did not object to this purpose (GDPR Art. 21).
+    Unobjected(PurposeId),
 }
 
 /// Who may get a message for this purpose on this endpoint now.
@@ -26,6 +29,7 @@ pub fn reach(ctx: &Ctx, endpoint: EndpointId, purpose: Option<PurposeId>) -> Rea
     };
     match purpose {
         Some(purpose) if waits(&picture, purpose) => Reach::Consenting(purpose),
+        Some(purpose) if can_be_objected_to(&picture, purpose) => Reach::Unobjected(purpose),
         _ => Reach::Everybody,
     }
 }
@@ -35,6 +39,16 @@ pub(super) fn waits(picture: &Picture, purpose: PurposeId) -> bool {
     picture
         .purpose(purpose)
         .is_none_or(|purpose| purpose.requires_consent)
+}
+
+/// Whether there is a right to object: to what rests on a public task or on legitimate interests (GDPR Art. 21(1)).
+fn can_be_objected_to(picture: &Picture, purpose: PurposeId) -> bool {
+    picture.purpose(purpose).is_some_and(|purpose| {
+        matches!(
+            purpose.lawful_basis,
+            LawfulBasis::PublicTask | LawfulBasis::LegitimateInterests
+        )
+    })
 }
 
 impl Standing {

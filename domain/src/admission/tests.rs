@@ -25,6 +25,11 @@ fn may_deliver(ctx: &Ctx, endpoint: EndpointId, subject: Option<SubjectId>, purp
         Reach::Nobody => return false,
         Reach::Everybody => None,
         Reach::Consenting(purpose) => Some(purpose),
+        Reach::Unobjected(purpose) => {
+            return subject
+                .and_then(|subject| ctx.standings.get(subject))
+                .is_none_or(|standing| standing.may_get(None) && !standing.objects_to(purpose));
+        }
     };
     match subject {
         Some(subject) => ctx

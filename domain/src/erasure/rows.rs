@@ -1,9 +1,9 @@
 //! The rows that are about a person.
 
 use entity::{
-    connection, consent_event, consent_state, export, export_part,
+    connection, consent_event, consent_state, correction, export, export_part,
     id::{ExportId, SubjectId},
-    request, subject,
+    objection, request, subject,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Set, sea_query::Expr};
 
@@ -96,6 +96,16 @@ pub(super) async fn remove_the_rest(tx: &TenantTx, subject: SubjectId, outcome: 
         .exec(tx.conn())
         .await?;
     webhooks::erase_subject(tx, subject).await?;
+    tx.delete_many::<objection::Entity>()
+        .filter(objection::Column::SubjectId.eq(subject))
+        .exec(tx.conn())
+        .await?;
+    outcome.corrections += tx
+        .delete_many::<correction::Entity>()
+        .filter(correction::Column::SubjectId.eq(subject))
+        .exec(tx.conn())
+        .await?
+        .rows_affected;
     // The record that somebody was connected stays as long as its rule says, without saying who.
     outcome.connections += tx
         .update_many::<connection::Entity>()

@@ -4,7 +4,7 @@
 use entity::{
     audit_event,
     id::{RequestId, SubjectId},
-    portal_code, portal_sign_in, request, request_event, subject,
+    portal_code, portal_sign_in, request, request_event, request_message, subject,
 };
 use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, Set, sea_query::Expr};
 use vault::chance;
@@ -113,11 +113,28 @@ async fn unlink_requests(
             email_index: Set(Some(pseudonym.to_vec())),
             email_sealed: Set(None),
             export_id: Set(None),
-            // Words that the tenant wrote to this person.
+            // Words that the tenant wrote to this person, and theirs.
             refusal_text: Set(None),
+            details_sealed: Set(None),
             ..Default::default()
         })
         .filter(Column::Id.is_in(others))
+        .exec(tx.conn())
+        .await?;
+    tx.update_many::<request::Entity>()
+        .col_expr(Column::DetailsSealed, Expr::value(None::<Vec<u8>>))
+        .filter(Column::Id.eq(erasure.id))
+        .exec(tx.conn())
+        .await?;
+    tx.delete_many::<request_message::Entity>()
+        .filter(request_message::Column::RequestId.is_in(ids.iter().copied()))
+        .exec(tx.conn())
+        .await?;
+    // So are the words in which a clock was stopped or put off.
+    tx.update_many::<request_event::Entity>()
+        .col_expr(request_event::Column::Note, Expr::value(None::<String>))
+        .filter(request_event::Column::RequestId.is_in(ids.iter().copied()))
+        .filter(request_event::Column::Actor.is_not_in(["system", "subject"]))
         .exec(tx.conn())
         .await?;
     // So is the note that a request came in with; those of later steps are ours.

@@ -4,18 +4,22 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
-    connection, endpoint,
+    connection, correction, endpoint,
     id::{ConnectionId, DataTypeId, EndpointId, PurposeId, SubjectId},
-    purpose,
+    purpose::{self, LawfulBasis},
     request::{self, RequestKind},
     tenant,
 };
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use serde_json::json;
 use tokio::sync::mpsc::Sender;
 
 use super::{
     package::Packed,
     page,
+    recipients::{self, Recipient},
+    redact::Redactor,
+    schema,
     tables::{self, Row},
 };
 use crate::{
@@ -29,7 +33,7 @@ use crate::{
     page::PageIn,
     pictures,
     portal::{self, Held},
-    requests::Outcome,
+    requests::{self, Corrected, Outcome},
     subjects::{self, Person},
     tenancy::{TenantScope, TenantTx},
     tenants,
@@ -37,6 +41,8 @@ use crate::{
 
 /// Messages opened at a time. Each may have the size that its endpoint allows.
 const MESSAGES: u64 = 64;
+/// How often progress is written down.
+const SAY_EVERY: TimeDelta = TimeDelta::seconds(1);
 /// Other rows read at a time.
 const ROWS: u64 = 500;
 
@@ -53,12 +59,34 @@ pub(super) struct About {
     pub(super) endpoints: HashMap<EndpointId, endpoint::Model>,
     pub(super) data_types: HashMap<DataTypeId, String>,
     pub(super) connections: u64,
+    pub(super) corrections: Vec<(correction::Model, Corrected)>,
+    pub(super) recipients: Vec<Recipient>,
+    pub(super) redactor: Redactor,
     pub(super) at: DateTime<Utc>,
 }
 
 impl About {
     fn subject(&self) -> Option<SubjectId> {
         self.person.as_ref().map(|person| person.row.id)
+    }
+
+    /// Whether only what the person gave is wanted (GDPR Art. 20).
+    pub(super) fn portable(&self) -> bool {
+        self.request.kind == RequestKind::Portability
+    }
+
+    /// Whether a message belongs into the package. What the person provided, on the basis of their consent or of a
+    /// contract, they may take elsewhere (Art. 20(1)); what was sent to them, or rests on something else, is not of it.
+    fn takes(&self, message: &Message) -> bool {
+        let portable = || {
+            message
+                .purpose
+                .and_then(|id| self.purposes.get(&id))
+                .is_some_and(|purpose| {
+                    matches!(purpose.lawful_basis, LawfulBasis::Consent | LawfulBasis::Contract)
+                })
+        };
+        !self.portable() || (!message.outbound && portable())
     }
 
     pub(super) fn endpoint(&self, id: EndpointId) -> &str {
@@ -77,7 +105,6 @@ pub(super) async fn write(
     request: &request::Model,
     to: Sender<Packed>,
 ) -> Result<Outcome> {
-    debug_assert_eq!(request.kind, RequestKind::Access);
     let about = gather(ctx, scope, request).await?;
     let source = Source {
         ctx,
@@ -89,12 +116,18 @@ pub(super) async fn write(
     out.text(page::render(&about)?).await?;
     out.file("data.json").await?;
     let outcome = data(source, &out).await?;
+    out.file("schema.json").await?;
+    out.text(format!("{:#}\n", schema::json())).await?;
+    out.file("tables.json").await?;
+    out.text(format!("{:#}\n", schema::csv(about.portable()))).await?;
     out.file("messages.csv").await?;
     messages_table(source, &out).await?;
-    out.file("consents.csv").await?;
-    out.text(tables::consents(&about)).await?;
-    out.file("connections.csv").await?;
-    connections_table(source, &out).await?;
+    if !about.portable() {
+        out.file("consents.csv").await?;
+        out.text(tables::consents(&about)).await?;
+        out.file("connections.csv").await?;
+        connections_table(source, &out).await?;
+    }
     out.send(Packed::End).await?;
     Ok(outcome)
 }
@@ -116,21 +149,32 @@ async fn gather(ctx: &Ctx, scope: &TenantScope, request: &request::Model) -> Res
         None => (Vec::new(), Vec::new()),
     };
     let purposes = tx.find::<purpose::Entity>().all(tx.conn()).await?;
+    let endpoints: HashMap<EndpointId, endpoint::Model> = picture
+        .endpoints()
+        .map(|endpoint| (endpoint.row.id, endpoint.row.clone()))
+        .collect();
+    let held = portal::held(&tx, ctx, &subjects).await?;
+    let mut passed: Vec<EndpointId> = held.iter().map(|held| held.endpoint.id).collect();
+    passed.sort_unstable();
+    passed.dedup();
     Ok(About {
+        recipients: recipients::of(&tx, &endpoints, &passed).await?,
+        corrections: match request.subject_id {
+            Some(subject) => requests::corrections_of(&tx, ctx, subject).await?,
+            None => Vec::new(),
+        },
+        redactor: Redactor::new(person.as_ref()),
         request: request.clone(),
-        profile: deadlines::profile_or_default(&tenant.jurisdiction),
+        profile: deadlines::profile_or_default(&request.jurisdiction),
         tenant,
-        held: portal::held(&tx, ctx, &subjects).await?,
+        held,
         connections: portal::connections(&tx, ctx, &subjects).await?,
         data_types: portal::data_types(&tx).await?,
         person,
         current,
         consents,
         purposes: purposes.into_iter().map(|row| (row.id, row)).collect(),
-        endpoints: picture
-            .endpoints()
-            .map(|endpoint| (endpoint.row.id, endpoint.row.clone()))
-            .collect(),
+        endpoints,
         at: ctx.now(),
     })
 }
@@ -158,14 +202,36 @@ async fn all_consents(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Ve
 /// `data.json`: everything, for programs.
 async fn data(source: Source<'_>, out: &Out) -> Result<Outcome> {
     let about = source.about;
-    let mut outcome = Outcome {
-        consents: about.consents.len() as u64,
-        ..Outcome::default()
-    };
+    let mut outcome = Outcome::default();
+    if !about.portable() {
+        outcome.consents = about.consents.len() as u64;
+    }
     let head = tables::head(about).to_string();
     // The object stays open: connections and messages follow one by one.
     let open = head.strip_suffix('}').unwrap_or(&head);
-    out.text(format!("{open},\n\"connections\": [")).await?;
+    out.text(format!("{open},\n")).await?;
+    if !about.portable() {
+        connections(source, out, &mut outcome).await?;
+    }
+    out.text("\"messages\": [".to_owned()).await?;
+    let mut progress = Progress::new(source);
+    let mut messages = source.messages();
+    while let Some(batch) = messages.next().await? {
+        for (message, opened) in &batch {
+            let comma = if outcome.messages == 0 { "" } else { "," };
+            let text = Row::new(about, message, opened.as_ref()).json();
+            out.text(format!("{comma}\n{text}")).await?;
+            outcome.messages += 1;
+        }
+        progress.note(outcome.messages).await?;
+    }
+    out.text("\n]\n}\n".to_owned()).await?;
+    Ok(outcome)
+}
+
+async fn connections(source: Source<'_>, out: &Out, outcome: &mut Outcome) -> Result<()> {
+    let about = source.about;
+    out.text("\"connections\": [".to_owned()).await?;
     let mut connections = source.connections();
     while let Some(rows) = connections.next().await? {
         for row in rows {
@@ -175,18 +241,45 @@ async fn data(source: Source<'_>, out: &Out) -> Result<Outcome> {
             outcome.connections += 1;
         }
     }
-    out.text("\n],\n\"messages\": [".to_owned()).await?;
-    let mut messages = source.messages();
-    while let Some(batch) = messages.next().await? {
-        for (message, opened) in &batch {
-            let comma = if outcome.messages == 0 { "" } else { "," };
-            let text = Row::new(about, message, opened.as_ref()).json();
-            out.text(format!("{comma}\n{text}")).await?;
-            outcome.messages += 1;
+    out.text("\n],\n".to_owned()).await
+}
+
+/// How far it has come, written down now and then for those who wait.
+struct Progress<'a> {
+    source: Source<'a>,
+    total: u64,
+    said_at: DateTime<Utc>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(source: Source<'a>) -> Self {
+        let total = source.about.held.iter().map(|held| held.messages).sum();
+        Self {
+            source,
+            total,
+            said_at: source.ctx.now(),
         }
     }
-    out.text("\n]\n}\n".to_owned()).await?;
-    Ok(outcome)
+
+    async fn note(&mut self, messages: u64) -> Result<()> {
+        let Source { ctx, scope, about } = self.source;
+        let now = ctx.now();
+        if now - self.said_at < SAY_EVERY {
+            return Ok(());
+        }
+        self.said_at = now;
+        let tx = ctx.store.begin(scope).await?;
+        tx.update_many::<request::Entity>()
+            .set(request::ActiveModel {
+                progress: Set(Some(json!({ "messages": messages, "of": self.total }))),
+                ..Default::default()
+            })
+            .filter(request::Column::Id.eq(about.request.id))
+            .exec(tx.conn())
+            .await?;
+        tx.save().await?;
+        Ok(())
+    }
 }
 
 async fn messages_table(source: Source<'_>, out: &Out) -> Result<()> {
@@ -257,7 +350,7 @@ impl Messages<'_> {
         let (mut batch, next) = messages::for_subject(&tx, ctx, subject, after, MESSAGES).await?;
         drop(tx);
         let end = MessageId::first_at(about.at + TimeDelta::milliseconds(1));
-        batch.retain(|message| message.id < end);
+        batch.retain(|message| message.id < end && about.takes(message));
         self.next = next.filter(|next| *next < end).map(|next| (subject, Some(next)));
         let opened = messages::open(ctx, scope, &batch).await?;
         Ok(Some(batch.into_iter().zip(opened).collect()))

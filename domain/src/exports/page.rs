@@ -2,13 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use entity::{
-    endpoint::EndpointKind,
-    purpose::{self, LawfulBasis},
-};
+use entity::purpose::{self, LawfulBasis};
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::{contents::About, tables::time};
 use crate::{Error, Result};
@@ -70,6 +66,18 @@ fn values(about: &About) -> Value {
             })
         })
         .collect();
+    let corrections: Vec<Value> = about
+        .corrections
+        .iter()
+        .map(|(row, corrected)| {
+            json!({
+                "field": row.field,
+                "was": corrected.was,
+                "is": corrected.is,
+                "at": minute(row.at),
+            })
+        })
+        .collect();
     let categories: BTreeSet<&str> = about
         .held
         .iter()
@@ -82,6 +90,8 @@ fn values(about: &About) -> Value {
             "id": about.request.id.to_string(),
             "received_at": minute(about.request.received_at),
         },
+        "portable": about.portable(),
+        "corrections": corrections,
         "law": about.profile.name,
         "complaint": about.profile.complaint,
         "person": person,
@@ -129,23 +139,17 @@ fn basis(purpose: &purpose::Model) -> &'static str {
     }
 }
 
-/// Who gets what passes an endpoint: those who are connected to it, or the tenant's own back end behind it.
+/// Who actually got what passed.
 fn recipients(about: &About) -> Vec<Value> {
-    let mut endpoints: Vec<_> = about.held.iter().map(|held| &held.endpoint).collect();
-    endpoints.sort_unstable_by_key(|endpoint| endpoint.id);
-    endpoints.dedup_by_key(|endpoint| endpoint.id);
-    endpoints
-        .into_iter()
-        .map(|endpoint| {
-            let host = endpoint
-                .upstream_url
-                .as_deref()
-                .and_then(|url| Url::parse(url).ok())
-                .and_then(|url| url.host_str().map(str::to_owned));
+    about
+        .recipients
+        .iter()
+        .map(|one| {
             json!({
-                "endpoint": endpoint.name,
-                "relay": endpoint.kind == EndpointKind::Relay,
-                "host": host,
+                "endpoint": one.endpoint,
+                "kind": one.kind,
+                "host": one.host,
+                "deliveries": one.deliveries,
             })
         })
         .collect()

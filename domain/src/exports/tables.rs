@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat, Utc};
-use entity::connection;
+use entity::{connection, correction};
 use serde_json::{Value, json};
 
 use super::contents::About;
-use crate::{journal::Said, messages::Message, portal};
+use crate::{journal::Said, messages::Message, portal, requests::Corrected};
 
 /// The columns of `messages.csv`.
 pub(super) const MESSAGES: [&str; 13] = [
@@ -42,6 +42,18 @@ pub(super) const CONNECTIONS: [&str; 11] = [
     "messages_out",
 ];
 
+/// The columns of `consents.csv`.
+pub(super) const CONSENTS: [&str; 8] = [
+    "id",
+    "purpose",
+    "state",
+    "time",
+    "recorded",
+    "method",
+    "notice_sha256",
+    "evidence",
+];
+
 /// A message, its content opened.
 pub(super) struct Row<'a> {
     about: &'a About,
@@ -61,7 +73,9 @@ impl<'a> Row<'a> {
             .map(|said| (&said.data, std::str::from_utf8(&said.data)))
         {
             None => ("none", String::new()),
-            Some((_, Ok(text))) if !self.message.binary => ("text", text.to_owned()),
+            Some((_, Ok(text))) if !self.message.binary => {
+                ("text", self.about.redactor.text(text).into_owned())
+            }
             Some((bytes, _)) => ("base64", STANDARD.encode(bytes)),
         }
     }
@@ -85,7 +99,8 @@ impl<'a> Row<'a> {
 
     /// The tenant's own id of the member who sent it.
     fn member(&self) -> Option<&str> {
-        self.said.and_then(|said| said.user.as_deref())
+        let member = self.said.and_then(|said| said.user.as_deref())?;
+        Some(self.about.redactor.id(member))
     }
 
     pub(super) fn cells(&self) -> [String; 13] {
@@ -169,16 +184,7 @@ pub(super) fn connection_json(about: &About, row: &connection::Model) -> Value {
 
 /// `consents.csv`, whole.
 pub(super) fn consents(about: &About) -> String {
-    let mut out = line(&[
-        "id",
-        "purpose",
-        "state",
-        "time",
-        "recorded",
-        "method",
-        "notice_sha256",
-        "evidence",
-    ]);
+    let mut out = line(&CONSENTS);
     for detail in &about.consents {
         let event = &detail.event;
         out.push_str(&line(&[
@@ -245,15 +251,39 @@ pub(super) fn head(about: &About) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut head = json!({
         "format": "weir.export/1",
         "created_at": time(about.at),
-        "request": { "id": about.request.id, "received_at": time(about.request.received_at) },
+        "request": {
+            "id": about.request.id,
+            "kind": about.request.kind,
+            "received_at": time(about.request.received_at),
+        },
         "controller": { "name": about.tenant.name, "contact": about.tenant.contact_email },
         "person": person,
-        "held": held,
-        "consents": consents,
-    })
+    });
+    if !about.portable() {
+        head["held"] = json!(held);
+        head["consents"] = json!(consents);
+        head["corrections"] = about.corrections.iter().map(correction_json).collect();
+        head["recipients"] = about
+            .recipients
+            .iter()
+            .map(|one| {
+                json!({
+                    "endpoint": one.endpoint,
+                    "kind": one.kind,
+                    "host": one.host,
+                    "deliveries": one.deliveries,
+                })
+            })
+            .collect();
+    }
+    head
+}
+
+fn correction_json((row, corrected): &(correction::Model, Corrected)) -> Value {
+    json!({ "field": row.field, "was": corrected.was, "is": corrected.is, "time": time(row.at) })
 }
 
 pub(super) fn time(at: DateTime<Utc>) -> String {

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     consent_state,
     id::{EndpointId, PurposeId, SubjectId, TenantId},
-    subject,
+    objection, subject,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 
@@ -173,6 +173,8 @@ struct Consents {
     open: HashSet<SubjectId>,
     /// Purposes that wait for a consent, and who gave it.
     given: HashMap<PurposeId, HashSet<SubjectId>>,
+    /// Who objected to what.
+    objected: HashSet<(SubjectId, PurposeId)>,
 }
 
 impl Consents {
@@ -192,6 +194,7 @@ impl Consents {
         }
         let about: Vec<_> = about.into_iter().collect();
         let mut open = HashSet::with_capacity(about.len());
+        let mut objected = HashSet::new();
         for some in about.chunks(500) {
             let rows: Vec<SubjectId> = tx
                 .find::<subject::Entity>()
@@ -203,6 +206,12 @@ impl Consents {
                 .all(tx.conn())
                 .await?;
             open.extend(rows);
+            let objections = tx
+                .find::<objection::Entity>()
+                .filter(objection::Column::SubjectId.is_in(some.iter().copied()))
+                .all(tx.conn())
+                .await?;
+            objected.extend(objections.iter().map(|row| (row.subject_id, row.purpose_id)));
             if given.is_empty() {
                 continue;
             }
@@ -219,7 +228,11 @@ impl Consents {
                     .insert(state.subject_id);
             }
         }
-        Ok(Self { open, given })
+        Ok(Self {
+            open,
+            given,
+            objected,
+        })
     }
 
     fn waits_for(&self, message: &Message) -> Option<(PurposeId, &HashSet<SubjectId>)> {
@@ -233,6 +246,9 @@ impl Consents {
             return true;
         };
         self.open.contains(&subject)
+            && !message
+                .purpose
+                .is_some_and(|purpose| self.objected.contains(&(subject, purpose)))
             && self
                 .waits_for(message)
                 .is_none_or(|(_, given)| given.contains(&subject))
@@ -244,6 +260,9 @@ impl Consents {
         let allows = |standing: Arc<Standing>| {
             !standing.is_gone()
                 && !standing.is_restricted()
+                && !message
+                    .purpose
+                    .is_some_and(|purpose| standing.objects_to(purpose))
                 && self
                     .waits_for(message)
                     .is_none_or(|(purpose, _)| standing.consents_to(purpose))

@@ -2,10 +2,12 @@
 
 use chrono::TimeDelta;
 use entity::{
+    member::Role,
     message,
     purpose::{self, LawfulBasis},
     request::{self, RequestKind, RequestOrigin, RequestState},
     retention_class,
+    tenant::RequestApproval,
 };
 use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use serde_json::json;
@@ -14,7 +16,7 @@ use super::{
     correspondence::tell_deciders,
     steps::{Changes, step},
 };
-use crate::{Result, ctx::Ctx, tenancy::TenantTx};
+use crate::{Result, ctx::Ctx, tenancy::TenantTx, tenants};
 
 /// Why a request waits for a person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub enum Doubt {
     LegalObligation,
     /// It repeats requests that were answered just now (GDPR Art. 12(5)).
     Repeated,
+    /// Whether the data are wrong is for a person to say (Art. 16).
+    Accuracy,
+    /// The tenant wants to see every request.
+    Policy,
 }
 
 /// This many answers within a day, and the next request of the kind is looked at first.
@@ -33,6 +39,8 @@ impl Doubt {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LegalObligation => "some of the data are kept for a legal obligation (Art. 17(3)(b) GDPR)",
+            Self::Accuracy => "somebody must see whether the data are wrong (Art. 16 GDPR)",
+            Self::Policy => "every request waits for one here",
             Self::Repeated => "it repeats requests that were answered within a day (Art. 12(5) GDPR)",
         }
     }
@@ -43,13 +51,17 @@ async fn doubt(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<Opt
     if request.origin != RequestOrigin::Portal {
         return Ok(None);
     }
-    match request.kind {
+    let always = tenants::read(tx).await?.request_approval == RequestApproval::Always;
+    let policy = always.then_some(Doubt::Policy);
+    let doubt = match request.kind {
         RequestKind::Erasure => Ok(is_kept_by_law(tx, request)
             .await?
             .then_some(Doubt::LegalObligation)),
+        RequestKind::Rectification => Ok(Some(Doubt::Accuracy)),
+        RequestKind::Portability | RequestKind::Restriction | RequestKind::Objection => Ok(None),
         RequestKind::Access => {
             let Some(index) = &request.email_index else {
-                return Ok(None);
+                return Ok(policy);
             };
             let answered = tx
                 .find::<request::Entity>()
@@ -62,7 +74,8 @@ async fn doubt(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<Opt
                 .await?;
             Ok((answered >= REPEATED).then_some(Doubt::Repeated))
         }
-    }
+    };
+    doubt.map(|doubt| doubt.or(policy))
 }
 
 async fn is_kept_by_law(tx: &TenantTx, request: &request::Model) -> Result<bool> {
@@ -103,7 +116,8 @@ async fn is_kept_by_law(tx: &TenantTx, request: &request::Model) -> Result<bool>
 
 /// Begins to carry a verified request out, or has it wait for a decision. Answers the request as it is then.
 pub(super) async fn begin(tx: &TenantTx, ctx: &Ctx, request: request::Model) -> Result<request::Model> {
-    if request.state != RequestState::Verified {
+    // While the clock stands still, the person must act first.
+    if request.state != RequestState::Verified || request.paused_at.is_some() {
         return Ok(request);
     }
     let Some(doubt) = doubt(tx, ctx, &request).await? else {
@@ -118,6 +132,7 @@ pub(super) async fn begin(tx: &TenantTx, ctx: &Ctx, request: request::Model) -> 
         tx,
         ctx,
         &waiting,
+        &[Role::Owner, Role::Dpo],
         json!({ "stage": "approval", "why": doubt.as_str() }),
     )
     .await?;

@@ -10,6 +10,7 @@ use entity::{
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::{Value, json};
 
+use super::details::Details;
 use crate::{
     Error, Result,
     ctx::Ctx,
@@ -37,37 +38,41 @@ pub(crate) async fn open_address(
     Ok(Some(String::from_utf8(address).map_err(Error::internal)?))
 }
 
-/// Writes to the person who asked, if there is an address to write to.
+/// Writes to the person who asked, if there is an address to write to. Answers whether there is.
 pub(crate) async fn notify(
     tx: &TenantTx,
     ctx: &Ctx,
     request: &request::Model,
     template: &'static str,
     more: Value,
-) -> Result<()> {
-    let Some(to) = open_address(tx, ctx, request).await? else {
-        return Ok(());
-    };
-    let mail = NewMail {
-        template,
-        to,
-        language: tenants::read(tx).await?.language,
-        values: values(request, more),
-    };
-    mails::enqueue(tx, ctx, mail).await?;
-    Ok(())
+) -> Result<bool> {
+    let agent = Details::open(tx, ctx, request).await?.agent;
+    let person = open_address(tx, ctx, request).await?;
+    let mailed = person.is_some();
+    let language = tenants::read(tx).await?.language;
+    for to in person.into_iter().chain(agent.map(|agent| agent.email)) {
+        let mail = NewMail {
+            template,
+            to,
+            language: language.clone(),
+            values: values(request, more.clone()),
+        };
+        mails::enqueue(tx, ctx, mail).await?;
+    }
+    Ok(mailed)
 }
 
-/// Writes to the tenant's owners and privacy officers that a request needs them.
+/// Writes to members of the tenant with one of these roles that a request needs them.
 pub(super) async fn tell_deciders(
     tx: &TenantTx,
     ctx: &Ctx,
     request: &request::Model,
+    roles: &[Role],
     more: Value,
 ) -> Result<()> {
     let deciders = tx
         .find::<member::Entity>()
-        .filter(member::Column::Role.is_in([Role::Owner, Role::Dpo]))
+        .filter(member::Column::Role.is_in(roles.iter().copied()))
         .all(tx.conn())
         .await?;
     let accounts = tx
@@ -95,6 +100,7 @@ fn values(request: &request::Model, more: Value) -> Value {
     let mut values = json!({
         "request_id": request.id,
         "kind": request.kind,
+        "jurisdiction": request.jurisdiction,
         "received_at": time(request.received_at),
         "due_at": time(request.due_at),
     });

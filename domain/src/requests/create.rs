@@ -1,23 +1,26 @@
 //! Requests coming in.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::{RequestId, SubjectId},
     request::{self, RequestKind, RequestOrigin, RequestState},
     request_event, subject,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::json;
 
 use super::{
     FulfilRequest,
     correspondence::{address_context, notify},
+    details::Details,
     steps::{Changes, OPEN, step},
 };
 use crate::{
     Error, Result,
     audit::{self, Event},
     ctx::Ctx,
-    deadlines, jobs,
+    deadlines::{self, Clock},
+    jobs,
     portal::PortalCaller,
     subjects,
     tenancy::TenantTx,
@@ -35,7 +38,12 @@ pub struct NewForSubject {
     pub note: Option<String>,
     /// Whether the person gets mails about it, when their address is known.
     pub notify: bool,
+    /// What is asked for beyond the kind.
+    pub details: Details,
 }
+
+/// An answered request is linked to one of its kind that comes within this time.
+const REPEATED_WITHIN: TimeDelta = TimeDelta::days(180);
 
 /// Bytes of a note.
 const MAX_NOTE: usize = 2_000;
@@ -52,7 +60,18 @@ pub async fn create_for_subject(tx: &TenantTx, ctx: &Ctx, new: NewForSubject) ->
             format!("at most {MAX_NOTE} bytes"),
         ));
     }
+    new.details.check(tx, new.kind).await?;
     let person = locked(tx, new.subject).await?;
+    let (origin, verified) = match &new.details.agent {
+        None => (
+            RequestOrigin::Tenant,
+            "the tenant vouches for the person's identity",
+        ),
+        Some(_) => (
+            RequestOrigin::Agent,
+            "the tenant vouches for the person's identity and the agent's authority",
+        ),
+    };
     let address = if new.notify {
         subjects::reveal(ctx, person.clone()).await?.email
     } else {
@@ -60,14 +79,14 @@ pub async fn create_for_subject(tx: &TenantTx, ctx: &Ctx, new: NewForSubject) ->
     };
     let row = Row {
         kind: new.kind,
-        origin: RequestOrigin::Tenant,
+        origin,
         subject: Some(person.id),
         email_index: person.email_index,
         address,
         note: new.note,
+        details: new.details,
     };
-    row.create(tx, ctx, "the tenant vouches for the person's identity")
-        .await
+    row.create(tx, ctx, verified).await
 }
 
 /// Takes a request from the privacy page. Whoever has several records under one address gets a request for each; the
@@ -80,7 +99,9 @@ pub async fn create_from_portal(
     ctx: &Ctx,
     caller: &PortalCaller,
     kind: RequestKind,
+    details: Details,
 ) -> Result<request::Model> {
+    details.check(tx, kind).await?;
     let mut subjects: Vec<Option<SubjectId>> = caller.subjects.iter().copied().map(Some).collect();
     if subjects.is_empty() {
         subjects.push(None);
@@ -97,6 +118,7 @@ pub async fn create_from_portal(
             email_index: Some(caller.email_index.clone()),
             address: caller.email.clone(),
             note: None,
+            details: details.clone(),
         };
         let request = row
             .create(tx, ctx, "verified by a code sent to the address")
@@ -124,6 +146,7 @@ struct Row {
     email_index: Option<Vec<u8>>,
     address: Option<String>,
     note: Option<String>,
+    details: Details,
 }
 
 impl Row {
@@ -142,6 +165,9 @@ impl Row {
             None => None,
         };
         let now = ctx.now();
+        let repeats = self.repeated(tx, now).await?;
+        let law = deadlines::profile_or_default(&tenant.jurisdiction);
+        let calendar = deadlines::calendar(&tenant);
         let request = tx
             .insert(request::ActiveModel {
                 id: Set(id),
@@ -152,7 +178,7 @@ impl Row {
                 email_index: Set(self.email_index),
                 email_sealed: Set(sealed),
                 received_at: Set(now),
-                due_at: Set(deadlines::profile_or_default(&tenant.jurisdiction).due_at(now)),
+                due_at: Set(law.due_at(&Clock::new(now), self.kind, &calendar)),
                 verified_at: Set(None),
                 completed_at: Set(None),
                 refusal_code: Set(None),
@@ -160,6 +186,21 @@ impl Row {
                 result: Set(None),
                 export_id: Set(None),
                 audit_index: Set(None),
+                jurisdiction: Set(law.key.clone()),
+                acknowledge_by: Set(law.acknowledge_by(now, &calendar)),
+                // The mail that confirms it is written in this transaction.
+                acknowledged_at: Set(self.address.is_some().then_some(now)),
+                extended_at: Set(None),
+                extension_reason: Set(None),
+                paused_at: Set(None),
+                pause_reason: Set(None),
+                paused_seconds: Set(0),
+                details_sealed: Set(self.details.seal(tx, ctx, id).await?),
+                repeats: Set(repeats),
+                approved_by: Set(None),
+                lift_at: Set(None),
+                lifted_at: Set(None),
+                progress: Set(None),
                 version: Set(1),
                 ..Default::default()
             })
@@ -190,6 +231,24 @@ impl Row {
         jobs::enqueue(tx, ctx, &FulfilRequest { request: id }).await?;
         notify(tx, ctx, &request, "request_received", json!({})).await?;
         Ok(request)
+    }
+
+    /// The last request of this kind that was answered to the person not long before: whoever decides should see it.
+    async fn repeated(&self, tx: &TenantTx, now: DateTime<Utc>) -> Result<Option<RequestId>> {
+        use request::Column;
+        let Some(subject) = self.subject else {
+            return Ok(None);
+        };
+        let answered = tx
+            .find::<request::Entity>()
+            .filter(Column::Kind.eq(self.kind))
+            .filter(Column::SubjectId.eq(subject))
+            .filter(Column::State.is_in([RequestState::Completed, RequestState::Refused]))
+            .filter(Column::CompletedAt.gt(now - REPEATED_WITHIN))
+            .order_by_desc(Column::CompletedAt)
+            .one(tx.conn())
+            .await?;
+        Ok(answered.map(|request| request.id))
     }
 
     async fn refuse_second(&self, tx: &TenantTx) -> Result<()> {

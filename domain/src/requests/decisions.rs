@@ -5,13 +5,16 @@ use entity::{
     id::RequestId,
     request::{self, RequestState},
 };
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait},
+};
 use serde_json::json;
 
 use super::{
     FulfilRequest, notify, read,
     refusals::{REFUSALS, refusal},
-    steps::{Changes, may_follow, step},
+    steps::{Changes, may_follow, note, step},
 };
 use crate::{
     Error, Result,
@@ -69,8 +72,9 @@ pub async fn refuse(
     let Some(reason) = reason else {
         return Err(Error::NotFound { what: "reason" });
     };
-    let profile = deadlines::profile_or_default(&tenants::read(tx).await?.jurisdiction);
-    let facts = json!({ "kind": request.kind, "code": code, "dpv": reason.dpv });
+    let profile = deadlines::profile_or_default(&request.jurisdiction);
+    let late = request.due_at < ctx.now();
+    let facts = json!({ "kind": request.kind, "code": code, "dpv": reason.dpv, "late": late });
     let changes = Changes {
         note: Some(format!("{} ({})", reason.because, reason.provision)),
         refusal: Some((code.to_owned(), text.to_owned())),
@@ -87,6 +91,7 @@ pub async fn refuse(
     )
     .await?;
     let values = json!({
+        "code": code,
         "because": reason.because,
         "provision": reason.provision,
         "text": text,
@@ -135,6 +140,17 @@ pub async fn approve(
             "only a request that waits for a decision can be approved",
         ));
     }
+    if tenants::read(tx).await?.four_eyes {
+        let actor = tx.actor().to_string();
+        match &request.approved_by {
+            None => return first_of_two(tx, ctx, &request, actor).await,
+            Some(first) if *first == actor => {
+                let detail = "you have approved it; somebody else must, too";
+                return Err(Error::conflict("four_eyes", detail));
+            }
+            Some(_) => {}
+        }
+    }
     let changes = Changes {
         note: Some("approved".to_owned()),
         ..Changes::default()
@@ -144,6 +160,38 @@ pub async fn approve(
     audit::record(tx, ctx, event).await?;
     jobs::enqueue(tx, ctx, &FulfilRequest { request: id }).await?;
     Ok(approved)
+}
+
+/// Notes who approved first. It still waits: for somebody else.
+async fn first_of_two(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    request: &request::Model,
+    actor: String,
+) -> Result<request::Model> {
+    let done = tx
+        .update_many::<request::Entity>()
+        .set(request::ActiveModel {
+            approved_by: Set(Some(actor)),
+            ..Default::default()
+        })
+        .col_expr(
+            request::Column::Version,
+            Expr::col(request::Column::Version).add(1),
+        )
+        .filter(request::Column::Id.eq(request.id))
+        .filter(request::Column::State.eq(RequestState::Approval))
+        .filter(request::Column::ApprovedBy.is_null())
+        .exec(tx.conn())
+        .await?;
+    if done.rows_affected != 1 {
+        return Err(Error::conflict("wrong_state", "somebody decided it meanwhile"));
+    }
+    let event = about(request, "request.approved_first").facts(json!({ "kind": request.kind }));
+    audit::record(tx, ctx, event).await?;
+    let said = Some("approved by one of two".to_owned());
+    note(tx, ctx, request, request.state, said).await?;
+    read(tx, request.id).await
 }
 
 /// Ends requests whose identity nobody proved in time. Answers how many.

@@ -31,7 +31,10 @@ pub fn may_follow(kind: RequestKind, from: RequestState, to: RequestState) -> bo
         | (S::Verified, S::Approval | S::InProgress | S::Refused | S::Withdrawn)
         | (S::Approval, S::InProgress | S::Refused | S::Withdrawn)
         | (S::InProgress, S::Completed) => true,
-        (S::InProgress, S::Refused | S::Withdrawn) => kind == RequestKind::Access,
+        // An export can be thrown away; what acts already cannot be taken back.
+        (S::InProgress, S::Refused | S::Withdrawn) => {
+            matches!(kind, RequestKind::Access | RequestKind::Portability)
+        }
         _ => false,
     }
 }

@@ -152,7 +152,7 @@ impl Story {
 
     async fn request(&self, caller: &PortalCaller, kind: RequestKind) -> Result<request::Model> {
         let tx = self.ctx().store.begin(&caller.scope).await.unwrap();
-        let request = create_from_portal(&tx, self.ctx(), caller, kind).await?;
+        let request = create_from_portal(&tx, self.ctx(), caller, kind, Details::default()).await?;
         tx.save().await.unwrap();
         Ok(request)
     }
@@ -394,6 +394,7 @@ async fn an_export_that_was_cut_off_is_made_again_without_leftovers() {
         subject: ada,
         note: Some("by letter".into()),
         notify: false,
+        details: Details::default(),
     };
     let request = create_for_subject(&tx, ctx, new).await.unwrap();
     tx.save().await.unwrap();
@@ -768,6 +769,7 @@ async fn what_is_due_is_told_once_per_stage_and_what_is_stale_expires() {
         subject: ada,
         note: None,
         notify: false,
+        details: Details::default(),
     };
     let request = create_for_subject(&tx, ctx, new).await.unwrap();
     tx.save().await.unwrap();
@@ -791,4 +793,131 @@ async fn what_is_due_is_told_once_per_stage_and_what_is_stale_expires() {
         .await
         .unwrap();
     assert_eq!(overdue.items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_restriction_ends_when_it_was_announced_and_not_before() {
+    let (story, ada) = Story::begin().await;
+    let (ctx, scope) = (story.ctx(), story.scope());
+    let (caller, _) = story.sign_in().await;
+    let request = story.request(&caller, RequestKind::Restriction).await.unwrap();
+    let request = begin(ctx, scope, request.id).await.unwrap();
+    let standing = ctx.standings.load(&ctx.store, scope, ada).await.unwrap();
+    let applied = apply(ctx, scope, request).await.unwrap();
+    assert!(standing.is_restricted(), "it acts before it is answered");
+    let request = complete(ctx, scope, &applied).await.unwrap();
+    assert_eq!(request.state, RequestState::Completed);
+    let tx = ctx.store.begin(scope).await.unwrap();
+    let error = subjects::unrestrict(&tx, ctx, ada).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Conflict {
+                code: "notice_required",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    drop(tx);
+    let tx = ctx.store.begin(scope).await.unwrap();
+    let lifting = Lifting {
+        text: "we checked".into(),
+        ..Lifting::default()
+    };
+    let announced = announce_lifting(&tx, ctx, request.id, None, lifting)
+        .await
+        .unwrap();
+    tx.save().await.unwrap();
+    assert_eq!(announced.lift_at, Some(ctx.now() + NOTICE));
+    assert_eq!(lift_due(ctx).await.unwrap(), 0);
+    story.bed.advance(NOTICE);
+    assert_eq!(lift_due(ctx).await.unwrap(), 1);
+    assert!(!standing.is_restricted());
+    assert_eq!(lift_due(ctx).await.unwrap(), 0, "once");
+}
+
+#[tokio::test]
+async fn an_objection_reaches_who_is_connected_and_can_be_lifted() {
+    let (story, ada) = Story::begin().await;
+    let (ctx, scope) = (story.ctx(), story.scope());
+    let purpose = story.purpose("profiling", LawfulBasis::LegitimateInterests).await;
+    let (caller, _) = story.sign_in().await;
+    let tx = ctx.store.begin(&caller.scope).await.unwrap();
+    let details = Details {
+        purposes: vec![purpose],
+        ..Details::default()
+    };
+    let request = create_from_portal(&tx, ctx, &caller, RequestKind::Objection, details)
+        .await
+        .unwrap();
+    tx.save().await.unwrap();
+    let request = begin(ctx, scope, request.id).await.unwrap();
+    let standing = ctx.standings.load(&ctx.store, scope, ada).await.unwrap();
+    for _ in 0..2 {
+        // A crash in between is mended by doing it again.
+        apply(ctx, scope, request.clone()).await.unwrap();
+    }
+    assert!(standing.objects_to(purpose));
+    let applied = apply(ctx, scope, request).await.unwrap();
+    let request = complete(ctx, scope, &applied).await.unwrap();
+    let tx = ctx.store.begin(scope).await.unwrap();
+    let lifting = Lifting {
+        text: "compelling grounds".into(),
+        ..Lifting::default()
+    };
+    announce_lifting(&tx, ctx, request.id, None, lifting)
+        .await
+        .unwrap();
+    tx.save().await.unwrap();
+    story.bed.advance(NOTICE);
+    assert_eq!(lift_due(ctx).await.unwrap(), 1);
+    assert!(!standing.objects_to(purpose));
+}
+
+#[tokio::test]
+async fn a_clock_that_stood_still_for_days_ends_later_by_as_many() {
+    let (story, _) = Story::begin().await;
+    let ctx = story.ctx();
+    let (caller, _) = story.sign_in().await;
+    let request = story.request(&caller, RequestKind::Access).await.unwrap();
+    let tx = ctx.store.begin(story.scope()).await.unwrap();
+    pause(&tx, ctx, request.id, None, "clarification", "which year?")
+        .await
+        .unwrap();
+    tx.save().await.unwrap();
+    let waiting = begin(ctx, story.scope(), request.id).await.unwrap();
+    assert_eq!(waiting.state, RequestState::Verified, "it waits for the person");
+    story.bed.advance(TimeDelta::days(10));
+    let tx = ctx.store.begin(story.scope()).await.unwrap();
+    let resumed = resume(&tx, ctx, request.id, None).await.unwrap();
+    tx.save().await.unwrap();
+    let moved = (resumed.due_at - request.due_at).num_days();
+    assert!(
+        (10..=12).contains(&moved),
+        "{moved} days: ten, and perhaps a weekend"
+    );
+    let going_on = begin(ctx, story.scope(), request.id).await.unwrap();
+    assert_eq!(going_on.state, RequestState::InProgress);
+}
+
+#[tokio::test]
+async fn what_is_late_is_said_again_and_again_and_to_more_people() {
+    let (story, _) = Story::begin().await;
+    let (caller, _) = story.sign_in().await;
+    let request = story.request(&caller, RequestKind::Access).await.unwrap();
+    story.mails().await;
+    assert_eq!(remind(story.ctx()).await.unwrap(), 0);
+    for (before, expected) in [(6, 1), (6, 0), (2, 1), (0, 1), (-1, 1), (-2, 1)] {
+        let at = request.due_at - TimeDelta::days(before) - TimeDelta::hours(1);
+        let now = story.ctx().now();
+        if at > now {
+            story.bed.advance(at - now);
+        }
+        assert_eq!(
+            remind(story.ctx()).await.unwrap(),
+            expected,
+            "{before} days before"
+        );
+    }
 }

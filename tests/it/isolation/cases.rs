@@ -146,6 +146,25 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ),
     ("POST /requests/{id}/withdraw", Names("", "{}")),
     ("POST /requests/{id}/approve", Names("", "{}")),
+    (
+        "POST /requests/{id}/extend",
+        Names("", r#"{"reason":"complexity","text":"it takes longer"}"#),
+    ),
+    (
+        "POST /requests/{id}/pause",
+        Names("", r#"{"reason":"identity","text":"who are you?"}"#),
+    ),
+    ("POST /requests/{id}/resume", Names("", "{}")),
+    ("POST /requests/{id}/acknowledge", Names("", "{}")),
+    ("GET /requests/{id}/messages", Names("", "")),
+    ("POST /requests/{id}/messages", Names("", r#"{"text":"hello"}"#)),
+    (
+        "POST /requests/{id}/lift",
+        Names("", r#"{"text":"it ends","told_otherwise":true}"#),
+    ),
+    ("GET /jurisdictions", Own),
+    ("GET /mail-templates", Own),
+    ("POST /mails/preview", Own),
     ("GET /requests/{id}/export", Names("", "")),
     ("GET /requests/{id}/receipt", Names("", "")),
     // audit log
@@ -192,6 +211,11 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /portal/{tenant}/requests", Person("")),
     ("POST /portal/{tenant}/requests", Person(r#"{"kind":"erasure"}"#)),
     ("POST /portal/{tenant}/requests/{id}/withdraw", Person("{}")),
+    ("GET /portal/{tenant}/requests/{id}/messages", Person("")),
+    (
+        "POST /portal/{tenant}/requests/{id}/messages",
+        Person(r#"{"text":"hello"}"#),
+    ),
     ("GET /portal/{tenant}/requests/{id}/export", Person("")),
     ("GET /portal/{tenant}/requests/{id}/receipt", Person("")),
 ];

@@ -56,6 +56,7 @@ export type ConsentIn = Schemas["ConsentIn"];
 export type Connection = Schemas["Connection"];
 export type Message = Schemas["Message"];
 export type SubjectRequest = Schemas["Request"];
+export type RequestDetails = Schemas["RequestDetails"];
 export type RequestEvent = Schemas["RequestEvent"];
 export type AuditEvent = Schemas["AuditEvent"];
 export type Log = Schemas["Log"];

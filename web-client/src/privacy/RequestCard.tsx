@@ -9,6 +9,7 @@ import { useNow } from "../components/moments";
 import { toast } from "../components/toasts";
 import { bytes } from "../format/number";
 import { longDate, relativeTime } from "../format/time";
+import { Letters } from "./Letters";
 import { useWords } from "./words";
 
 const TONES: Record<string, Tone> = { completed: "good", refused: "bad", withdrawn: "plain", expired: "plain" };
@@ -32,7 +33,14 @@ export function RequestCard({ slug, request }: { slug: string; request: SubjectR
         {words.requests.madeOn(relativeTime(request.received_at, now, words.locale))}
         {open && `, ${new Date(request.due_at).getTime() < now ? words.requests.late(due) : words.requests.dueBy(due)}`}.
       </p>
+      {open && request.paused_at && <p className="soft">{words.requests.paused}</p>}
+      {open && request.extended_at && <p className="soft">{words.requests.extended(due)}</p>}
+      {request.lift_at && !request.lifted_at && <p className="soft">{words.requests.endsOn(longDate(request.lift_at, words.locale))}</p>}
+      {request.progress && (
+        <progress className="wide" aria-label={words.requests.working} max={Math.max(request.progress.of, 1)} value={request.progress.messages} />
+      )}
       <Outcome slug={slug} request={request} />
+      <Letters slug={slug} id={request.id} />
       <details className="small">
         <summary>{words.requests.steps}</summary>
         <ol className="timeline" role="list">

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { listPortalRequests, makePortalRequest } from "../api/portal";
+import { getPortal, listPortalRequests, makePortalRequest } from "../api/portal";
 import type { SubjectRequest } from "../api/types";
 import { Button } from "../components/Button";
 import { Loaded } from "../components/states";
@@ -10,7 +10,10 @@ import { RequestCard, isOpen } from "./RequestCard";
 import { Section } from "./Section";
 import { useWords } from "./words";
 
-const KINDS = ["access", "erasure"] as const;
+const KINDS = ["access", "portability", "rectification", "restriction", "objection", "erasure"] as const;
+// GDPR Art. 21(1): what rests on these can be objected to.
+const OBJECTABLE = ["public_task", "legitimate_interests"];
+const ICONS = { access: "download", erasure: "trash" } as const;
 
 export function RequestSection({ slug }: { slug: string }) {
   const words = useWords();
@@ -22,6 +25,7 @@ export function RequestSection({ slug }: { slug: string }) {
     // Follows what is under way.
     refetchInterval: ({ state }) => (state.data?.items.some(isOpen) ? 3_000 : false),
   });
+  const page = useQuery({ queryKey: ["portal", slug], queryFn: () => getPortal(slug) });
   const running = (kind: string) => query.data?.items.some((request) => request.kind === kind && isOpen(request)) ?? false;
   return (
     <Section id="requests" title={words.requests.title} lede={words.requests.lede}>
@@ -31,7 +35,7 @@ export function RequestSection({ slug }: { slug: string }) {
             <h3 className="serif">{words.requests[kind].title}</h3>
             <p className="soft">{words.requests[kind].text}</p>
             <div>
-              <Button kind={kind === "access" ? "primary" : "plain"} icon={kind === "access" ? "download" : "trash"} onPress={() => setAsking(kind)} isDisabled={running(kind)}>
+              <Button kind={kind === "access" ? "primary" : "plain"} {...(kind in ICONS ? { icon: ICONS[kind as keyof typeof ICONS] } : {})} onPress={() => setAsking(kind)} isDisabled={running(kind)}>
                 {words.requests[kind].button}
               </Button>
             </div>
@@ -54,7 +58,8 @@ export function RequestSection({ slug }: { slug: string }) {
       <MakeRequest
         kind={asking}
         onClose={() => setAsking(undefined)}
-        make={(kind) => makePortalRequest(slug, kind)}
+        objectable={(page.data?.purposes ?? []).filter((purpose) => OBJECTABLE.includes(purpose.lawful_basis))}
+        make={(kind, details) => makePortalRequest(slug, kind, details)}
         onMade={({ kind }) => {
           toast({ title: words.requests[kind].made });
           void cache.invalidateQueries({ queryKey: ["portal", slug] });

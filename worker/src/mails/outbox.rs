@@ -1,14 +1,16 @@
 //! Sends what the outbox gives out, and notes how it went.
 
-use domain::{Ctx, letters, mails::Outgoing};
+use domain::{
+    Ctx,
+    letters::{self, Templates},
+    mails::Outgoing,
+};
 use lettre::message::Mailbox;
-use minijinja::context;
 use tokio::time::Instant;
 
 use super::{
     letter::Letter,
     mailer::{Mailer, Refused},
-    templates::Templates,
 };
 
 /// The way from the outbox to the mailer.
@@ -94,17 +96,7 @@ impl Outbox {
                 .map_err(|error| later("the receipt", error))?;
             attachments.push(("receipt.txt".to_owned(), receipt));
         }
-        let base = self.ctx.settings.public_url.as_str().trim_end_matches('/');
-        let common = context! {
-            public_url => base,
-            console_url => format!("{base}/console/"),
-            privacy_url => format!("{base}/privacy/{}", head.slug),
-            tenant => context! {
-                name => head.name,
-                slug => head.slug,
-                contact_email => head.contact_email.clone(),
-            },
-        };
+        let common = head.common(&self.ctx);
         let text = self
             .templates
             .render(&mail.template, &mail.language, common, &mail.values)
@@ -122,7 +114,7 @@ impl Outbox {
                 .as_deref()
                 .and_then(|address| address.parse().ok()),
             at: self.ctx.now(),
-            language: text.language.to_owned(),
+            language: text.language,
             subject: text.subject,
             text: text.text,
             html: text.html,

@@ -30,7 +30,7 @@ const COLUMNS: Column<SubjectRequest>[] = [
   { header: "By", cell: (row) => (row.origin === "portal" ? "themselves" : "you") },
 ];
 
-const KINDS = ["access", "erasure"] as const;
+const KINDS = ["access", "portability", "rectification", "erasure", "restriction", "objection"] as const;
 const OPEN_AND_DONE = ["received", "verified", "approval", "in_progress", "completed", "refused", "withdrawn", "expired"] as const;
 const STATES = [{ id: "", label: "All" }, ...OPEN_AND_DONE.map((id) => ({ id, label: requestState(id).words }))];
 

@@ -21,7 +21,14 @@ export function isOpen(request: Pick<SubjectRequest, "state">): boolean {
   return ["received", "verified", "in_progress", "approval"].includes(request.state);
 }
 
-export const KIND_WORDS: Record<string, string> = { access: "Access", erasure: "Erasure" };
+export const KIND_WORDS: Record<string, string> = {
+  access: "Access",
+  portability: "Portability",
+  rectification: "Rectification",
+  erasure: "Erasure",
+  restriction: "Restriction",
+  objection: "Objection",
+};
 
 /** Grounds on which a request may be refused, Art. 12, 15 (4) and 17 (3) GDPR; some fit one kind of request only. */
 const REFUSALS: (Choice & { only?: SubjectRequest["kind"] })[] = [
@@ -30,6 +37,10 @@ const REFUSALS: (Choice & { only?: SubjectRequest["kind"] })[] = [
   { id: "manifestly_unfounded", label: "Manifestly unfounded", hint: "Art. 12 (5)" },
   { id: "manifestly_excessive", label: "Manifestly excessive", hint: "It repeats earlier ones. Art. 12 (5)" },
   { id: "rights_of_others", label: "Rights of others", hint: "Art. 15 (4)", only: "access" },
+  { id: "rights_of_others_portability", label: "Rights of others", hint: "Art. 20 (4)", only: "portability" },
+  { id: "data_accurate", label: "Checked, and accurate", hint: "Art. 16", only: "rectification" },
+  { id: "no_ground", label: "No ground for a restriction", hint: "Art. 18 (1)", only: "restriction" },
+  { id: "compelling_grounds", label: "Compelling legitimate grounds", hint: "Art. 21 (1)", only: "objection" },
   { id: "legal_obligation", label: "Legal obligation to keep it", hint: "Art. 17 (3) b", only: "erasure" },
   { id: "legal_claims", label: "Legal claims", hint: "Art. 17 (3) e", only: "erasure" },
   { id: "public_interest", label: "Task in the public interest", hint: "Art. 17 (3) b", only: "erasure" },
