@@ -41,12 +41,13 @@ pub struct Gatekeeper {
 struct Stands(Arc<standings::Standing>);
 
 impl Standing for Stands {
-    fn may_get(&self, consent: Option<Uuid>) -> bool {
-        self.0.may_get(consent.map(PurposeId))
-    }
-
-    fn objects_to(&self, purpose: Uuid) -> bool {
-        self.0.objects_to(PurposeId(purpose))
+    fn may_get(&self, reach: Reach) -> bool {
+        self.0.may_get(match reach {
+            Reach::Nobody => admission::Reach::Nobody,
+            Reach::Everybody => admission::Reach::Everybody,
+            Reach::Consenting(purpose) => admission::Reach::Consenting(PurposeId(purpose)),
+            Reach::Unobjected(purpose) => admission::Reach::Unobjected(PurposeId(purpose)),
+        })
     }
 }
 

@@ -114,19 +114,10 @@ impl Identity {
 
     /// Whether a message that reaches so far may be delivered to it now.
     pub(crate) fn may_get(&self, reach: Reach) -> bool {
-        let consent = match reach {
-            Reach::Nobody => return false,
-            Reach::Everybody => None,
-            Reach::Consenting(purpose) => Some(purpose),
-            Reach::Unobjected(purpose) => {
-                let standing = self.person.get().map(|person| &person.standing);
-                return standing
-                    .is_none_or(|standing| standing.may_get(None) && !standing.objects_to(purpose));
-            }
-        };
         match self.person.get() {
-            Some(person) => person.standing.may_get(consent),
-            None => consent.is_none(),
+            Some(person) => person.standing.may_get(reach),
+            // Nobody is known to have consented, and nobody to have objected.
+            None => matches!(reach, Reach::Everybody | Reach::Unobjected(_)),
         }
     }
 }
@@ -134,14 +125,8 @@ impl Identity {
 /// How a person stands, as far as a message's way to them goes. Asked for every message and recipient, so it answers from
 /// memory.
 pub trait Standing: Send + Sync + 'static {
-    /// Whether they may get a message now; `consent` is the purpose whose consent it waits for, if it waits for one.
-    fn may_get(&self, consent: Option<Uuid>) -> bool;
-
-    /// Whether they objected to a purpose.
-    fn objects_to(&self, purpose: Uuid) -> bool {
-        let _ = purpose;
-        false
-    }
+    /// Whether they may get a message that reaches so far now.
+    fn may_get(&self, reach: Reach) -> bool;
 }
 
 /// Who may get a message, as far as that hangs on the message alone; each person's own [`Standing`] is asked besides.

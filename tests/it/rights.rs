@@ -305,7 +305,7 @@ async fn an_agent_hears_of_it_and_two_pairs_of_eyes_decide() {
     let ada = sign_in(&server, &acme, "ada@example.com").await;
     let id = ask(&ada, json!({ "kind": "access" })).await;
     in_state(&acme, &id, "approval").await;
-    let approve = |by: &Client| by.post(format!("/requests/{id}/approve"), json!({}));
+    let approve = async |by: &Client| by.post(format!("/requests/{id}/approve"), json!({})).await;
     let first = approve(&acme.owner).await.expect(200);
     assert_eq!(first["state"], "approval");
     approve(&acme.owner).await.problem(409, "four_eyes");

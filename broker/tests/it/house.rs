@@ -92,7 +92,12 @@ struct Stands {
 }
 
 impl Standing for Stands {
-    fn may_get(&self, consent: Option<Uuid>) -> bool {
+    fn may_get(&self, reach: Reach) -> bool {
+        let consent = match reach {
+            Reach::Nobody => return false,
+            Reach::Everybody => None,
+            Reach::Consenting(purpose) | Reach::Unobjected(purpose) => Some(purpose),
+        };
         !self.withdrawn.lock().contains(&(Some(self.subject), consent))
     }
 }

@@ -51,10 +51,24 @@ fn can_be_objected_to(picture: &Picture, purpose: PurposeId) -> bool {
     })
 }
 
+impl Reach {
+    /// Whether it reaches those of whom nothing is known.
+    pub fn has_strangers(self) -> bool {
+        matches!(self, Self::Everybody | Self::Unobjected(_))
+    }
+}
+
 impl Standing {
-    /// Whether the person may get a message now; `consent` is the purpose whose consent it waits for.
-    pub fn may_get(&self, consent: Option<PurposeId>) -> bool {
-        !self.is_gone() && !self.is_restricted() && consent.is_none_or(|purpose| self.consents_to(purpose))
+    /// Whether the person may get a message that reaches so far now.
+    pub fn may_get(&self, reach: Reach) -> bool {
+        !self.is_gone()
+            && !self.is_restricted()
+            && match reach {
+                Reach::Nobody => false,
+                Reach::Everybody => true,
+                Reach::Consenting(purpose) => self.consents_to(purpose),
+                Reach::Unobjected(purpose) => !self.objects_to(purpose),
+            }
     }
 }
 

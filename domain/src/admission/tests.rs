@@ -21,22 +21,13 @@ use crate::{
 
 /// Whether a message for this purpose may be delivered to somebody now.
 fn may_deliver(ctx: &Ctx, endpoint: EndpointId, subject: Option<SubjectId>, purpose: PurposeId) -> bool {
-    let consent = match reach(ctx, endpoint, Some(purpose)) {
-        Reach::Nobody => return false,
-        Reach::Everybody => None,
-        Reach::Consenting(purpose) => Some(purpose),
-        Reach::Unobjected(purpose) => {
-            return subject
-                .and_then(|subject| ctx.standings.get(subject))
-                .is_none_or(|standing| standing.may_get(None) && !standing.objects_to(purpose));
-        }
-    };
+    let reach = reach(ctx, endpoint, Some(purpose));
     match subject {
         Some(subject) => ctx
             .standings
             .get(subject)
-            .is_some_and(|standing| standing.may_get(consent)),
-        None => consent.is_none(),
+            .is_some_and(|standing| standing.may_get(reach)),
+        None => reach.has_strangers(),
     }
 }
 

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use super::draft::{Item, Said, context};
 use crate::{
-    admission::{self, Reach},
-    connections,
+    admission, connections,
     ctx::Ctx,
     error::{Error, Result},
     ids::MessageId,
@@ -133,17 +132,13 @@ impl Opening<'_> {
         if !readable {
             return Ok(None);
         }
-        let consent = match admission::reach(ctx, endpoint, part.purpose_id) {
-            Reach::Nobody => return Ok(None),
-            Reach::Everybody => None,
-            Reach::Consenting(purpose) => Some(purpose),
-        };
+        let reach = admission::reach(ctx, endpoint, part.purpose_id);
         let may = match part.subject_id {
             Some(person) => {
                 let standing = ctx.standings.load(&ctx.store, self.scope, person).await?;
-                standing.may_get(consent)
+                standing.may_get(reach)
             }
-            None => consent.is_none(),
+            None => reach.has_strangers(),
         };
         Ok(may.then_some(said.item))
     }

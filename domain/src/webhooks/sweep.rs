@@ -22,7 +22,7 @@ pub(super) async fn destroy_transit(ctx: &Ctx, hook: &webhook::Model) -> Result<
     // Slices that are open now end within a day.
     let all = ctx.now() + TimeDelta::days(2);
     ctx.keys
-        .destroy_buckets(hook.tenant_id, hook.transit_class, all)
+        .destroy_buckets(hook.tenant_id, hook.transit_class, None, all)
         .await?;
     Ok(())
 }
@@ -48,7 +48,7 @@ async fn keys(ctx: &Ctx, before: DateTime<Utc>) -> Result<()> {
     for hook in hooks {
         match ctx
             .keys
-            .destroy_buckets(hook.tenant_id, hook.transit_class, before)
+            .destroy_buckets(hook.tenant_id, hook.transit_class, None, before)
             .await
         {
             Ok(_) | Err(Error::Gone { .. }) => {}

@@ -1317,77 +1317,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/retention-changes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List changes of the rules that wait, or waited. */
-        get: operations["list_retention_changes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/retention-changes/{change_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a change of the rules. */
-        get: operations["read_retention_change"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/retention-changes/{change_id}/approve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Approve a change of the rules.
-         * @description As its second member: whoever asked for it cannot. It acts when its time has come.
-         */
-        post: operations["approve_retention_change"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/retention-changes/{change_id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Call a change of the rules off. */
-        post: operations["cancel_retention_change"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/retention-rules": {
         parameters: {
             query?: never;
@@ -1400,8 +1329,7 @@ export interface paths {
         put?: never;
         /**
          * Make a retention rule.
-         * @description Acts at once, on what is stored already too, unless it would destroy something within the tenant's grace period
-         *     that would otherwise still be there: then it waits, as a retention change.
+         * @description Acts at once, on what is stored already too.
          */
         post: operations["create_retention_rule"];
         delete?: never;
@@ -1423,16 +1351,14 @@ export interface paths {
         post?: never;
         /**
          * Delete a retention rule.
-         * @description What it said stays in its versions. It goes at once, unless that would destroy something within the tenant's grace
-         *     period that would otherwise still be there: then it waits, as a retention change.
+         * @description What it said stays in its versions.
          */
         delete: operations["delete_retention_rule"];
         options?: never;
         head?: never;
         /**
          * Change a retention rule.
-         * @description Acts at once, on what is stored already too, unless it would destroy something within the tenant's grace period
-         *     that would otherwise still be there: then it waits, as a retention change. What it said before is remembered.
+         * @description Acts at once, on what is stored already too. What it said before is remembered.
          */
         patch: operations["update_retention_rule"];
         trace?: never;
@@ -1468,46 +1394,6 @@ export interface paths {
         put?: never;
         /** Ask how long something is kept, and why. */
         post: operations["explain_retention"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/retention-rules/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * See what a change of the rules would destroy.
-         * @description Counted in what is stored, by kind. Nothing is changed.
-         */
-        post: operations["preview_retention_rule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/retention-templates": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List rules to begin with, by sector.
-         * @description Each names the law it comes from. They are starting points, not legal advice.
-         */
-        get: operations["list_retention_templates"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1867,24 +1753,6 @@ export interface components {
             /** @description What it happened to. */
             target?: components["schemas"]["Target"] & unknown;
         };
-        /**
-         * CancelChangeIn
-         * @description Why a change is called off.
-         */
-        CancelChangeIn: {
-            /** @description For whoever asks later. */
-            why?: string;
-        };
-        /**
-         * @description What is to happen to a rule.
-         * @enum {string}
-         */
-        ChangeKind: "create" | "update" | "delete";
-        /**
-         * @description Where a change stands.
-         * @enum {string}
-         */
-        ChangeState: "pending" | "applied" | "cancelled" | "failed";
         /**
          * Channel
          * @description A channel on which something was recorded.
@@ -2493,44 +2361,8 @@ export interface components {
             version: number;
         };
         /**
-         * ExplainedPart
-         * @description What is recorded about a person, of one kind.
-         */
-        ExplainedPart: {
-            candidates: components["schemas"]["RuleCandidate"][];
-            channel: string;
-            /** @description Slugs of what was found in it. */
-            data_types: string[];
-            /** @description ISO 8601. */
-            duration: string;
-            /**
-             * A WebSocket that a tenant registered.
-             * Format: uuid
-             */
-            endpoint_id: string;
-            /**
-             * Format: int64
-             * @description Messages that can be read.
-             */
-            messages: number;
-            /**
-             * A reason for processing.
-             * Format: uuid
-             */
-            purpose_id?: string;
-            /**
-             * Format: date-time
-             * @description From then on none of them can be read.
-             */
-            readable_until?: string;
-            /** @description In words. */
-            reason: string;
-            /** @description The rule that decides. */
-            rule?: components["schemas"]["Rule"] & unknown;
-        };
-        /**
          * ExplainIn
-         * @description What is asked about: a recorded message, all that is recorded about a person, or a message as it could come.
+         * @description What is asked about: a recorded message, or one as it could come.
          */
         ExplainIn: {
             /** @description On this channel. Default `main`. */
@@ -2551,27 +2383,17 @@ export interface components {
              * @description For this purpose. Default the endpoint's.
              */
             purpose_id?: string;
-            /**
-             * A person that data is about.
-             * Format: uuid
-             * @description All that is recorded about a person. Leave out all else then.
-             */
-            subject_id?: string;
         };
         /**
          * Explanation
          * @description How long something is kept, and why.
          */
         Explanation: {
-            /** @description Every rule that matches, in the order in which they win. */
-            candidates: components["schemas"]["RuleCandidate"][];
             /** @description ISO 8601; `P0D`: never recorded. */
             duration: string;
-            /** @description Of a person: kind by kind. */
-            parts?: components["schemas"]["ExplainedPart"][];
             /**
              * Format: date-time
-             * @description Of a recorded message: from then on it cannot be read. Of a person: from then on nothing can.
+             * @description Of a recorded message: from then on it cannot be read.
              */
             readable_until?: string;
             /** @description In words. */
@@ -3166,16 +2988,6 @@ export interface components {
             next_cursor?: string;
         };
         /**
-         * Page_RetentionChange
-         * @description Part of a list, newest first unless said otherwise.
-         */
-        Page_RetentionChange: {
-            /** @description The items. */
-            items: components["schemas"]["RetentionChange"][];
-            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
-            next_cursor?: string;
-        };
-        /**
          * Page_Rule
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -3638,53 +3450,6 @@ export interface components {
          */
         RetentionAction: "delete";
         /**
-         * RetentionChange
-         * @description A change of the rules that waits, or waited.
-         */
-        RetentionChange: {
-            /** Format: date-time */
-            approved_at?: string;
-            approved_by?: string;
-            /** @description The rule as it is to be. */
-            draft: components["schemas"]["Rule"] & unknown;
-            /**
-             * Format: date-time
-             * @description It acts then, or once it is approved.
-             */
-            effective_at: string;
-            /** Format: date-time */
-            finished_at?: string;
-            finished_by?: string;
-            /**
-             * A change of the rules that waits.
-             * Format: uuid
-             */
-            id: string;
-            kind: components["schemas"]["ChangeKind"];
-            /**
-             * Format: int64
-             * @description How many messages it would destroy early, as counted when it was asked for.
-             */
-            messages: number;
-            needs_approval: boolean;
-            /** @description Why it was called off or could not be applied. */
-            note?: string;
-            /** Format: date-time */
-            proposed_at: string;
-            /** @description `member:<id>` or `api_key:<id>`. */
-            proposed_by: string;
-            /**
-             * How long something is kept.
-             * Format: uuid
-             * @description The rule it changes; of a rule to be made, its id once there is one.
-             */
-            rule_id?: string;
-            state: components["schemas"]["ChangeState"];
-            /** Format: int32 */
-            version: number;
-            why?: string;
-        };
-        /**
          * RetentionClass
          * @description What is held of one kind: same endpoint, purpose, data types and channel pattern.
          */
@@ -3726,108 +3491,10 @@ export interface components {
             rule_id?: string;
         };
         /**
-         * RetentionConsequence
-         * @description What would become of messages of one kind.
-         */
-        RetentionConsequence: {
-            channel_pattern?: string;
-            /** @description The retention class. */
-            class_id: string;
-            /** @description Slugs of what was found in it. */
-            data_types: string[];
-            /** @description Readable now, and gone then. */
-            destroyed: number;
-            /**
-             * A WebSocket that a tenant registered.
-             * Format: uuid
-             */
-            endpoint_id: string;
-            /** @description Readable again or for longer. */
-            kept: number;
-            /**
-             * A reason for processing.
-             * Format: uuid
-             */
-            purpose_id?: string;
-        };
-        /**
-         * @description What a rule demands.
-         * @enum {string}
-         */
-        RetentionKind: "deletion" | "legal_minimum";
-        /**
-         * RetentionPreview
-         * @description What a change would come to.
-         */
-        RetentionPreview: {
-            /** @description By kind; kinds in which nothing changes are left out. */
-            classes: components["schemas"]["RetentionConsequence"][];
-            /** @description Messages that would be destroyed if it acted now. */
-            destroyed: number;
-            /**
-             * Format: date-time
-             * @description When it would act.
-             */
-            effective_at: string;
-            /** @description Whether a second member would have to approve it. */
-            needs_approval: boolean;
-            /** @description Whether it would wait first. */
-            waits: boolean;
-        };
-        /**
-         * RetentionPreviewIn
-         * @description A change of the rules to be weighed: a new rule, another text of one, or the end of one.
-         */
-        RetentionPreviewIn: {
-            /** @description What is to change of it. Left out: it is to be deleted. */
-            changes?: components["schemas"]["RulePatchIn"] & unknown;
-            /** @description A rule to be made. Leave out all else then. */
-            rule?: components["schemas"]["RuleIn"] & unknown;
-            /**
-             * How long something is kept.
-             * Format: uuid
-             * @description The rule to be changed or deleted.
-             */
-            rule_id?: string;
-        };
-        /**
          * @description What a rule is about.
          * @enum {string}
          */
         RetentionTarget: "messages" | "connections" | "audit_events";
-        /**
-         * RetentionTemplate
-         * @description Rules to begin with.
-         */
-        RetentionTemplate: {
-            description: string;
-            /** @description Stable. */
-            key: string;
-            name: string;
-            rules: components["schemas"]["RetentionTemplateRule"][];
-        };
-        /**
-         * RetentionTemplateRule
-         * @description A rule to begin with.
-         */
-        RetentionTemplateRule: {
-            /** @description ISO 8601. */
-            duration: string;
-            kind: components["schemas"]["RetentionKind"];
-            /** @description What you should limit it to. */
-            limit_to?: string;
-            name: string;
-            /** @description The law it comes from. */
-            source: string;
-            target: components["schemas"]["RetentionTarget"];
-        };
-        /**
-         * RetentionTemplates
-         * @description All templates.
-         */
-        RetentionTemplates: {
-            items: components["schemas"]["RetentionTemplate"][];
-        };
         /**
          * @description What a member may do; `domain::permissions` holds the table.
          * @enum {string}
@@ -3873,31 +3540,17 @@ export interface components {
              * Format: uuid
              */
             id: string;
-            kind: components["schemas"]["RetentionKind"];
             name: string;
             /**
              * A reason for processing.
              * Format: uuid
              */
             purpose_id?: string;
-            /** @description Where it comes from. */
-            source?: string;
             target: components["schemas"]["RetentionTarget"];
             /** Format: date-time */
             updated_at: string;
             /** Format: int32 */
             version: number;
-        };
-        /**
-         * RuleCandidate
-         * @description A rule that matches.
-         */
-        RuleCandidate: {
-            /** @description Why it does, or does not. */
-            because: string;
-            /** @description Whether it decides. */
-            decides: boolean;
-            rule: components["schemas"]["Rule"];
         };
         /**
          * RuleIn
@@ -3924,11 +3577,6 @@ export interface components {
              * @description Only on this endpoint (messages and connections).
              */
             endpoint_id?: string;
-            /**
-             * @description What it demands. Default `deletion`: it goes at the end. `legal_minimum`: it stays until then, whatever else is
-             *     said (messages).
-             */
-            kind?: components["schemas"]["RetentionKind"] & unknown;
             /** @description What people call it. */
             name: string;
             /**
@@ -3937,12 +3585,8 @@ export interface components {
              * @description Only messages processed for it.
              */
             purpose_id?: string;
-            /** @description Where it comes from: a law, a contract, a decision. */
-            source?: string;
             /** @description What it is about. Default `messages`. */
             target?: components["schemas"]["RetentionTarget"] & unknown;
-            /** @description Why, for whoever asks later. Kept with the version. */
-            why?: string;
         };
         /**
          * RulePatchIn
@@ -3962,14 +3606,12 @@ export interface components {
              * Format: uuid
              */
             endpoint_id?: string;
-            kind?: components["schemas"]["RetentionKind"];
             name?: string;
             /**
              * A reason for processing.
              * Format: uuid
              */
             purpose_id?: string;
-            source?: string;
             target?: components["schemas"]["RetentionTarget"];
             /** @description Why, for whoever asks later. Kept with the version. */
             why?: string;
@@ -4199,13 +3841,6 @@ export interface components {
             /** @description Of pages and mails, BCP 47. */
             language: string;
             name: string;
-            /** @description Whether such a change needs a second member's consent. */
-            retention_approval: boolean;
-            /**
-             * @description How long a change of the retention rules waits that would destroy something before that; ISO 8601, `P0D`: not at
-             *     all.
-             */
-            retention_grace: string;
             /** @description Part of `/connect/{tenant}/…` and `/privacy/{tenant}`; never changes. */
             slug: string;
             /** Format: int32 */
@@ -4223,13 +3858,6 @@ export interface components {
             /** @description Of pages and mails, BCP 47. */
             language?: string;
             name?: string;
-            /** @description Whether such a change needs a second member's consent. */
-            retention_approval?: boolean;
-            /**
-             * @description How long a change of the retention rules waits that would destroy something before that: ISO 8601, at most `P90D`;
-             *     `P0D`: not at all.
-             */
-            retention_grace?: string;
         };
         /**
          * Token
@@ -7791,153 +7419,6 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
-    list_retention_changes: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-                state?: components["schemas"]["ChangeState"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_RetentionChange"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            404: components["responses"]["Problem404"];
-            409: components["responses"]["Problem409"];
-            410: components["responses"]["Problem410"];
-            412: components["responses"]["Problem412"];
-            413: components["responses"]["Problem413"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-            503: components["responses"]["Problem503"];
-        };
-    };
-    read_retention_change: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                change_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The resource as it is now. */
-            200: {
-                headers: {
-                    /** @description Send it back as `If-Match` to change just this version. */
-                    ETAG: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionChange"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            404: components["responses"]["Problem404"];
-            409: components["responses"]["Problem409"];
-            410: components["responses"]["Problem410"];
-            412: components["responses"]["Problem412"];
-            413: components["responses"]["Problem413"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-            503: components["responses"]["Problem503"];
-        };
-    };
-    approve_retention_change: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                change_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The resource as it is now. */
-            200: {
-                headers: {
-                    /** @description Send it back as `If-Match` to change just this version. */
-                    ETAG: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionChange"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            404: components["responses"]["Problem404"];
-            409: components["responses"]["Problem409"];
-            410: components["responses"]["Problem410"];
-            412: components["responses"]["Problem412"];
-            413: components["responses"]["Problem413"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-            503: components["responses"]["Problem503"];
-        };
-    };
-    cancel_retention_change: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                change_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CancelChangeIn"];
-            };
-        };
-        responses: {
-            /** @description The resource as it is now. */
-            200: {
-                headers: {
-                    /** @description Send it back as `If-Match` to change just this version. */
-                    ETAG: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionChange"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            404: components["responses"]["Problem404"];
-            409: components["responses"]["Problem409"];
-            410: components["responses"]["Problem410"];
-            412: components["responses"]["Problem412"];
-            413: components["responses"]["Problem413"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-            503: components["responses"]["Problem503"];
-        };
-    };
     list_retention_rules: {
         parameters: {
             query?: {
@@ -7991,24 +7472,15 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It was made, and acts. */
+            /** @description It was made. */
             201: {
                 headers: {
                     /** @description Send it back as `If-Match` to change just this version. */
-                    ETAG: string;
+                    ETAG?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Rule"];
-                };
-            };
-            /** @description It would destroy something early, so it waits. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionChange"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -8077,16 +7549,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Its end would destroy something early, so it waits. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionChange"];
-                };
-            };
-            /** @description It is gone. */
+            /** @description It is done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -8124,7 +7587,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It was changed, and acts. */
+            /** @description The resource as it is now. */
             200: {
                 headers: {
                     /** @description Send it back as `If-Match` to change just this version. */
@@ -8133,15 +7596,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rule"];
-                };
-            };
-            /** @description The change would destroy something early, so it waits. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionChange"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -8213,72 +7667,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            404: components["responses"]["Problem404"];
-            409: components["responses"]["Problem409"];
-            410: components["responses"]["Problem410"];
-            412: components["responses"]["Problem412"];
-            413: components["responses"]["Problem413"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-            503: components["responses"]["Problem503"];
-        };
-    };
-    preview_retention_rule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RetentionPreviewIn"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionPreview"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            404: components["responses"]["Problem404"];
-            409: components["responses"]["Problem409"];
-            410: components["responses"]["Problem410"];
-            412: components["responses"]["Problem412"];
-            413: components["responses"]["Problem413"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-            503: components["responses"]["Problem503"];
-        };
-    };
-    list_retention_templates: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionTemplates"];
                 };
             };
             400: components["responses"]["Problem400"];
