@@ -37,19 +37,19 @@ pub struct Gatekeeper {
 }
 
 /// How a person stands, for the broker.
-struct Stands(Arc<standings::Standing>);
+struct Stands(Arc<standings::Standing>, Ctx);
 
 impl Standing for Stands {
     fn may_get(&self, consent: Option<Uuid>) -> bool {
-        self.0.may_get(consent.map(PurposeId))
+        self.0.may_get(&self.1, consent.map(PurposeId))
     }
 }
 
 /// A person, for the broker: held for as long as somebody is connected as them.
-pub(crate) fn known(subject: SubjectId, standing: &Arc<standings::Standing>) -> Known {
+pub(crate) fn known(ctx: &Ctx, subject: SubjectId, standing: &Arc<standings::Standing>) -> Known {
     Known {
         subject: subject.0,
-        standing: Arc::new(Stands(Arc::clone(standing))),
+        standing: Arc::new(Stands(Arc::clone(standing), ctx.clone())),
     }
 }
 
@@ -142,7 +142,7 @@ impl Admission for Gatekeeper {
             let found = async {
                 let subject = subjects::get_or_create(&ctx, &scope, &user).await?;
                 let standing = ctx.standings.load(&ctx.store, &scope, subject).await?;
-                Ok::<_, domain::Error>(known(subject, &standing))
+                Ok::<_, domain::Error>(known(&ctx, subject, &standing))
             };
             found.await.map_err(|error| {
                 tracing::error!(error = format!("{error:#}"), "a person could not be looked up");
@@ -158,6 +158,7 @@ pub(crate) fn refusal(denied: Denied) -> Refusal {
         Denied::NoEndpoint => Refusal::NoEndpoint,
         Denied::Disabled => Refusal::Disabled,
         Denied::ConsentMissing => Refusal::ConsentMissing,
+        Denied::NoSpecialBasis => Refusal::NotAllowed,
         Denied::Restricted => Refusal::Restricted,
         Denied::Gone => Refusal::Gone,
         Denied::TooLarge => Refusal::TooLarge,

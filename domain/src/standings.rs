@@ -2,18 +2,19 @@
 //! truth table, in memory for everybody who is connected or being written about; `consents` and `subjects` keep it true.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use chrono::{DateTime, Utc};
 use entity::{
     consent_event::ConsentState,
     consent_state,
     id::{PurposeId, SubjectId},
-    subject,
+    purpose, subject,
 };
 use parking_lot::{Mutex, RwLock};
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -28,18 +29,52 @@ pub fn is_valid(state: ConsentState) -> bool {
     matches!(state, ConsentState::Given | ConsentState::Renewed)
 }
 
+/// Whether a person in this state said no. Who was never asked, or did not answer, said nothing.
+pub fn is_objection(state: ConsentState) -> bool {
+    matches!(
+        state,
+        ConsentState::Refused | ConsentState::Withdrawn | ConsentState::Revoked
+    )
+}
+
+/// How a person stands to one purpose.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    state: ConsentState,
+    /// From when on it holds no more.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Said {
+    fn is_valid(self, now: DateTime<Utc>) -> bool {
+        is_valid(self.state) && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
 /// One person's standing. Whoever needs it keeps the `Arc`; while anybody does, changes reach it.
 #[derive(Debug, Default)]
 pub struct Standing {
-    consents: RwLock<HashMap<PurposeId, bool>>,
+    consents: RwLock<HashMap<PurposeId, Said>>,
     restricted: AtomicBool,
     gone: AtomicBool,
 }
 
 impl Standing {
-    /// Whether a valid consent to the purpose is there.
-    pub fn consents_to(&self, purpose: PurposeId) -> bool {
-        self.consents.read().get(&purpose).copied().unwrap_or(false)
+    /// Whether a valid consent to the purpose is there. One that has an end holds until that instant, whether anybody
+    /// wrote its end down already or not.
+    pub fn consents_to(&self, purpose: PurposeId, now: DateTime<Utc>) -> bool {
+        self.consents
+            .read()
+            .get(&purpose)
+            .is_some_and(|said| said.is_valid(now))
+    }
+
+    /// Whether the person said no to the purpose.
+    pub fn objects_to(&self, purpose: PurposeId) -> bool {
+        self.consents
+            .read()
+            .get(&purpose)
+            .is_some_and(|said| is_objection(said.state))
     }
 
     /// Whether the person restricted the processing (GDPR Art. 18).
@@ -60,6 +95,8 @@ const SHARDS: usize = 64;
 pub struct Standings {
     // Synchronous locks: nothing waits while holding one. Sharded, since every message looks in here.
     shards: Box<[Mutex<Shard>]>,
+    /// Purposes that nobody is asked for first and that give way to a no, of all tenants that are known here.
+    opt_out: RwLock<HashSet<PurposeId>>,
 }
 
 #[derive(Debug, Default)]
@@ -73,11 +110,29 @@ impl Default for Standings {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            opt_out: RwLock::default(),
         }
     }
 }
 
 impl Standings {
+    /// Learns which purposes wait for consent. Called whenever a tenant's picture is read.
+    pub(crate) fn learn<'a>(&self, purposes: impl Iterator<Item = &'a purpose::Model>) {
+        let mut opt_out = self.opt_out.write();
+        for purpose in purposes {
+            if purpose.honours_gpc && !purpose.requires_consent {
+                opt_out.insert(purpose.id);
+            } else {
+                opt_out.remove(&purpose.id);
+            }
+        }
+    }
+
+    /// Whether messages for a purpose go to whoever did not say no.
+    pub fn waits_for_nobody(&self, purpose: PurposeId) -> bool {
+        self.opt_out.read().contains(&purpose)
+    }
+
     fn shard(&self, subject: SubjectId) -> &Mutex<Shard> {
         // The last byte of a UUID of version 7 is random.
         &self.shards[usize::from(subject.0.as_bytes()[15]) % SHARDS]
@@ -137,9 +192,18 @@ impl Standings {
     }
 
     /// A consent changed.
-    pub fn consent_changed(&self, subject: SubjectId, purpose: PurposeId, state: ConsentState) {
+    pub fn consent_changed(
+        &self,
+        subject: SubjectId,
+        purpose: PurposeId,
+        state: ConsentState,
+        expires_at: Option<DateTime<Utc>>,
+    ) {
         self.change(subject, |standing| {
-            standing.consents.write().insert(purpose, is_valid(state));
+            standing
+                .consents
+                .write()
+                .insert(purpose, Said { state, expires_at });
         });
     }
 
@@ -173,7 +237,13 @@ async fn read(tx: &TenantTx, subject: SubjectId) -> Result<Standing> {
         consents: RwLock::new(
             states
                 .into_iter()
-                .map(|state| (state.purpose_id, is_valid(state.state)))
+                .map(|row| {
+                    let said = Said {
+                        state: row.state,
+                        expires_at: row.expires_at,
+                    };
+                    (row.purpose_id, said)
+                })
                 .collect(),
         ),
         restricted: AtomicBool::new(

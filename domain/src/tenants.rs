@@ -19,6 +19,7 @@ pub use usage::{Stored, Usage, stored, usage};
 use crate::{
     accounts::email,
     audit::{self, Event},
+    controllers::Controller,
     ctx::Ctx,
     deadlines,
     duration::Kept,
@@ -45,6 +46,8 @@ pub struct TenantPatch {
     pub retention_grace: Option<String>,
     /// Whether such a change needs a second member's consent.
     pub retention_approval: Option<bool>,
+    /// Who answers for the processing.
+    pub controller: Option<Option<Controller>>,
 }
 
 /// The transaction's own tenant.
@@ -108,6 +111,13 @@ pub async fn update(
     if let Some(approval) = patch.retention_approval {
         row.retention_approval = Set(approval);
         changed.push("retention_approval");
+    }
+    if let Some(mut controller) = patch.controller {
+        if let Some(controller) = &mut controller {
+            controller.check(&mut faults);
+        }
+        row.controller = Set(controller.map(serde_json::to_value).transpose()?);
+        changed.push("controller");
     }
     faults.finish()?;
     row.version = Set(version);

@@ -27,6 +27,7 @@ mod m0006_background_work;
 mod m0007_endpoint_limits;
 mod m0008_webhooks;
 mod m0010_rule_changes;
+mod m0016_consent_in_full;
 mod v0001_keys;
 
 use sea_orm_migration::prelude::*;
@@ -52,6 +53,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0007_endpoint_limits::Migration),
             Box::new(m0008_webhooks::Migration),
             Box::new(m0010_rule_changes::Migration),
+            Box::new(m0016_consent_in_full::Migration),
         ]
     }
 }

@@ -15,7 +15,7 @@ pub enum Reach {
     Nobody,
     /// Whoever is there.
     Everybody,
-    /// Those who consented to this purpose.
+    /// Those who consented to this purpose or, where nobody is asked first, did not say no to it.
     Consenting(PurposeId),
 }
 
@@ -25,7 +25,9 @@ pub fn reach(ctx: &Ctx, endpoint: EndpointId, purpose: Option<PurposeId>) -> Rea
         return Reach::Nobody;
     };
     match purpose {
-        Some(purpose) if waits(&picture, purpose) => Reach::Consenting(purpose),
+        Some(purpose) if waits(&picture, purpose) || gives_way(&picture, purpose) => {
+            Reach::Consenting(purpose)
+        }
         _ => Reach::Everybody,
     }
 }
@@ -37,10 +39,22 @@ pub(super) fn waits(picture: &Picture, purpose: PurposeId) -> bool {
         .is_none_or(|purpose| purpose.requires_consent)
 }
 
+/// Whether a purpose that waits for nobody gives way to a no.
+pub(super) fn gives_way(picture: &Picture, purpose: PurposeId) -> bool {
+    picture
+        .purpose(purpose)
+        .is_some_and(|purpose| purpose.honours_gpc)
+}
+
 impl Standing {
-    /// Whether the person may get a message now; `consent` is the purpose whose consent it waits for.
-    pub fn may_get(&self, consent: Option<PurposeId>) -> bool {
-        !self.is_gone() && !self.is_restricted() && consent.is_none_or(|purpose| self.consents_to(purpose))
+    /// Whether the person may get a message now; `consent` is the purpose whose consent it waits for, or that gives way to
+    /// a no.
+    pub fn may_get(&self, ctx: &Ctx, consent: Option<PurposeId>) -> bool {
+        let agrees = |purpose| {
+            self.consents_to(purpose, ctx.now())
+                || (ctx.standings.waits_for_nobody(purpose) && !self.objects_to(purpose))
+        };
+        !self.is_gone() && !self.is_restricted() && consent.is_none_or(agrees)
     }
 }
 

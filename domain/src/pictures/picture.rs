@@ -113,6 +113,11 @@ impl Picture {
         self.purposes.get(&id)
     }
 
+    /// All purposes.
+    pub fn purposes(&self) -> impl Iterator<Item = &Arc<purpose::Model>> {
+        self.purposes.values()
+    }
+
     /// The purpose with this slug.
     pub fn purpose_by_slug(&self, slug: &str) -> Option<&Arc<purpose::Model>> {
         self.purposes.values().find(|purpose| purpose.slug == slug)
@@ -215,6 +220,7 @@ pub(super) async fn read(ctx: &Ctx, scope: &TenantScope, slot: &Slot) -> Result<
         .into_iter()
         .map(|purpose| (purpose.id, Arc::new(purpose)))
         .collect();
+    ctx.standings.learn(purposes.values().map(Arc::as_ref));
     let mut endpoints = HashMap::new();
     for row in tx.find::<endpoint::Entity>().all(tx.conn()).await? {
         let endpoint = Endpoint {

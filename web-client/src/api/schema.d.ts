@@ -168,6 +168,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/consent-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List imports of consents. */
+        get: operations["list_consent_imports"];
+        put?: never;
+        /**
+         * Take over consents from elsewhere.
+         * @description NDJSON or CSV, up to 32 MiB. Repeating a line changes nothing: it is known by its `id`, or by person, purpose, state
+         *     and time.
+         */
+        post: operations["create_consent_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consent-imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how far an import has come. */
+        get: operations["read_consent_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consent-imports/{import_id}/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the lines of an import that were refused.
+         * @description In the order of the file. What the lines said is not kept.
+         */
+        get: operations["list_consent_import_faults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/consents": {
         parameters: {
             query?: never;
@@ -218,6 +277,46 @@ export interface paths {
          * @description A C2SP tlog-proof: `weir verify` checks it offline.
          */
         get: operations["read_consent_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consents/{consent_id}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the record that a consent belongs to.
+         * @description Everything between the person and the purpose, with the fields of ISO/IEC TS 27560 in the words of DPV.
+         */
+        get: operations["read_consent_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consents/{consent_id}/record-receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the consent receipt that is for the person to keep.
+         * @description A copy of the record (ISO/IEC TS 27560, in the words of DPV), signed as a tlog-proof of the consent's leaf.
+         */
+        get: operations["read_consent_record_receipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -484,6 +583,27 @@ export interface paths {
          * @description For development and for back ends that render pages; usually your back end signs its own with the secret.
          */
         post: operations["create_connection_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gpc-signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pass on that a person's browser sent `Sec-GPC: 1`.
+         * @description Refuses, or withdraws, every purpose that gives way to the signal (`honours_gpc`), unless the person consented to it
+         *     after an earlier signal. Answered when it has taken effect, with what was recorded.
+         */
+        post: operations["record_gpc_signal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -975,6 +1095,46 @@ export interface paths {
          * @description A withdrawal is answered when it has taken effect: nothing of yours passes any more.
          */
         post: operations["record_portal_consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/consents/{consent_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the receipt of a consent of yours.
+         * @description Your copy of the record, signed as a tlog-proof: it can be checked without us.
+         */
+        get: operations["read_portal_consent_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/consents/{consent_id}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the record of a consent of yours.
+         * @description JSON-LD with the fields of ISO/IEC TS 27560, in the words of DPV.
+         */
+        get: operations["read_portal_consent_record"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1997,6 +2157,11 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Format: date-time
+             * @description From when on it holds no more.
+             */
+            expires_at?: string;
+            /**
              * One recorded change of a consent.
              * Format: uuid
              */
@@ -2004,11 +2169,15 @@ export interface components {
             method: string;
             /** @description SHA-256 of what the person was told, in hex. */
             notice_hash?: string;
+            /** @description In which language; BCP 47. */
+            notice_language?: string;
             /**
              * One published version of a notice in one language.
              * Format: uuid
              */
             notice_version_id?: string;
+            /** @description Where they said it. */
+            place?: string;
             /**
              * A reason for processing.
              * Format: uuid
@@ -2016,6 +2185,8 @@ export interface components {
             purpose_id: string;
             /** @description Where the receipt is that proves it offline. */
             receipt_url: string;
+            /** @description Where the record is, and a receipt for the person: JSON-LD in the shape of ISO/IEC TS 27560. */
+            record_url: string;
             /**
              * Format: date-time
              * @description When it was written down.
@@ -2027,6 +2198,48 @@ export interface components {
              * Format: uuid
              */
             subject_id: string;
+        };
+        /**
+         * ConsentImport
+         * @description Consents that are being taken over, or were.
+         */
+        ConsentImport: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Lines that were looked at.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Of those: refused; see its faults.
+             */
+            failed: number;
+            /** Format: date-time */
+            finished_at?: string;
+            format: components["schemas"]["ImportFormat"];
+            /**
+             * Consents that are taken over in bulk.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Lines that hold a consent.
+             */
+            lines: number;
+            /**
+             * Format: int64
+             * @description Of those: now recorded.
+             */
+            recorded: number;
+            /**
+             * Format: int64
+             * @description Of those: recorded before.
+             */
+            repeated: number;
+            state: components["schemas"]["ImportState"];
         };
         /**
          * ConsentIn
@@ -2050,6 +2263,8 @@ export interface components {
              * @description What the person was told.
              */
             notice_version_id?: string;
+            /** @description Where they said it: the page or the screen. Nothing personal. */
+            place?: string;
             /** @description The purpose's slug. */
             purpose?: string;
             /**
@@ -2065,12 +2280,68 @@ export interface components {
              * Format: uuid
              */
             subject_id?: string;
+            /** @description For how long, ISO 8601. Default: as purpose and notice say, and never longer. */
+            valid_for?: string;
         };
         /**
          * @description States of the Data Privacy Vocabulary (DPV 2.3, consent_status). `domain::consents` says which are valid for processing.
          * @enum {string}
          */
         ConsentState: "requested" | "given" | "renewed" | "refused" | "withdrawn" | "revoked" | "expired" | "invalidated" | "unknown";
+        /**
+         * Controller
+         * @description Who answers for the processing (GDPR Art. 13(1), 30(1)(a), 33(3)).
+         */
+        Controller: {
+            /**
+             * @description Postal.
+             * @default null
+             */
+            address: string;
+            /**
+             * @description The lead supervisory authority.
+             * @default null
+             */
+            authority: string;
+            /**
+             * @description ISO 3166-1, two capital letters.
+             * @default null
+             */
+            country: string;
+            /** @default null */
+            dpo_email: string;
+            /** @default null */
+            dpo_name: string;
+            /** @default null */
+            dpo_phone: string;
+            /**
+             * @description As registered. Default the tenant's name.
+             * @default null
+             */
+            legal_name: string;
+            /** @default null */
+            phone: string;
+            /**
+             * @description In the Union, of a controller outside (Art. 27).
+             * @default null
+             */
+            representative: string;
+            /**
+             * @description Security measures beyond those that Weir takes itself (Art. 32(1)).
+             * @default []
+             */
+            security_measures: string[];
+            /**
+             * @description Countries or regions where the data are.
+             * @default []
+             */
+            storage_locations: string[];
+            /**
+             * @description Transfers to third countries, and their safeguards.
+             * @default null
+             */
+            transfers: string;
+        };
         /**
          * CurrentConsent
          * @description How a person stands to a purpose.
@@ -2082,6 +2353,11 @@ export interface components {
              * @description The event that says so.
              */
             event_id: string;
+            /**
+             * Format: date-time
+             * @description From when on it holds no more.
+             */
+            expires_at?: string;
             /**
              * One published version of a notice in one language.
              * Format: uuid
@@ -2101,7 +2377,7 @@ export interface components {
              */
             since: string;
             state: components["schemas"]["ConsentState"];
-            /** @description Whether it allows processing: given and renewed do. */
+            /** @description Whether it allows processing now: given and renewed do, until they expire. */
             valid: boolean;
         };
         /**
@@ -2597,6 +2873,18 @@ export interface components {
             size: number;
         };
         /**
+         * FaultyLine
+         * @description A line that was refused.
+         */
+        FaultyLine: {
+            faults: components["schemas"]["LineFault"][];
+            /**
+             * Format: int64
+             * @description As in the file; the first is 1.
+             */
+            line: number;
+        };
+        /**
          * FieldProblem
          * @description One thing wrong with an input.
          */
@@ -2617,6 +2905,21 @@ export interface components {
             data_type: string;
             /** @description A normalised path (RFC 9535 §2.7), such as `$['user']['email']`. */
             path: string;
+        };
+        /**
+         * GpcSignalIn
+         * @description Somebody whose browser sent `Sec-GPC: 1` to your back end. Name them in one of the two ways.
+         */
+        GpcSignalIn: {
+            /** @description The page that was asked for. Nothing personal. */
+            place?: string;
+            /** @description Your own id for the person; added when not known yet. */
+            subject?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
+            subject_id?: string;
         };
         /**
          * Held
@@ -2647,6 +2950,16 @@ export interface components {
             /** @description What for, by name. */
             purpose?: string;
         };
+        /**
+         * @description What the lines are.
+         * @enum {string}
+         */
+        ImportFormat: "ndjson" | "csv";
+        /**
+         * @description How far an import has come.
+         * @enum {string}
+         */
+        ImportState: "running" | "completed";
         /**
          * Invitation
          * @description An invitation to become a member.
@@ -2718,6 +3031,16 @@ export interface components {
          * @enum {string}
          */
         LawfulBasis: "consent" | "contract" | "legal_obligation" | "vital_interests" | "public_task" | "legitimate_interests";
+        /**
+         * LineFault
+         * @description What is wrong with a line.
+         */
+        LineFault: {
+            code: string;
+            detail: string;
+            /** @description A JSON pointer into the line. */
+            field: string;
+        };
         /**
          * LinkTokenIn
          * @description The token of a mailed link.
@@ -2904,6 +3227,8 @@ export interface components {
          * @description A text that consents refer to.
          */
         Notice: {
+            /** @description How long a consent given on it holds at most; ISO 8601. */
+            consent_validity?: string;
             /** Format: date-time */
             created_at: string;
             /**
@@ -2925,6 +3250,8 @@ export interface components {
          * @description A notice to be made. Its words are published after that.
          */
         NoticeIn: {
+            /** @description How long a consent given on it holds at most; ISO 8601, such as `P1Y`. */
+            consent_validity?: string;
             /** @description What people call it; the slug if absent. */
             name?: string;
             /**
@@ -2937,9 +3264,10 @@ export interface components {
         };
         /**
          * NoticePatchIn
-         * @description Changes to a notice. What is absent stays.
+         * @description Changes to a notice. What is absent stays; `null` clears.
          */
         NoticePatchIn: {
+            consent_validity?: string;
             name?: string;
             purpose_ids?: string[];
         };
@@ -3046,6 +3374,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_ConsentImport
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_ConsentImport: {
+            /** @description The items. */
+            items: components["schemas"]["ConsentImport"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_CurrentConsent
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -3072,6 +3410,16 @@ export interface components {
         Page_Endpoint: {
             /** @description The items. */
             items: components["schemas"]["Endpoint"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_FaultyLine
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_FaultyLine: {
+            /** @description The items. */
+            items: components["schemas"]["FaultyLine"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -3273,16 +3621,21 @@ export interface components {
          * @description Something you may say yes or no to.
          */
         PortalConsent: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string;
             /** @description What you said, newest first. */
             history: components["schemas"]["ConsentEvent"][];
-            /** @description The newest words that explain the purpose. */
+            /** @description The newest words that explain the purpose, in your language where there are any. */
             notice?: components["schemas"]["PortalNotice"] & unknown;
             purpose: components["schemas"]["PortalPurpose"];
             /** Format: date-time */
             since?: string;
             /** @description Absent: you never said anything. */
             state?: components["schemas"]["ConsentState"] & unknown;
-            /** @description Whether it allows processing. */
+            /** @description Whether it allows processing now. */
             valid: boolean;
         };
         /**
@@ -3339,6 +3692,8 @@ export interface components {
          */
         PortalPurpose: {
             description?: string;
+            /** @description Whether your browser's `Sec-GPC: 1` is an objection to it. */
+            honours_gpc: boolean;
             /**
              * A reason for processing.
              * Format: uuid
@@ -3346,6 +3701,8 @@ export interface components {
             id: string;
             lawful_basis: components["schemas"]["LawfulBasis"];
             name: string;
+            /** @description What you may demand, as it follows from the basis. */
+            rights: components["schemas"]["RightOut"][];
             slug: string;
         };
         /**
@@ -3453,9 +3810,14 @@ export interface components {
          * @description Why data is processed.
          */
         Purpose: {
+            balancing_note?: string;
+            /** @description How long a consent holds; ISO 8601. Absent: until it is withdrawn. */
+            consent_validity?: string;
             /** Format: date-time */
             created_at: string;
             description?: string;
+            /** @description Whether `Sec-GPC: 1` is an objection to it. */
+            honours_gpc: boolean;
             /**
              * A reason for processing.
              * Format: uuid
@@ -3465,7 +3827,10 @@ export interface components {
             name: string;
             /** @description Whether nothing passes before the person consented. */
             requires_consent: boolean;
+            /** @description What persons may demand, as it follows from the basis. */
+            rights: components["schemas"]["RightOut"][];
             slug: string;
+            special_basis?: components["schemas"]["SpecialBasis"];
             /** Format: date-time */
             updated_at: string;
             /** Format: int32 */
@@ -3476,8 +3841,14 @@ export interface components {
          * @description A purpose to be declared.
          */
         PurposeIn: {
+            /** @description Why the interests of the persons do not override. Needed for legitimate interests. */
+            balancing_note?: string;
+            /** @description How long a consent holds; ISO 8601, such as `P1Y`. Default: until it is withdrawn. */
+            consent_validity?: string;
             /** @description Shown to the people whose data it is. */
             description?: string;
+            /** @description Whether `Sec-GPC: 1` is an objection to it. Default no. */
+            honours_gpc?: boolean;
             /** @description What makes it lawful (GDPR Art. 6(1)). */
             lawful_basis: components["schemas"]["LawfulBasis"] & unknown;
             /** @description What people call it; the slug if absent. */
@@ -3486,16 +3857,22 @@ export interface components {
             requires_consent?: boolean;
             /** @description 1 to 63 of `a-z`, `0-9` and single hyphens; consents name it. */
             slug: string;
+            /** @description What makes it lawful where special categories of data are concerned (GDPR Art. 9(2)). */
+            special_basis?: components["schemas"]["SpecialBasis"] & unknown;
         };
         /**
          * PurposePatchIn
          * @description Changes to a purpose. What is absent stays; `null` clears.
          */
         PurposePatchIn: {
+            balancing_note?: string;
+            consent_validity?: string;
             description?: string;
+            honours_gpc?: boolean;
             lawful_basis?: components["schemas"]["LawfulBasis"];
             name?: string;
             requires_consent?: boolean;
+            special_basis?: components["schemas"]["SpecialBasis"];
         };
         /**
          * @description When a message is recorded, relative to its delivery.
@@ -3829,6 +4206,16 @@ export interface components {
             items: components["schemas"]["RetentionTemplate"][];
         };
         /**
+         * RightOut
+         * @description A right that persons have.
+         */
+        RightOut: {
+            /** @description The article of the GDPR: `A17`, `A7-3`. */
+            article: string;
+            /** @description What people call it. */
+            name: string;
+        };
+        /**
          * @description What a member may do; `domain::permissions` holds the table.
          * @enum {string}
          */
@@ -4105,6 +4492,11 @@ export interface components {
          */
         SlowConsumer: "disconnect" | "drop_oldest" | "conflate";
         /**
+         * @description GDPR Art. 9(2) a–j, in that order: what makes processing of special categories lawful.
+         * @enum {string}
+         */
+        SpecialBasis: "explicit_consent" | "employment_and_social_security" | "vital_interests" | "not_for_profit_body" | "made_public" | "legal_claims" | "substantial_public_interest" | "health_care" | "public_health" | "archiving_and_research";
+        /**
          * @description How a value is made to say less.
          * @enum {string}
          */
@@ -4187,6 +4579,8 @@ export interface components {
         Tenant: {
             /** @description Shown to data subjects as the address for questions. */
             contact_email?: string;
+            /** @description Who answers for the processing, as records and notifications say it. */
+            controller?: components["schemas"]["Controller"] & unknown;
             /** Format: date-time */
             created_at: string;
             /**
@@ -4218,6 +4612,8 @@ export interface components {
         TenantPatchIn: {
             /** @description Shown to data subjects as the address for questions. */
             contact_email?: string;
+            /** @description Who answers for the processing. Replaces what was said before. */
+            controller?: components["schemas"]["Controller"] & unknown;
             /** @description Whose deadlines apply to requests: `gdpr` or `ccpa`. */
             jurisdiction?: string;
             /** @description Of pages and mails, BCP 47. */
@@ -4931,10 +5327,153 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_consent_imports: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentImport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_consent_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Consents, a line each. */
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The lines are looked at; ask again for how far that has come. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentImport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentImport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_consent_import_faults: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FaultyLine"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_consents: {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Those in force that end before this. */
+                expires_before?: string;
                 limit?: number;
                 purpose_id?: string;
                 state?: components["schemas"]["ConsentState"];
@@ -5056,6 +5595,74 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_record_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5761,6 +6368,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Token"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    record_gpc_signal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GpcSignalIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentEvent"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6885,7 +7527,10 @@ export interface operations {
     list_portal_consents: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of the words: the first that is named is looked for. */
+                "Accept-Language"?: string;
+            };
             path: {
                 tenant: string;
             };
@@ -6939,6 +7584,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_portal_consent_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_portal_consent_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
