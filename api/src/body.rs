@@ -69,6 +69,11 @@ const MAX_DISCARDED: usize = 64 << 20;
 
 /// Reads a body, up to what a REST call may be.
 pub async fn collect(body: poem::Body) -> Result<Vec<u8>> {
+    collect_up_to(body, MAX_BODY).await
+}
+
+/// Reads a body of at most so many bytes.
+pub async fn collect_up_to(body: poem::Body, most: usize) -> Result<Vec<u8>> {
     let mut reader = body.into_async_read();
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 16 << 10];
@@ -79,14 +84,14 @@ pub async fn collect(body: poem::Body) -> Result<Vec<u8>> {
             .await
             .map_err(|error| Malformed(Fault::new("", "incomplete", error.to_string())))?;
         total += count;
-        if count == 0 || total > MAX_BODY + MAX_DISCARDED {
+        if count == 0 || total > most + MAX_DISCARDED {
             break;
         }
-        if total <= MAX_BODY {
+        if total <= most {
             bytes.extend_from_slice(&chunk[..count]);
         }
     }
-    if total > MAX_BODY {
+    if total > most {
         Err(StatusCode::PAYLOAD_TOO_LARGE.into())
     } else {
         Ok(bytes)

@@ -17,7 +17,7 @@ use entity::{
     id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
 };
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    ApiResponse, Enum, Object, OpenApi,
     param::{Path, Query},
     payload::{Json, PlainText},
 };
@@ -79,6 +79,10 @@ pub struct ConsentIn {
     evidence: Option<HashMap<String, Value>>,
     /// When they said it. Default now; never later.
     at: Option<DateTime<Utc>>,
+    /// Where they said it: the page or the screen. Nothing personal.
+    place: Option<String>,
+    /// For how long, ISO 8601. Default: as purpose and notice say, and never longer.
+    valid_for: Option<String>,
 }
 
 impl TryFrom<ConsentIn> for NewConsent {
@@ -125,13 +129,17 @@ impl TryFrom<ConsentIn> for NewConsent {
             )));
         };
         Ok(Self {
-            subject,
-            purpose,
-            state: input.state.into(),
             notice_version_id: input.notice_version_id,
-            method: input.method.unwrap_or_else(|| "api".to_owned()),
             evidence: input.evidence.map(|evidence| evidence.into_iter().collect()),
             at: input.at,
+            place: input.place,
+            valid_for: input.valid_for,
+            ..Self::new(
+                subject,
+                purpose,
+                input.state.into(),
+                input.method.as_deref().unwrap_or("api"),
+            )
         })
     }
 }
@@ -147,14 +155,22 @@ pub struct ConsentEvent {
     notice_version_id: Option<NoticeVersionId>,
     /// SHA-256 of what the person was told, in hex.
     notice_hash: Option<String>,
+    /// In which language; BCP 47.
+    notice_language: Option<String>,
     method: String,
+    /// Where they said it.
+    place: Option<String>,
     evidence: Option<HashMap<String, Value>>,
     /// When the person acted.
     at: DateTime<Utc>,
     /// When it was written down.
     recorded_at: DateTime<Utc>,
+    /// From when on it holds no more.
+    expires_at: Option<DateTime<Utc>>,
     /// Where the receipt is that proves it offline.
     receipt_url: String,
+    /// Where the record is, and a receipt for the person: JSON-LD in the shape of ISO/IEC TS 27560.
+    record_url: String,
     /// Where the person's open sockets stood when a withdrawal took effect. Nothing was delivered after.
     cutoffs: Option<Vec<CutoffOut>>,
 }
@@ -164,22 +180,44 @@ impl From<Detail> for ConsentEvent {
         let event = detail.event;
         Self {
             receipt_url: format!("/api/v1/consents/{}/receipt", event.id),
+            record_url: format!("/api/v1/consents/{}/record", event.id),
             id: event.id,
             subject_id: event.subject_id,
             purpose_id: event.purpose_id,
             state: event.state,
             notice_version_id: event.notice_version_id,
             notice_hash: detail.notice_hash,
+            notice_language: detail.notice_language,
             method: event.method,
+            place: event.place,
             evidence: match detail.evidence {
                 Some(Value::Object(members)) => Some(members.into_iter().collect()),
                 _ => None,
             },
             at: event.at,
             recorded_at: event.recorded_at,
+            expires_at: event.expires_at,
             cutoffs: None,
         }
     }
+}
+
+impl ConsentEvent {
+    /// As the person sees it on the privacy page of this tenant.
+    pub fn for_person(mut self, tenant: &str) -> Self {
+        let base = format!("/api/v1/portal/{tenant}/consents/{}", self.id);
+        self.receipt_url = format!("{base}/receipt");
+        self.record_url = format!("{base}/record");
+        self
+    }
+}
+
+/// A document in JSON-LD.
+#[derive(ApiResponse)]
+pub enum LinkedData {
+    /// The document.
+    #[oai(status = 200, content_type = "application/ld+json")]
+    Ok(Json<Value>),
 }
 
 /// Consents.
@@ -195,6 +233,8 @@ impl ConsentsApi {
         subject_id: Query<Option<SubjectId>>,
         purpose_id: Query<Option<PurposeId>>,
         state: Query<Option<ConsentState>>,
+        /// Those in force that end before this.
+        expires_before: Query<Option<DateTime<Utc>>>,
         limit: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<Page<ConsentEvent>>, ApiError> {
@@ -204,6 +244,7 @@ impl ConsentsApi {
             subject: subject_id.0,
             purpose: purpose_id.0,
             state: state.0,
+            expires_before: expires_before.0,
         };
         let tx = self.0.ctx.store.read(scope).await?;
         let rows = consents::list(&tx, &filter, &page).await?;
@@ -232,6 +273,9 @@ impl ConsentsApi {
             .next()
             .ok_or(Error::NotFound { what: "consent" })?;
         let event = recorded.event;
+        if recorded.ended {
+            self.0.nudge.notify_one();
+        }
         let (subject, purpose) = (event.subject_id, event.purpose_id);
         if recorded.in_force && standings::is_valid(event.state) {
             withdrawal::undone(&self.0, scope, subject, purpose).await?;
@@ -280,5 +324,41 @@ impl ConsentsApi {
         Ok(PlainText(
             log::receipt(&self.0.ctx, scope, event.audit_index).await?,
         ))
+    }
+
+    /// Read the record that a consent belongs to.
+    ///
+    /// Everything between the person and the purpose, with the fields of ISO/IEC TS 27560 in the words of DPV.
+    #[oai(
+        path = "/consents/:consent_id/record",
+        method = "get",
+        operation_id = "read_consent_record"
+    )]
+    async fn dpv_record(
+        &self,
+        caller: Caller,
+        consent_id: Path<ConsentEventId>,
+    ) -> Result<LinkedData, ApiError> {
+        let scope = caller.may(Permission::ConsentsRead)?;
+        let document = consents::dpv_record(&self.0.ctx, scope, consent_id.0).await?;
+        Ok(LinkedData::Ok(Json(document.0)))
+    }
+
+    /// Take the consent receipt that is for the person to keep.
+    ///
+    /// A copy of the record (ISO/IEC TS 27560, in the words of DPV), signed as a tlog-proof of the consent's leaf.
+    #[oai(
+        path = "/consents/:consent_id/record-receipt",
+        method = "get",
+        operation_id = "read_consent_record_receipt"
+    )]
+    async fn dpv_receipt(
+        &self,
+        caller: Caller,
+        consent_id: Path<ConsentEventId>,
+    ) -> Result<LinkedData, ApiError> {
+        let scope = caller.may(Permission::ConsentsRead)?;
+        let document = consents::dpv_receipt(&self.0.ctx, scope, consent_id.0).await?;
+        Ok(LinkedData::Ok(Json(document.0)))
     }
 }

@@ -21,6 +21,7 @@ use poem::{
 
 use self::entrance::Entrance;
 use crate::{
+    gpc,
     limits::{client_address, counted_address},
     problem::ApiError,
     publish::MAIN_CHANNEL,
@@ -46,7 +47,7 @@ pub async fn connect(
         .iter()
         .find_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL));
     let token = offered.map(str::to_owned).or_else(|| in_query(req, "token"));
-    let entrance = entrance::admit(state, &tenant, &endpoint, token.as_deref()).await;
+    let entrance = entrance::admit(state, &tenant, &endpoint, token.as_deref(), gpc::asserted(req)).await;
     if let Ok(entrance) = &entrance
         && !entrance.is_open_to(handshake.origin.as_deref())
     {
@@ -189,7 +190,7 @@ fn open(state: &State, entrance: &Entrance, from: Peer) -> Arc<Identity> {
         subject: entrance.subject(),
         address: from.address.map(connections::network_of),
     });
-    Arc::new(entrance.identity(session))
+    Arc::new(entrance.identity(&state.ctx, session))
 }
 
 fn count_refusal(why: &Close) {

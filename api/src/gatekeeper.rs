@@ -38,24 +38,26 @@ pub struct Gatekeeper {
 }
 
 /// How a person stands, for the broker.
-struct Stands(Arc<standings::Standing>);
+struct Stands(Arc<standings::Standing>, Ctx);
 
 impl Standing for Stands {
     fn may_get(&self, reach: Reach) -> bool {
-        self.0.may_get(match reach {
+        let reach = match reach {
             Reach::Nobody => admission::Reach::Nobody,
             Reach::Everybody => admission::Reach::Everybody,
             Reach::Consenting(purpose) => admission::Reach::Consenting(PurposeId(purpose)),
             Reach::Unobjected(purpose) => admission::Reach::Unobjected(PurposeId(purpose)),
-        })
+            Reach::Unrefused(purpose) => admission::Reach::Unrefused(PurposeId(purpose)),
+        };
+        self.0.may_get(&self.1, reach)
     }
 }
 
 /// A person, for the broker: held for as long as somebody is connected as them.
-pub(crate) fn known(subject: SubjectId, standing: &Arc<standings::Standing>) -> Known {
+pub(crate) fn known(ctx: &Ctx, subject: SubjectId, standing: &Arc<standings::Standing>) -> Known {
     Known {
         subject: subject.0,
-        standing: Arc::new(Stands(Arc::clone(standing))),
+        standing: Arc::new(Stands(Arc::clone(standing), ctx.clone())),
     }
 }
 
@@ -104,6 +106,7 @@ impl Admission for Gatekeeper {
             admission::Reach::Everybody => Reach::Everybody,
             admission::Reach::Consenting(purpose) => Reach::Consenting(purpose.0),
             admission::Reach::Unobjected(purpose) => Reach::Unobjected(purpose.0),
+            admission::Reach::Unrefused(purpose) => Reach::Unrefused(purpose.0),
         }
     }
 
@@ -149,7 +152,7 @@ impl Admission for Gatekeeper {
             let found = async {
                 let subject = subjects::get_or_create(&ctx, &scope, &user).await?;
                 let standing = ctx.standings.load(&ctx.store, &scope, subject).await?;
-                Ok::<_, domain::Error>(known(subject, &standing))
+                Ok::<_, domain::Error>(known(&ctx, subject, &standing))
             };
             found.await.map_err(|error| {
                 tracing::error!(error = format!("{error:#}"), "a person could not be looked up");
@@ -165,6 +168,7 @@ pub(crate) fn refusal(denied: Denied) -> Refusal {
         Denied::NoEndpoint => Refusal::NoEndpoint,
         Denied::Disabled => Refusal::Disabled,
         Denied::ConsentMissing => Refusal::ConsentMissing,
+        Denied::NoSpecialBasis => Refusal::NotAllowed,
         // Of this purpose, it is: to the other end the two are the same.
         Denied::Restricted | Denied::Objected => Refusal::Restricted,
         Denied::Gone => Refusal::Gone,

@@ -14,6 +14,7 @@ mod body;
 mod caller;
 mod channels;
 mod connections;
+mod consent_imports;
 mod consents;
 mod credential;
 mod data_types;
@@ -22,6 +23,7 @@ mod door;
 mod doors;
 mod endpoints;
 mod gatekeeper;
+mod gpc;
 mod happenings;
 mod health;
 mod history;
@@ -88,6 +90,7 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> {
         .at("/connect/:tenant/:endpoint", get(door::connect))
         .at("/log/:tenant/checkpoint", get(log::checkpoint))
         .at("/log/:tenant/tile/*path", get(log::tile))
+        .at("/.well-known/gpc.json", get(gpc::statement))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))

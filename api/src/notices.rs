@@ -15,6 +15,7 @@ use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
     payload::Json,
+    types::MaybeUndefined,
 };
 use serde::Deserialize;
 
@@ -40,6 +41,8 @@ pub struct NoticeIn {
     #[serde(default)]
     #[oai(default)]
     purpose_ids: Vec<PurposeId>,
+    /// How long a consent given on it holds at most; ISO 8601, such as `P1Y`.
+    consent_validity: Option<String>,
 }
 
 impl From<NoticeIn> for NewNotice {
@@ -48,16 +51,19 @@ impl From<NoticeIn> for NewNotice {
             name: input.name.unwrap_or_else(|| input.slug.clone()),
             slug: input.slug,
             purpose_ids: input.purpose_ids,
+            consent_validity: input.consent_validity,
         }
     }
 }
 
-/// Changes to a notice. What is absent stays.
+/// Changes to a notice. What is absent stays; `null` clears.
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoticePatchIn {
     name: Option<String>,
     purpose_ids: Option<Vec<PurposeId>>,
+    #[serde(default)]
+    consent_validity: MaybeUndefined<String>,
 }
 
 impl From<NoticePatchIn> for NoticePatch {
@@ -65,6 +71,7 @@ impl From<NoticePatchIn> for NoticePatch {
         Self {
             name: input.name,
             purpose_ids: input.purpose_ids,
+            consent_validity: input.consent_validity.into(),
         }
     }
 }
@@ -80,6 +87,8 @@ pub struct Notice {
     purpose_ids: Vec<PurposeId>,
     /// Its newest words, once there are any.
     latest_version: Option<NoticeVersion>,
+    /// How long a consent given on it holds at most; ISO 8601.
+    consent_validity: Option<String>,
     created_at: DateTime<Utc>,
     version: i32,
 }
@@ -92,6 +101,7 @@ impl Notice {
             slug: row.slug,
             name: row.name,
             latest_version: latest.map(NoticeVersion::from),
+            consent_validity: row.consent_validity,
             created_at: row.created_at,
             version: row.version,
         }

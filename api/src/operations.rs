@@ -1,9 +1,9 @@
 //! Which operations there are. A new resource gets its two lines here.
 
 use crate::{
-    account, api_keys, audit, channels, connections, consents, data_types, endpoints, invitations, jobs,
-    jurisdictions, mails, members, messages, notices, portal, publish, purposes, requests, retention,
-    retention_changes, retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
+    account, api_keys, audit, channels, connections, consent_imports, consents, data_types, endpoints, gpc,
+    invitations, jobs, jurisdictions, mails, members, messages, notices, portal, publish, purposes, requests,
+    retention, retention_changes, retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -36,6 +36,8 @@ type DeclaredOperations = (
     retention_changes::RetentionChangesApi,
     subjects::SubjectsApi,
     consents::ConsentsApi,
+    consent_imports::ConsentImportsApi,
+    gpc::GpcApi,
 );
 
 fn declared_operations(state: &State) -> DeclaredOperations {
@@ -47,6 +49,8 @@ fn declared_operations(state: &State) -> DeclaredOperations {
         retention_changes::RetentionChangesApi(state.clone()),
         subjects::SubjectsApi(state.clone()),
         consents::ConsentsApi(state.clone()),
+        consent_imports::ConsentImportsApi(state.clone()),
+        gpc::GpcApi(state.clone()),
     )
 }
 

@@ -11,7 +11,7 @@ use domain::{
 };
 use entity::{
     consent_event::ConsentState,
-    id::{NoticeVersionId, PurposeId, RequestId},
+    id::{ConsentEventId, NoticeVersionId, PurposeId, RequestId},
     purpose::{self, LawfulBasis},
     request::{self, RequestKind},
     tenant,
@@ -22,17 +22,19 @@ use governor::{
 };
 use poem_openapi::{
     ApiResponse, Enum, Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     payload::{Json, PlainText},
 };
 use serde::Deserialize;
 
 use crate::{
     body::Body,
-    consents::ConsentEvent,
+    consents::{ConsentEvent, LinkedData},
+    gpc,
     limits::client_address,
     portal_caller::{PORTAL_COOKIE, Person},
     problem::ApiError,
+    purposes::{RightOut, rights_of},
     requests::{
         Package, Request, Told,
         bodies::{RequestDetails, RequestMessage, RequestMessageIn},
@@ -83,6 +85,10 @@ pub struct PortalPurpose {
     name: String,
     description: Option<String>,
     lawful_basis: LawfulBasis,
+    /// What you may demand, as it follows from the basis.
+    rights: Vec<RightOut>,
+    /// Whether your browser's `Sec-GPC: 1` is an objection to it.
+    honours_gpc: bool,
 }
 
 impl From<purpose::Model> for PortalPurpose {
@@ -92,6 +98,8 @@ impl From<purpose::Model> for PortalPurpose {
             slug: row.slug,
             name: row.name,
             description: row.description,
+            rights: rights_of(row.lawful_basis),
+            honours_gpc: row.honours_gpc,
             lawful_basis: row.lawful_basis,
         }
     }
@@ -204,9 +212,11 @@ pub struct PortalConsent {
     /// Absent: you never said anything.
     state: Option<ConsentState>,
     since: Option<DateTime<Utc>>,
-    /// Whether it allows processing.
+    /// Whether it allows processing now.
     valid: bool,
-    /// The newest words that explain the purpose.
+    /// When it ends by itself.
+    expires_at: Option<DateTime<Utc>>,
+    /// The newest words that explain the purpose, in your language where there are any.
     notice: Option<PortalNotice>,
     /// What you said, newest first.
     history: Vec<ConsentEvent>,
@@ -223,20 +233,25 @@ pub struct PortalNotice {
     hash: String,
 }
 
-impl From<Choice> for PortalConsent {
-    fn from(choice: Choice) -> Self {
+impl PortalConsent {
+    fn new(choice: Choice, tenant: &str) -> Self {
         Self {
             purpose: choice.purpose.into(),
             state: choice.state,
             since: choice.since,
             valid: choice.valid,
+            expires_at: choice.expires_at,
             notice: choice.notice.map(|notice| PortalNotice {
                 version_id: notice.id,
                 hash: hex::encode(notice.hash),
                 text: notice.text,
                 language: notice.language,
             }),
-            history: choice.history.into_iter().map(Into::into).collect(),
+            history: choice
+                .history
+                .into_iter()
+                .map(|detail| ConsentEvent::from(detail).for_person(tenant))
+                .collect(),
         }
     }
 }
@@ -336,6 +351,12 @@ fn count(limiter: &DefaultKeyedRateLimiter<IpAddr>, state: &State, req: &poem::R
     Ok(())
 }
 
+/// The first language of an `Accept-Language`, where it is one.
+fn first_language(accepted: &str) -> Option<&str> {
+    let first = accepted.split([',', ';']).next()?.trim();
+    (!first.is_empty() && first != "*").then_some(first)
+}
+
 #[OpenApi(tag = "Tag::Portal")]
 impl PortalApi {
     /// See whose page it is.
@@ -390,6 +411,16 @@ impl PortalApi {
     ) -> Result<PortalSessionResponse, ApiError> {
         count(&self.tries, &self.state, req)?;
         let signed_in = portal::sign_in(&self.state.ctx, &tenant.0, &body.0.email, &body.0.code).await?;
+        if gpc::asserted(req) {
+            // Somebody who proved who they are, with a browser that says no.
+            let person = portal::authenticate(&self.state.ctx, &tenant.0, signed_in.token.expose()).await?;
+            for subject in &person.subjects {
+                let place = Some("privacy page".to_owned());
+                self.state
+                    .gpc_signal(&self.state, &person.scope, *subject, place)
+                    .await?;
+            }
+        }
         let cookie = self.cookie(
             &tenant.0,
             signed_in.token.expose(),
@@ -438,13 +469,20 @@ impl PortalApi {
         &self,
         person: Person,
         tenant: Path<String>,
+        /// The language of the words: the first that is named is looked for.
+        #[oai(name = "Accept-Language")]
+        accept_language: Header<Option<String>>,
     ) -> Result<Json<Page<PortalConsent>>, ApiError> {
         let (ctx, person) = (&self.state.ctx, person.inner());
         debug_assert_eq!(person.tenant.slug, tenant.0);
         let tx = ctx.store.read(&person.scope).await?;
-        let items = portal::choices(&tx, ctx, person).await?;
+        let language = accept_language.0.as_deref().and_then(first_language);
+        let items = portal::choices(&tx, ctx, person, language).await?;
         Ok(Json(Page {
-            items: items.into_iter().map(Into::into).collect(),
+            items: items
+                .into_iter()
+                .map(|choice| PortalConsent::new(choice, &tenant.0))
+                .collect(),
             next_cursor: None,
         }))
     }
@@ -482,6 +520,9 @@ impl PortalApi {
         let events = recorded.iter().map(|recorded| recorded.event.clone()).collect();
         let details = domain::consents::details(&tx, ctx, events).await?;
         tx.save().await?;
+        if recorded.iter().any(|recorded| recorded.ended) {
+            self.state.nudge.notify_one();
+        }
         for recorded in recorded.iter().filter(|recorded| recorded.in_force) {
             let event = &recorded.event;
             let (subject, purpose) = (event.subject_id, event.purpose_id);
@@ -491,8 +532,53 @@ impl PortalApi {
                 withdrawal::apply(&self.state, &person.scope, subject, purpose).await?;
             }
         }
-        let first = details.into_iter().map(ConsentEvent::from).next();
+        let first = details
+            .into_iter()
+            .map(|detail| ConsentEvent::from(detail).for_person(&tenant.0))
+            .next();
         Ok(Created::fixed(first.ok_or(Error::NotFound { what: "person" })?))
+    }
+
+    /// Read the record of a consent of yours.
+    ///
+    /// JSON-LD with the fields of ISO/IEC TS 27560, in the words of DPV.
+    #[oai(
+        path = "/portal/:tenant/consents/:consent_id/record",
+        method = "get",
+        operation_id = "read_portal_consent_record"
+    )]
+    async fn consent_record(
+        &self,
+        person: Person,
+        tenant: Path<String>,
+        consent_id: Path<ConsentEventId>,
+    ) -> Result<LinkedData, ApiError> {
+        let (ctx, person) = (&self.state.ctx, person.inner());
+        debug_assert_eq!(person.tenant.slug, tenant.0);
+        let event = portal::consent(&ctx.store.read(&person.scope).await?, person, consent_id.0).await?;
+        let document = domain::consents::dpv_record(ctx, &person.scope, event.id).await?;
+        Ok(LinkedData::Ok(Json(document.0)))
+    }
+
+    /// Take the receipt of a consent of yours.
+    ///
+    /// Your copy of the record, signed as a tlog-proof: it can be checked without us.
+    #[oai(
+        path = "/portal/:tenant/consents/:consent_id/receipt",
+        method = "get",
+        operation_id = "read_portal_consent_receipt"
+    )]
+    async fn consent_receipt(
+        &self,
+        person: Person,
+        tenant: Path<String>,
+        consent_id: Path<ConsentEventId>,
+    ) -> Result<LinkedData, ApiError> {
+        let (ctx, person) = (&self.state.ctx, person.inner());
+        debug_assert_eq!(person.tenant.slug, tenant.0);
+        let event = portal::consent(&ctx.store.read(&person.scope).await?, person, consent_id.0).await?;
+        let document = domain::consents::dpv_receipt(ctx, &person.scope, event.id).await?;
+        Ok(LinkedData::Ok(Json(document.0)))
     }
 
     /// List your requests.

@@ -298,8 +298,10 @@ pub(crate) fn refused(error: PublishError, quotas: &Quotas) -> Error {
             code: "processing_restricted",
             detail: "the person restricted the processing of their data, or was erased",
         },
-        PublishError::Refused(Refusal::NotAllowed) => Error::Forbidden {
-            permission: "messages:write",
+        PublishError::Refused(Refusal::NotAllowed) => Error::NotLawful {
+            code: "special_basis_missing",
+            detail: "the message holds data of a special category (Art. 9 GDPR): name the purpose's special_basis, or minimise \
+                     the data type",
         },
         PublishError::Refused(Refusal::TooLarge) => Error::invalid(
             "/data",

@@ -6,10 +6,11 @@ use domain::{
     permissions::Permission,
     pictures, purposes,
     purposes::{NewPurpose, PurposePatch},
+    rights,
 };
 use entity::{
     id::PurposeId,
-    purpose::{self, LawfulBasis},
+    purpose::{self, LawfulBasis, SpecialBasis},
 };
 use poem_openapi::{
     Object, OpenApi,
@@ -43,6 +44,14 @@ pub struct PurposeIn {
     lawful_basis: LawfulBasis,
     /// Whether nothing passes before the person consented. Default: when the basis is consent.
     requires_consent: Option<bool>,
+    /// How long a consent holds; ISO 8601, such as `P1Y`. Default: until it is withdrawn.
+    consent_validity: Option<String>,
+    /// Why the interests of the persons do not override. Needed for legitimate interests.
+    balancing_note: Option<String>,
+    /// What makes it lawful where special categories of data are concerned (GDPR Art. 9(2)).
+    special_basis: Option<SpecialBasis>,
+    /// Whether `Sec-GPC: 1` is an objection to it. Default no.
+    honours_gpc: Option<bool>,
 }
 
 impl From<PurposeIn> for NewPurpose {
@@ -53,6 +62,10 @@ impl From<PurposeIn> for NewPurpose {
             description: input.description,
             lawful_basis: input.lawful_basis,
             requires_consent: input.requires_consent,
+            consent_validity: input.consent_validity,
+            balancing_note: input.balancing_note,
+            special_basis: input.special_basis,
+            honours_gpc: input.honours_gpc.unwrap_or(false),
         }
     }
 }
@@ -66,6 +79,13 @@ pub struct PurposePatchIn {
     description: MaybeUndefined<String>,
     lawful_basis: Option<LawfulBasis>,
     requires_consent: Option<bool>,
+    #[serde(default)]
+    consent_validity: MaybeUndefined<String>,
+    #[serde(default)]
+    balancing_note: MaybeUndefined<String>,
+    #[serde(default)]
+    special_basis: MaybeUndefined<SpecialBasis>,
+    honours_gpc: Option<bool>,
 }
 
 impl From<PurposePatchIn> for PurposePatch {
@@ -75,8 +95,32 @@ impl From<PurposePatchIn> for PurposePatch {
             description: input.description.into(),
             lawful_basis: input.lawful_basis,
             requires_consent: input.requires_consent,
+            consent_validity: input.consent_validity.into(),
+            balancing_note: input.balancing_note.into(),
+            special_basis: input.special_basis.into(),
+            honours_gpc: input.honours_gpc,
         }
     }
+}
+
+/// A right that persons have.
+#[derive(Clone, Debug, Object)]
+pub struct RightOut {
+    /// The article of the GDPR: `A17`, `A7-3`.
+    article: String,
+    /// What people call it.
+    name: String,
+}
+
+/// The rights that follow from a basis (DPV's mapping).
+pub(crate) fn rights_of(basis: LawfulBasis) -> Vec<RightOut> {
+    rights::of(basis)
+        .iter()
+        .map(|right| RightOut {
+            article: right.article.to_owned(),
+            name: right.name.to_owned(),
+        })
+        .collect()
 }
 
 /// Why data is processed.
@@ -90,6 +134,14 @@ pub struct Purpose {
     lawful_basis: LawfulBasis,
     /// Whether nothing passes before the person consented.
     requires_consent: bool,
+    /// How long a consent holds; ISO 8601. Absent: until it is withdrawn.
+    consent_validity: Option<String>,
+    balancing_note: Option<String>,
+    special_basis: Option<SpecialBasis>,
+    /// Whether `Sec-GPC: 1` is an objection to it.
+    honours_gpc: bool,
+    /// What persons may demand, as it follows from the basis.
+    rights: Vec<RightOut>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
@@ -104,6 +156,11 @@ impl From<purpose::Model> for Purpose {
             description: row.description,
             lawful_basis: row.lawful_basis,
             requires_consent: row.requires_consent,
+            rights: rights_of(row.lawful_basis),
+            consent_validity: row.consent_validity,
+            balancing_note: row.balancing_note,
+            special_basis: row.special_basis,
+            honours_gpc: row.honours_gpc,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,

@@ -127,8 +127,10 @@ pub struct CurrentConsent {
     event_id: ConsentEventId,
     /// What they were told.
     notice_version_id: Option<NoticeVersionId>,
-    /// Whether it allows processing: given and renewed do.
+    /// Whether it allows processing now: given and renewed do, until they expire.
     valid: bool,
+    /// From when on it holds no more.
+    expires_at: Option<DateTime<Utc>>,
 }
 
 impl From<consents::Current> for CurrentConsent {
@@ -141,6 +143,7 @@ impl From<consents::Current> for CurrentConsent {
             event_id: current.event_id,
             notice_version_id: current.notice_version_id,
             valid: current.valid,
+            expires_at: current.expires_at,
         }
     }
 }
@@ -320,7 +323,7 @@ impl SubjectsApi {
         let scope = caller.may(Permission::ConsentsRead)?;
         let tx = self.0.ctx.store.read(scope).await?;
         subjects::read(&tx, subject_id.0).await?;
-        let items = consents::current(&tx, subject_id.0).await?;
+        let items = consents::current(&tx, &self.0.ctx, subject_id.0).await?;
         Ok(Json(Page {
             items: items.into_iter().map(Into::into).collect(),
             next_cursor: None,

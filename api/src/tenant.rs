@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
+    controllers::Controller,
     permissions::Permission,
     tenants::{self, TenantPatch},
 };
@@ -50,18 +51,24 @@ pub(crate) struct Tenant {
     request_approval: RequestApproval,
     /// Whether a decision to carry a request out takes two.
     four_eyes: bool,
+    /// Who answers for the processing, as records and notifications say it.
+    controller: Option<ControllerOut>,
     created_at: DateTime<Utc>,
     version: i32,
 }
 
 impl From<tenant::Model> for Tenant {
     fn from(row: tenant::Model) -> Self {
+        // We wrote it ourselves; what is damaged says nothing.
+        let controller = Controller::of(&row).ok().filter(|_| row.controller.is_some());
+        let controller = controller.map(ControllerOut::from);
         Self {
             id: row.id,
             slug: row.slug,
             name: row.name,
             contact_email: row.contact_email,
             language: row.language,
+            controller,
             jurisdiction: row.jurisdiction,
             retention_grace: row.retention_grace,
             retention_approval: row.retention_approval,
@@ -71,6 +78,71 @@ impl From<tenant::Model> for Tenant {
             four_eyes: row.four_eyes,
             created_at: row.created_at,
             version: row.version,
+        }
+    }
+}
+
+/// Who answers for the processing (GDPR Art. 13(1), 30(1)(a), 33(3)).
+#[derive(Clone, Debug, Default, Object, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[oai(skip_serializing_if_is_none, rename = "Controller", default)]
+pub(crate) struct ControllerOut {
+    /// As registered. Default the tenant's name.
+    legal_name: Option<String>,
+    /// Postal.
+    address: Option<String>,
+    /// ISO 3166-1, two capital letters.
+    country: Option<String>,
+    phone: Option<String>,
+    dpo_name: Option<String>,
+    dpo_email: Option<String>,
+    dpo_phone: Option<String>,
+    /// In the Union, of a controller outside (Art. 27).
+    representative: Option<String>,
+    /// The lead supervisory authority.
+    authority: Option<String>,
+    /// Countries or regions where the data are.
+    storage_locations: Vec<String>,
+    /// Transfers to third countries, and their safeguards.
+    transfers: Option<String>,
+    /// Security measures beyond those that Weir takes itself (Art. 32(1)).
+    security_measures: Vec<String>,
+}
+
+impl From<Controller> for ControllerOut {
+    fn from(said: Controller) -> Self {
+        Self {
+            legal_name: said.legal_name,
+            address: said.address,
+            country: said.country,
+            phone: said.phone,
+            dpo_name: said.dpo_name,
+            dpo_email: said.dpo_email,
+            dpo_phone: said.dpo_phone,
+            representative: said.representative,
+            authority: said.authority,
+            storage_locations: said.storage_locations,
+            transfers: said.transfers,
+            security_measures: said.security_measures,
+        }
+    }
+}
+
+impl From<ControllerOut> for Controller {
+    fn from(said: ControllerOut) -> Self {
+        Self {
+            legal_name: said.legal_name,
+            address: said.address,
+            country: said.country,
+            phone: said.phone,
+            dpo_name: said.dpo_name,
+            dpo_email: said.dpo_email,
+            dpo_phone: said.dpo_phone,
+            representative: said.representative,
+            authority: said.authority,
+            storage_locations: said.storage_locations,
+            transfers: said.transfers,
+            security_measures: said.security_measures,
         }
     }
 }
@@ -101,6 +173,9 @@ pub(crate) struct TenantPatchIn {
     request_approval: Option<RequestApproval>,
     /// Whether a decision to carry a request out takes two members.
     four_eyes: Option<bool>,
+    /// Who answers for the processing. Replaces what was said before.
+    #[serde(default)]
+    controller: MaybeUndefined<ControllerOut>,
 }
 
 impl From<TenantPatchIn> for TenantPatch {
@@ -116,6 +191,8 @@ impl From<TenantPatchIn> for TenantPatch {
             holidays: input.holidays.into(),
             request_approval: input.request_approval,
             four_eyes: input.four_eyes,
+            controller: Option::<Option<ControllerOut>>::from(input.controller)
+                .map(|said| said.map(Controller::from)),
         }
     }
 }

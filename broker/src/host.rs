@@ -116,8 +116,11 @@ impl Identity {
     pub(crate) fn may_get(&self, reach: Reach) -> bool {
         match self.person.get() {
             Some(person) => person.standing.may_get(reach),
-            // Nobody is known to have consented, and nobody to have objected.
-            None => matches!(reach, Reach::Everybody | Reach::Unobjected(_)),
+            // Nobody is known to have said yes, and nobody no.
+            None => matches!(
+                reach,
+                Reach::Everybody | Reach::Unobjected(_) | Reach::Unrefused(_)
+            ),
         }
     }
 }
@@ -140,6 +143,8 @@ pub enum Reach {
     Consenting(Uuid),
     /// Whoever is there and did not object to this purpose.
     Unobjected(Uuid),
+    /// Whoever is there and said no to this purpose in no way: they are not asked first, and a no is a no.
+    Unrefused(Uuid),
 }
 
 /// Where the positions of an endpoint's messages come from.

@@ -83,6 +83,9 @@ pub enum Denied {
     /// The purpose waits for a consent that is not there.
     #[error("consent is missing")]
     ConsentMissing,
+    /// It holds data of a special category, and its purpose has no basis for that (GDPR Art. 9).
+    #[error("a special category of data, and no basis for it")]
+    NoSpecialBasis,
     /// The person restricted the processing (GDPR Art. 18).
     #[error("processing is restricted")]
     Restricted,
@@ -112,16 +115,17 @@ pub fn admit(ctx: &Ctx, message: Passing<'_>) -> Result<Admitted, Denied> {
     match message.subject {
         Some(subject) => {
             let standing = ctx.standings.get(subject).ok_or(Denied::Gone)?;
-            check_standing(&picture, Some(&standing), purpose)?;
+            check_standing(ctx, &picture, Some(&standing), purpose)?;
         }
         // What the tenant says of nobody in particular is its own affair.
         None if message.sender == Sender::Tenant => {}
-        None => check_standing(&picture, None, purpose)?,
+        None => check_standing(ctx, &picture, None, purpose)?,
     }
     if picture.counters.messages_used_up(&picture.quotas) {
         return Err(Denied::OverQuota);
     }
     let (payload, data_types) = classify(&picture, message.payload, message.binary)?;
+    check_special(&picture, purpose, &data_types)?;
     picture.counters.message(payload.len());
     let class = match endpoint.row.record {
         RecordMode::Never => None,
@@ -160,10 +164,10 @@ pub fn may_stay(ctx: &Ctx, endpoint: EndpointId, subject: Option<SubjectId>) -> 
     check_endpoint(endpoint)?;
     let purpose = endpoint.row.purpose_id;
     match subject {
-        None => check_standing(&picture, None, purpose),
+        None => check_standing(ctx, &picture, None, purpose),
         Some(subject) => {
             let standing = ctx.standings.get(subject).ok_or(Denied::Gone)?;
-            check_standing(&picture, Some(&standing), purpose)
+            check_standing(ctx, &picture, Some(&standing), purpose)
         }
     }
 }
@@ -178,6 +182,7 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), Denied> {
 
 /// The truth table: a person's standing against a purpose. A purpose that is unknown waits for consent.
 fn check_standing(
+    ctx: &Ctx,
     picture: &Picture,
     standing: Option<&Standing>,
     purpose: Option<PurposeId>,
@@ -196,8 +201,31 @@ fn check_standing(
     if standing.is_some_and(|standing| standing.objects_to(purpose)) {
         return Err(Denied::Objected);
     }
-    if reach::waits(picture, purpose) && !standing.is_some_and(|standing| standing.consents_to(purpose)) {
+    if reach::waits(picture, purpose)
+        && !standing.is_some_and(|standing| standing.consents_to(purpose, ctx.now()))
+    {
         return Err(Denied::ConsentMissing);
+    }
+    // Nobody is asked first, but a no is a no.
+    if reach::gives_way(picture, purpose) && standing.is_some_and(|standing| standing.refuses(purpose)) {
+        return Err(Denied::ConsentMissing);
+    }
+    Ok(())
+}
+
+/// Special categories are forbidden unless one of the exceptions holds, and the purpose must say which.
+fn check_special(picture: &Picture, purpose: Option<PurposeId>, found: &[DataTypeId]) -> Result<(), Denied> {
+    let special = picture
+        .data_types
+        .iter()
+        .any(|data_type| data_type.special && found.contains(&data_type.id));
+    let basis = || {
+        purpose
+            .and_then(|id| picture.purpose(id))
+            .and_then(|purpose| purpose.special_basis)
+    };
+    if special && basis().is_none() {
+        return Err(Denied::NoSpecialBasis);
     }
     Ok(())
 }

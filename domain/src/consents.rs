@@ -3,7 +3,14 @@
 //! Events are only ever added. The current state of a person's consent to a purpose is a projection of them: the event
 //! with the latest `at`, of equals the one recorded last. It is what the gate goes by, in the store (`consent_state`) and
 //! in memory ([`crate::standings`]).
+//!
+//! A consent may have an end: the gate goes by it to the instant, and [`expire`] writes it down. What rested on a consent
+//! alone goes with it: [`EraseWithdrawn`].
 
+mod dpv;
+mod erase;
+mod expire;
+mod import;
 mod record;
 
 use std::collections::HashMap;
@@ -15,9 +22,16 @@ use entity::{
     id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
     notice_version, purpose,
 };
-use sea_orm::{ColumnTrait, Condition, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, QueryTrait};
 use serde_json::Value;
 
+pub use dpv::{Document, dpv_receipt, dpv_record};
+pub use erase::{EraseWithdrawn, erase_withdrawn};
+pub use expire::{Ended, expire, resting_on};
+pub use import::{
+    Faulty, ImportConsents, NewImport, Progress, create_import, import_faults, list_imports, read_import,
+    run_import,
+};
 pub use record::{NewConsent, Recorded, WhichPurpose, WhichSubject, record};
 
 use crate::{
@@ -38,6 +52,8 @@ pub struct Filter {
     pub purpose: Option<PurposeId>,
     /// In this state.
     pub state: Option<ConsentState>,
+    /// In force, and ending before this: for whoever wants to ask again in time.
+    pub expires_before: Option<DateTime<Utc>>,
 }
 
 /// Lists events, newest first.
@@ -52,6 +68,16 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<
     }
     if let Some(state) = filter.state {
         wanted = wanted.add(Column::State.eq(state));
+    }
+    if let Some(before) = filter.expires_before {
+        let in_force = tx
+            .find::<consent_state::Entity>()
+            .select_only()
+            .column(consent_state::Column::EventId)
+            .filter(consent_state::Column::State.is_in([ConsentState::Given, ConsentState::Renewed]))
+            .filter(consent_state::Column::ExpiresAt.lt(before))
+            .into_query();
+        wanted = wanted.add(Column::Id.in_subquery(in_force));
     }
     let rows = tx.find::<consent_event::Entity>().filter(wanted);
     page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await
@@ -69,17 +95,26 @@ pub struct Detail {
     pub event: consent_event::Model,
     /// SHA-256 of what the person was told, in hex.
     pub notice_hash: Option<String>,
+    /// In which language.
+    pub notice_language: Option<String>,
     /// What the tenant kept as proof; none once the person's key is destroyed.
     pub evidence: Option<Value>,
 }
 
 /// Adds to events what belongs to them.
 pub async fn details(tx: &TenantTx, ctx: &Ctx, events: Vec<consent_event::Model>) -> Result<Vec<Detail>> {
-    let hashes = notice_hashes(tx, &events).await?;
+    let words = notice_words(tx, &events).await?;
     let mut details = Vec::with_capacity(events.len());
     for event in events {
         details.push(Detail {
-            notice_hash: event.notice_version_id.and_then(|id| hashes.get(&id).cloned()),
+            notice_hash: event
+                .notice_version_id
+                .and_then(|id| words.get(&id))
+                .map(|(hash, _)| hash.clone()),
+            notice_language: event
+                .notice_version_id
+                .and_then(|id| words.get(&id))
+                .map(|(_, language)| language.clone()),
             evidence: open_evidence(ctx, &event).await?,
             event,
         });
@@ -87,30 +122,31 @@ pub async fn details(tx: &TenantTx, ctx: &Ctx, events: Vec<consent_event::Model>
     Ok(details)
 }
 
-async fn notice_hashes(
+/// Hash and language of what was told.
+async fn notice_words(
     tx: &TenantTx,
     events: &[consent_event::Model],
-) -> Result<HashMap<NoticeVersionId, String>> {
+) -> Result<HashMap<NoticeVersionId, (String, String)>> {
     let mut ids: Vec<_> = events
         .iter()
         .filter_map(|event| event.notice_version_id)
         .collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut hashes = HashMap::new();
+    let mut words = HashMap::new();
     for some in ids.chunks(500) {
         let versions = tx
             .find::<notice_version::Entity>()
             .filter(notice_version::Column::Id.is_in(some.iter().copied()))
             .all(tx.conn())
             .await?;
-        hashes.extend(
+        words.extend(
             versions
                 .into_iter()
-                .map(|version| (version.id, hex::encode(version.hash))),
+                .map(|version| (version.id, (hex::encode(version.hash), version.language))),
         );
     }
-    Ok(hashes)
+    Ok(words)
 }
 
 async fn open_evidence(ctx: &Ctx, event: &consent_event::Model) -> Result<Option<Value>> {
@@ -142,12 +178,15 @@ pub struct Current {
     pub event_id: ConsentEventId,
     /// What the person was told.
     pub notice_version_id: Option<NoticeVersionId>,
-    /// Whether it allows processing.
+    /// Whether it allows processing now.
     pub valid: bool,
+    /// From when on it holds no more.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// How a person stands to every purpose that they ever said something to, by the purpose's slug.
-pub async fn current(tx: &TenantTx, subject: SubjectId) -> Result<Vec<Current>> {
+pub async fn current(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Result<Vec<Current>> {
+    let now = ctx.now();
     let states = tx
         .find::<consent_state::Entity>()
         .filter(consent_state::Column::SubjectId.eq(subject))
@@ -175,7 +214,8 @@ pub async fn current(tx: &TenantTx, subject: SubjectId) -> Result<Vec<Current>> 
                 since: state.at,
                 event_id: state.event_id,
                 notice_version_id: notices.get(&state.event_id).copied().flatten(),
-                valid: is_valid(state.state),
+                valid: is_valid_at(&state, now),
+                expires_at: state.expires_at,
             })
         })
         .collect();
@@ -184,12 +224,17 @@ pub async fn current(tx: &TenantTx, subject: SubjectId) -> Result<Vec<Current>> 
 }
 
 /// Whether a person's consent to a purpose allows processing now.
-pub async fn valid(tx: &TenantTx, subject: SubjectId, purpose: PurposeId) -> Result<bool> {
+pub async fn valid(tx: &TenantTx, ctx: &Ctx, subject: SubjectId, purpose: PurposeId) -> Result<bool> {
     let state = tx
         .find_by_id::<consent_state::Entity, _>((subject, purpose))
         .one(tx.conn())
         .await?;
-    Ok(state.is_some_and(|state| is_valid(state.state)))
+    Ok(state.is_some_and(|state| is_valid_at(&state, ctx.now())))
+}
+
+/// Whether a state allows processing at an instant.
+fn is_valid_at(state: &consent_state::Model, now: DateTime<Utc>) -> bool {
+    is_valid(state.state) && state.expires_at.is_none_or(|at| now < at)
 }
 
 #[cfg(test)]

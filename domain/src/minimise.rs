@@ -29,13 +29,15 @@ pub struct Compiled {
     minimise: Minimise,
     /// For [`Minimise::Hash`].
     keys: Arc<TenantKeys>,
+    /// It is of a special category (GDPR Art. 9(1)), and something of it is left when it was minimised.
+    pub special: bool,
 }
 
 impl Compiled {
     /// Compiles a stored data type.
     pub fn new(row: &data_type::Model, keys: Arc<TenantKeys>) -> Result<Self> {
         let paths: Vec<String> = serde_json::from_value(row.paths.clone())?;
-        Ok(Self::of(
+        let mut compiled = Self::of(
             row.id,
             row.slug.clone(),
             paths
@@ -44,7 +46,9 @@ impl Compiled {
                 .collect::<Result<_>>()?,
             serde_json::from_value(row.minimise.clone())?,
             keys,
-        ))
+        );
+        compiled.special = row.special_category.is_some() && compiled.minimise.leaves_something();
+        Ok(compiled)
     }
 
     pub(crate) fn of(
@@ -60,6 +64,7 @@ impl Compiled {
             paths,
             minimise,
             keys,
+            special: false,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Faults, Result},
     fields,
     page::{self, Page, PageIn},
-    search,
+    purposes, search,
     tenancy::{TenantTx, expect_version, on_conflict},
 };
 
@@ -32,6 +32,8 @@ pub struct NewNotice {
     pub name: String,
     /// The purposes it explains.
     pub purpose_ids: Vec<PurposeId>,
+    /// How long a consent given on it holds at most; ISO 8601.
+    pub consent_validity: Option<String>,
 }
 
 /// What to change of a notice. `None` leaves a field as it is. The slug stays: programs name it.
@@ -41,6 +43,8 @@ pub struct NoticePatch {
     pub name: Option<String>,
     /// See [`NewNotice`].
     pub purpose_ids: Option<Vec<PurposeId>>,
+    /// See [`NewNotice`].
+    pub consent_validity: Option<Option<String>>,
 }
 
 /// Makes a notice.
@@ -49,6 +53,7 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewNotice) -> Result<notice::
     fields::slug(&mut faults, "/slug", &new.slug);
     fields::name(&mut faults, "/name", &new.name);
     check_purposes(tx, &mut faults, &new.purpose_ids).await?;
+    purposes::basis::validity(&mut faults, new.consent_validity.as_deref());
     faults.finish()?;
     let row = notice::ActiveModel {
         id: Set(ctx.ids.next()),
@@ -56,6 +61,7 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewNotice) -> Result<notice::
         name: Set(new.name),
         purpose_ids: Set(json!(new.purpose_ids)),
         latest_number: Set(0),
+        consent_validity: Set(new.consent_validity),
         created_at: Set(ctx.now()),
         version: Set(1),
         ..Default::default()
@@ -117,6 +123,9 @@ pub async fn update(
     if let Some(ids) = &patch.purpose_ids {
         check_purposes(tx, &mut faults, ids).await?;
     }
+    if let Some(validity) = &patch.consent_validity {
+        purposes::basis::validity(&mut faults, validity.as_deref());
+    }
     faults.finish()?;
     let version = current.version + 1;
     let mut row = current.into_active_model();
@@ -128,6 +137,10 @@ pub async fn update(
     if let Some(ids) = patch.purpose_ids {
         row.purpose_ids = Set(json!(ids));
         fields.push("purpose_ids");
+    }
+    if let Some(validity) = patch.consent_validity {
+        row.consent_validity = Set(validity);
+        fields.push("consent_validity");
     }
     row.version = Set(version);
     let row = tx.update(row).await?;

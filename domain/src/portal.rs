@@ -7,7 +7,7 @@ mod held;
 mod sessions;
 
 pub use codes::{SendPortalCode, order_code, send_code};
-pub use consents::{Choice, choices, purposes, say};
+pub use consents::{Choice, choices, event as consent, purposes, say};
 pub use held::{Held, connections, held};
 pub(crate) use held::{connections_kept, data_types, spelled};
 pub(crate) use sessions::address_context;

@@ -1,10 +1,12 @@
-//! Purposes: why data is processed, and on which lawful basis (GDPR Art. 5(1)(b), 6(1)).
+//! Purposes: why data is processed, and on which lawful basis (GDPR Art. 5(1)(b), 6(1), 9(2)).
+
+pub(crate) mod basis;
 
 use entity::{
     consent_event, endpoint,
     id::PurposeId,
     notice,
-    purpose::{self, LawfulBasis},
+    purpose::{self, LawfulBasis, SpecialBasis},
     retention_rule,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, QueryFilter};
@@ -34,6 +36,32 @@ pub struct NewPurpose {
     pub lawful_basis: LawfulBasis,
     /// Whether nothing passes before the person consented. Left out: when consent is the basis.
     pub requires_consent: Option<bool>,
+    /// How long a consent holds; ISO 8601. Left out: until it is withdrawn.
+    pub consent_validity: Option<String>,
+    /// Why the interests of the persons do not override. Needed where legitimate interests are the basis.
+    pub balancing_note: Option<String>,
+    /// What makes it lawful where special categories are concerned (GDPR Art. 9(2)).
+    pub special_basis: Option<SpecialBasis>,
+    /// Whether `Sec-GPC: 1` is an objection to it.
+    pub honours_gpc: bool,
+}
+
+impl NewPurpose {
+    /// A purpose of which no more than this is said.
+    pub fn new(slug: impl Into<String>, lawful_basis: LawfulBasis) -> Self {
+        let slug = slug.into();
+        Self {
+            name: slug.clone(),
+            slug,
+            description: None,
+            lawful_basis,
+            requires_consent: None,
+            consent_validity: None,
+            balancing_note: None,
+            special_basis: None,
+            honours_gpc: false,
+        }
+    }
 }
 
 /// What to change of a purpose. `None` leaves a field as it is, `Some(None)` clears it. The slug stays: programs name it.
@@ -47,6 +75,14 @@ pub struct PurposePatch {
     pub lawful_basis: Option<LawfulBasis>,
     /// See [`NewPurpose`].
     pub requires_consent: Option<bool>,
+    /// See [`NewPurpose`].
+    pub consent_validity: Option<Option<String>>,
+    /// See [`NewPurpose`].
+    pub balancing_note: Option<Option<String>>,
+    /// See [`NewPurpose`].
+    pub special_basis: Option<Option<SpecialBasis>>,
+    /// See [`NewPurpose`].
+    pub honours_gpc: Option<bool>,
 }
 
 /// Declares a purpose.
@@ -58,7 +94,16 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewPurpose) -> Result<purpose
     fields::slug(&mut faults, "/slug", &new.slug);
     fields::name(&mut faults, "/name", &new.name);
     fields::text(&mut faults, "/description", new.description.as_deref());
-    check_basis(&mut faults, new.lawful_basis, requires_consent);
+    basis::check(
+        &mut faults,
+        &basis::Basis {
+            lawful_basis: new.lawful_basis,
+            requires_consent,
+            consent_validity: new.consent_validity.as_deref(),
+            balancing_note: new.balancing_note.as_deref(),
+            special_basis: new.special_basis,
+        },
+    );
     faults.finish()?;
     let now = ctx.now();
     let row = purpose::ActiveModel {
@@ -68,6 +113,10 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewPurpose) -> Result<purpose
         description: Set(new.description),
         lawful_basis: Set(new.lawful_basis),
         requires_consent: Set(requires_consent),
+        consent_validity: Set(new.consent_validity),
+        balancing_note: Set(new.balancing_note),
+        special_basis: Set(new.special_basis),
+        honours_gpc: Set(new.honours_gpc),
         created_at: Set(now),
         updated_at: Set(now),
         version: Set(1),
@@ -77,9 +126,8 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewPurpose) -> Result<purpose
         .insert(row)
         .await
         .map_err(|error| on_conflict(error, "purpose", "slug", "/slug"))?;
-    let facts = json!({
-        "slug": row.slug, "lawful_basis": row.lawful_basis, "requires_consent": row.requires_consent,
-    });
+    let mut facts = basis::facts(&row);
+    facts["slug"] = json!(row.slug);
     audit::record(
         tx,
         ctx,
@@ -149,14 +197,21 @@ pub async fn update(
     if let Some(description) = &patch.description {
         fields::text(&mut faults, "/description", description.as_deref());
     }
-    let basis = patch.lawful_basis.unwrap_or(current.lawful_basis);
     if patch.lawful_basis == Some(LawfulBasis::Consent) {
         patch.requires_consent.get_or_insert(true);
     }
-    check_basis(
+    let text = |patch: &Option<Option<String>>, current: &Option<String>| {
+        patch.clone().unwrap_or_else(|| current.clone())
+    };
+    basis::check(
         &mut faults,
-        basis,
-        patch.requires_consent.unwrap_or(current.requires_consent),
+        &basis::Basis {
+            lawful_basis: patch.lawful_basis.unwrap_or(current.lawful_basis),
+            requires_consent: patch.requires_consent.unwrap_or(current.requires_consent),
+            consent_validity: text(&patch.consent_validity, &current.consent_validity).as_deref(),
+            balancing_note: text(&patch.balancing_note, &current.balancing_note).as_deref(),
+            special_basis: patch.special_basis.unwrap_or(current.special_basis),
+        },
     );
     faults.finish()?;
     let version = current.version + 1;
@@ -165,10 +220,9 @@ pub async fn update(
     row.version = Set(version);
     row.updated_at = Set(ctx.now());
     let row = tx.update(row).await?;
-    let facts = json!({
-        "fields": fields, "version": version,
-        "lawful_basis": row.lawful_basis, "requires_consent": row.requires_consent,
-    });
+    let mut facts = basis::facts(&row);
+    facts["fields"] = json!(fields);
+    facts["version"] = json!(version);
     audit::record(
         tx,
         ctx,
@@ -204,17 +258,6 @@ pub async fn delete(tx: &TenantTx, ctx: &Ctx, id: PurposeId, expected: Option<i3
     Ok(())
 }
 
-/// Consent that nobody is asked for is none (GDPR Art. 4(11)); the other way round, a tenant may well ask although
-/// another basis would do.
-fn check_basis(faults: &mut Faults, basis: LawfulBasis, requires_consent: bool) {
-    faults.check(
-        requires_consent || basis != LawfulBasis::Consent,
-        "/requires_consent",
-        "contradicts",
-        "a purpose whose lawful basis is consent requires consent; choose another basis or leave this out",
-    );
-}
-
 fn apply(patch: PurposePatch, row: &mut purpose::ActiveModel) -> Vec<&'static str> {
     let mut fields = Vec::new();
     if let Some(name) = patch.name {
@@ -232,6 +275,22 @@ fn apply(patch: PurposePatch, row: &mut purpose::ActiveModel) -> Vec<&'static st
     if let Some(requires_consent) = patch.requires_consent {
         row.requires_consent = Set(requires_consent);
         fields.push("requires_consent");
+    }
+    if let Some(validity) = patch.consent_validity {
+        row.consent_validity = Set(validity);
+        fields.push("consent_validity");
+    }
+    if let Some(note) = patch.balancing_note {
+        row.balancing_note = Set(note);
+        fields.push("balancing_note");
+    }
+    if let Some(basis) = patch.special_basis {
+        row.special_basis = Set(basis);
+        fields.push("special_basis");
+    }
+    if let Some(honours) = patch.honours_gpc {
+        row.honours_gpc = Set(honours);
+        fields.push("honours_gpc");
     }
     fields
 }

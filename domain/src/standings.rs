@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use chrono::{DateTime, Utc};
 use entity::{
     consent_event::ConsentState,
     consent_state,
@@ -28,10 +29,32 @@ pub fn is_valid(state: ConsentState) -> bool {
     matches!(state, ConsentState::Given | ConsentState::Renewed)
 }
 
+/// Whether a person in this state said no. Who was never asked, or did not answer, said nothing.
+pub fn is_objection(state: ConsentState) -> bool {
+    matches!(
+        state,
+        ConsentState::Refused | ConsentState::Withdrawn | ConsentState::Revoked
+    )
+}
+
+/// How a person stands to one purpose.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    state: ConsentState,
+    /// From when on it holds no more.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Said {
+    fn is_valid(self, now: DateTime<Utc>) -> bool {
+        is_valid(self.state) && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
 /// One person's standing. Whoever needs it keeps the `Arc`; while anybody does, changes reach it.
 #[derive(Debug, Default)]
 pub struct Standing {
-    consents: RwLock<HashMap<PurposeId, bool>>,
+    consents: RwLock<HashMap<PurposeId, Said>>,
     objections: RwLock<HashSet<PurposeId>>,
     objects: AtomicBool,
     restricted: AtomicBool,
@@ -39,9 +62,21 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Whether a valid consent to the purpose is there.
-    pub fn consents_to(&self, purpose: PurposeId) -> bool {
-        self.consents.read().get(&purpose).copied().unwrap_or(false)
+    /// Whether a valid consent to the purpose is there. One that has an end holds until that instant, whether anybody
+    /// wrote its end down already or not.
+    pub fn consents_to(&self, purpose: PurposeId, now: DateTime<Utc>) -> bool {
+        self.consents
+            .read()
+            .get(&purpose)
+            .is_some_and(|said| said.is_valid(now))
+    }
+
+    /// Whether the person, asked for consent to the purpose or not, said no (a refusal, a withdrawal, a signal of their browser).
+    pub fn refuses(&self, purpose: PurposeId) -> bool {
+        self.consents
+            .read()
+            .get(&purpose)
+            .is_some_and(|said| is_objection(said.state))
     }
 
     /// Whether the person objected to the purpose (GDPR Art. 21).
@@ -145,9 +180,18 @@ impl Standings {
     }
 
     /// A consent changed.
-    pub fn consent_changed(&self, subject: SubjectId, purpose: PurposeId, state: ConsentState) {
+    pub fn consent_changed(
+        &self,
+        subject: SubjectId,
+        purpose: PurposeId,
+        state: ConsentState,
+        expires_at: Option<DateTime<Utc>>,
+    ) {
         self.change(subject, |standing| {
-            standing.consents.write().insert(purpose, is_valid(state));
+            standing
+                .consents
+                .write()
+                .insert(purpose, Said { state, expires_at });
         });
     }
 
@@ -204,7 +248,13 @@ async fn read(tx: &TenantTx, subject: SubjectId) -> Result<Standing> {
         consents: RwLock::new(
             states
                 .into_iter()
-                .map(|state| (state.purpose_id, is_valid(state.state)))
+                .map(|row| {
+                    let said = Said {
+                        state: row.state,
+                        expires_at: row.expires_at,
+                    };
+                    (row.purpose_id, said)
+                })
                 .collect(),
         ),
         restricted: AtomicBool::new(

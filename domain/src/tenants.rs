@@ -21,6 +21,7 @@ pub use usage::{Stored, Usage, stored, usage};
 use crate::{
     accounts::email,
     audit::{self, Event},
+    controllers::Controller,
     ctx::Ctx,
     deadlines,
     duration::Kept,
@@ -55,6 +56,8 @@ pub struct TenantPatch {
     pub request_approval: Option<RequestApproval>,
     /// Whether a decision to carry a request out takes two.
     pub four_eyes: Option<bool>,
+    /// Who answers for the processing.
+    pub controller: Option<Option<Controller>>,
 }
 
 /// The transaction's own tenant.
@@ -150,6 +153,13 @@ pub async fn update(
     if let Some(four_eyes) = patch.four_eyes {
         row.four_eyes = Set(four_eyes);
         changed.push("four_eyes");
+    }
+    if let Some(mut controller) = patch.controller {
+        if let Some(controller) = &mut controller {
+            controller.check(&mut faults);
+        }
+        row.controller = Set(controller.map(serde_json::to_value).transpose()?);
+        changed.push("controller");
     }
     faults.finish()?;
     row.version = Set(version);

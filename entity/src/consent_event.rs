@@ -38,10 +38,16 @@ pub struct Model {
     pub method: String,
     /// Whatever the tenant kept as proof; sealed under the subject's key.
     pub evidence_sealed: Option<Vec<u8>>,
+    /// Where it was said: the page or the screen.
+    pub place: Option<String>,
     /// When the person acted.
     pub at: DateTimeUtc,
     /// When we wrote it down.
     pub recorded_at: DateTimeUtc,
+    /// From when on it holds no more.
+    pub expires_at: Option<DateTimeUtc>,
+    /// Keyed hash of the line that it was imported from; unique in the tenant.
+    pub import_key: Option<Vec<u8>>,
     /// The audit event whose leaf proves it.
     pub audit_index: i64,
 }

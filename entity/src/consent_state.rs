@@ -20,6 +20,8 @@ pub struct Model {
     pub state: ConsentState,
     pub event_id: ConsentEventId,
     pub at: DateTimeUtc,
+    /// From when on it holds no more.
+    pub expires_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -71,6 +71,8 @@ typed_ids! {
     SubjectId;
     /// One recorded change of a consent.
     ConsentEventId;
+    /// Consents that are taken over in bulk.
+    ConsentImportId;
     /// One end-user connection (a session).
     ConnectionId;
     /// A data subject's request.

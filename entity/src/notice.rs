@@ -21,6 +21,8 @@ pub struct Model {
     pub purpose_ids: Json,
     /// The highest published number; 0 before the first.
     pub latest_number: i32,
+    /// How long a consent given on it holds, where that is shorter than what the purpose says; ISO 8601.
+    pub consent_validity: Option<String>,
     pub created_at: DateTimeUtc,
     pub version: i32,
 }

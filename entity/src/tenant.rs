@@ -43,6 +43,8 @@ pub struct Model {
     pub retention_grace: String,
     /// Whether a change of rules that would destroy something early needs a second member's consent.
     pub retention_approval: bool,
+    /// Who answers for the processing; see `domain::controllers`.
+    pub controller: Option<Json>,
     pub created_at: DateTimeUtc,
     pub version: i32,
 }

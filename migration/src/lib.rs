@@ -30,6 +30,7 @@ mod m0010_rule_changes;
 mod m0012_log_history;
 mod m0014_rights;
 mod m0015_correspondence;
+mod m0016_consent_in_full;
 mod v0001_keys;
 mod v0003_pages;
 
@@ -59,6 +60,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0012_log_history::Migration),
             Box::new(m0014_rights::Migration),
             Box::new(m0015_correspondence::Migration),
+            Box::new(m0016_consent_in_full::Migration),
         ]
     }
 }

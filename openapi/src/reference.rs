@@ -219,7 +219,7 @@ fn kind(schema: &Value) -> String {
 }
 
 /// What the codes of problems mean. Stable: clients decide by them.
-const PROBLEMS: [(&str, u16, &str); 19] = [
+const PROBLEMS: [(&str, u16, &str); 20] = [
     (
         "malformed_request",
         400,
@@ -259,6 +259,11 @@ const PROBLEMS: [(&str, u16, &str); 19] = [
         "consent_required",
         403,
         "The person has not consented to the purpose. Record a consent first.",
+    ),
+    (
+        "special_basis_missing",
+        403,
+        "The message holds data of a special category (GDPR Art. 9), and its purpose has no `special_basis`. Name one, or minimise the data type.",
     ),
     (
         "processing_restricted",

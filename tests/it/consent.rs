@@ -203,5 +203,110 @@ async fn what_a_person_without_consent_sends_goes_nowhere() {
     // The server may take it and drop it, or close; it must not pass it on.
     drop(ada.try_send("after").await);
     bob.is_silent_for(Duration::from_millis(500)).await;
-    assert_eq!(acme.messages(&news).await.len(), 1);
+    let left = acme.messages(&news).await;
+    assert!(left.iter().all(|message| message["data"] != "after"), "{left:?}");
+}
+
+#[tokio::test]
+async fn what_rested_on_a_consent_alone_is_erased_with_it_and_a_new_consent_begins_anew() {
+    let server = Server::start().await;
+    let (acme, news) = gated(&server, "close").await;
+    acme.consent("ada", "news", "given").await.expect(201);
+    acme.consent("bob", "news", "given").await.expect(201);
+    for (who, what) in [("ada", "old"), ("bob", "his")] {
+        acme.publish(&news, json!({ "data": what, "subject": who }))
+            .await
+            .expect(201);
+    }
+    acme.consent("ada", "news", "withdrawn").await.expect(201);
+    acme.consent("ada", "news", "given").await.expect(201);
+    acme.publish(&news, json!({ "data": "new", "subject": "ada" }))
+        .await
+        .expect(201);
+    tests::eventually("the erasure", || async {
+        let left = acme.messages(&news).await;
+        let left: Vec<_> = left.iter().map(|message| message["data"].clone()).collect();
+        (left == ["new", "his"]).then_some(())
+    })
+    .await;
+    acme.consent("ada", "news", "withdrawn").await.expect(201);
+    tests::eventually("the second erasure", || async {
+        (acme.messages(&news).await.len() == 1).then_some(())
+    })
+    .await;
+    let erased = acme.owner.all("/audit-events?kind=consent.data_erased").await;
+    assert_eq!(erased.len(), 2);
+    assert_eq!(erased[0]["facts"]["messages"], 1);
+}
+
+#[tokio::test]
+async fn a_consent_that_runs_out_closes_the_gate_and_the_socket_at_its_instant() {
+    let server = Server::start().await;
+    let (acme, news) = gated(&server, "close").await;
+    let body = json!({ "subject": "ada", "purpose": "news", "state": "given", "valid_for": "PT3S", "place": "sign-up form" });
+    let given = acme.owner.post("/consents", body).await.expect(201);
+    assert_eq!(given["place"], "sign-up form");
+    let mut ada = acme.connect(&news, "ada").await;
+    acme.publish(&news, json!({ "data": "in time" }))
+        .await
+        .expect(201);
+    assert_eq!(ada.text().await, "in time");
+    let until: chrono::DateTime<chrono::Utc> = given["expires_at"].as_str().unwrap().parse().unwrap();
+    sleep((until - chrono::Utc::now()).to_std().unwrap_or_default() + Duration::from_millis(20)).await;
+    let late = acme.publish(&news, json!({ "data": "late" })).await.expect(201);
+    assert_eq!(late["recipients"], 0);
+    assert_eq!(ada.close_code().await, 4031);
+    let events = acme.owner.all("/consents").await;
+    assert_eq!(
+        (events[0]["state"].as_str(), events[0]["method"].as_str()),
+        (Some("expired"), Some("clock"))
+    );
+    assert_eq!(acme.connect(&news, "ada").await.close_code().await, 4030);
+}
+
+#[tokio::test]
+async fn a_browser_that_says_no_is_heard_at_the_upgrade_and_over_rest() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    let share = json!({ "slug": "share", "lawful_basis": "legitimate_interests", "balancing_note": "weighed",
+                        "honours_gpc": true });
+    acme.create("/purposes", share).await;
+    let chat = acme.channel("chat").await;
+    let offer = json!({ "data": "an offer", "purpose": "share" });
+    let mut others = acme.connect(&chat, "bob").await;
+    let url = chat.url(&acme.token(&chat, "ada").await);
+    let mut loose = Socket::try_connect(&url, &[("sec-gpc", "0")]).await.unwrap();
+    acme.publish(&chat, offer.clone()).await.expect(201);
+    assert_eq!(loose.text().await, "an offer", "0 says nothing");
+    assert_eq!(others.text().await, "an offer");
+    let mut ada = Socket::try_connect(&url, &[("sec-gpc", "1")]).await.unwrap();
+    acme.publish(&chat, offer.clone()).await.expect(201);
+    acme.publish(&chat, json!({ "data": "for all" }))
+        .await
+        .expect(201);
+    assert_eq!(ada.text().await, "for all");
+    assert_eq!(
+        loose.text().await,
+        "for all",
+        "it is the person who said it, not the socket"
+    );
+    assert_eq!(others.text().await, "an offer");
+    assert_eq!(others.text().await, "for all");
+    let said = acme
+        .owner
+        .post("/gpc-signals", json!({ "subject": "bob" }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (
+            said["items"][0]["state"].as_str(),
+            said["items"][0]["method"].as_str()
+        ),
+        (Some("refused"), Some("gpc"))
+    );
+    acme.publish(&chat, offer).await.expect(201);
+    acme.publish(&chat, json!({ "data": "again" })).await.expect(201);
+    assert_eq!(others.text().await, "again");
+    let statement = server.nobody().get("//.well-known/gpc.json").await.expect(200);
+    assert_eq!(statement["gpc"], true);
 }

@@ -1,7 +1,7 @@
 //! Consent events as records: what they hold, how they stand, what they refer to. What they do is in `consent.rs`.
 
 use serde_json::json;
-use tests::{Server, tenant::text};
+use tests::{Server, eventually, sdks, tenant::text};
 
 #[tokio::test]
 async fn the_current_state_follows_the_newest_event_and_the_history_stays() {
@@ -106,4 +106,140 @@ async fn a_consent_to_an_unknown_purpose_or_notice_is_refused_at_its_field() {
         acme.owner.all("/consents").await.is_empty(),
         "nothing was recorded"
     );
+}
+
+#[tokio::test]
+async fn records_and_receipts_are_linked_data_to_others() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    acme.purpose("news").await;
+    let controller = json!({ "controller": { "legal_name": "Acme GmbH", "address": "Weir Street 1, Berlin", "country": "DE" } });
+    acme.owner.patch("/tenant", controller).await.expect(200);
+    let event = acme.consent("ada", "news", "given").await.expect(201);
+    let settings = vec![
+        ("WEIR_URL", server.base().to_owned()),
+        ("WEIR_TOKEN", acme.owner.token().to_owned()),
+        ("WEIR_CONSENT_ID", text(&event["id"])),
+    ];
+    sdks::run("consent_record.test.mjs", settings).await;
+    let receipt = acme
+        .owner
+        .get(format!("/consents/{}/record-receipt", text(&event["id"])))
+        .await
+        .expect(200);
+    assert_eq!(receipt["record"]["party"][0]["party_name"], "Acme GmbH");
+    let proof = server.scratch("proof.txt");
+    std::fs::write(&proof, text(&receipt["proof"]["proof_value"])).unwrap();
+    let key = acme.owner.get("/log").await.expect(200);
+    server.run_well(&[
+        "verify",
+        proof.to_str().unwrap(),
+        "--key",
+        &text(&key["verifier_key"]),
+    ]);
+}
+
+#[tokio::test]
+async fn an_import_shows_its_progress_and_changes_nothing_when_it_is_sent_again() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    acme.purpose("news").await;
+    let mut lines: Vec<String> = (0..600)
+        .map(|n| {
+            json!({ "subject": format!("p{n}"), "purpose": "news", "state": "given", "id": n.to_string() })
+                .to_string()
+        })
+        .collect();
+    lines.insert(300, "not json".to_owned());
+    let lines = lines.join("\n");
+    for (recorded, repeated) in [(600, 0), (0, 600)] {
+        let order = acme
+            .owner
+            .request(reqwest::Method::POST, "/consent-imports")
+            .header("content-type", "application/x-ndjson")
+            .body(lines.clone());
+        let id = text(&acme.owner.send(order).await.expect(202)["id"]);
+        let done = eventually("the end of the import", || async {
+            let import = acme.owner.get(format!("/consent-imports/{id}")).await.expect(200);
+            (import["state"] == "completed").then_some(import)
+        })
+        .await;
+        assert_eq!(
+            (
+                done["lines"].as_i64(),
+                done["done"].as_i64(),
+                done["failed"].as_i64()
+            ),
+            (Some(601), Some(601), Some(1)),
+            "{done:#}"
+        );
+        assert_eq!(
+            (done["recorded"].as_i64(), done["repeated"].as_i64()),
+            (Some(recorded), Some(repeated))
+        );
+        let faults = acme.owner.all(format!("/consent-imports/{id}/faults")).await;
+        assert_eq!(
+            (
+                faults[0]["line"].as_i64(),
+                faults[0]["faults"][0]["code"].as_str()
+            ),
+            (Some(301), Some("not_json"))
+        );
+    }
+    let order = acme
+        .owner
+        .request(reqwest::Method::POST, "/consent-imports")
+        .header("content-type", "text/csv")
+        .body("subject,state\nada,given\n");
+    acme.owner.send(order).await.fault(422, "invalid_request", "");
+}
+
+#[tokio::test]
+async fn legitimate_interests_are_weighed_and_special_categories_have_a_basis() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    let interests = json!({ "slug": "fraud", "lawful_basis": "legitimate_interests" });
+    acme.owner
+        .post("/purposes", interests)
+        .await
+        .fault(422, "invalid_request", "/balancing_note");
+    let health = json!({ "slug": "health", "name": "H", "personal": true, "special_category": "health",
+                         "paths": ["$.pulse"], "minimise": { "strategy": "none" } });
+    acme.create("/data-types", health).await;
+    let care = acme
+        .owner
+        .post("/purposes", json!({ "slug": "care", "lawful_basis": "contract" }))
+        .await
+        .expect(201);
+    let rights: Vec<_> = care["rights"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|right| text(&right["article"]))
+        .collect();
+    assert!(
+        rights.contains(&"A20".to_owned()) && !rights.contains(&"A21".to_owned()),
+        "{rights:?}"
+    );
+    let ward = acme
+        .endpoint(json!({ "slug": "ward", "kind": "channel", "purpose_id": care["id"] }))
+        .await;
+    acme.publish(&ward, json!({ "data": { "pulse": 80 } }))
+        .await
+        .problem(403, "special_basis_missing");
+    acme.publish(&ward, json!({ "data": { "bed": 7 } }))
+        .await
+        .expect(201);
+    let path = format!("/purposes/{}", text(&care["id"]));
+    acme.owner
+        .patch(&path, json!({ "special_basis": "explicit_consent" }))
+        .await
+        .fault(422, "invalid_request", "/special_basis");
+    acme.owner
+        .patch(&path, json!({ "special_basis": "health_care" }))
+        .await
+        .expect(200);
+    acme.publish(&ward, json!({ "data": { "pulse": 80 } }))
+        .await
+        .expect(201);
 }

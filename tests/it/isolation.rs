@@ -106,6 +106,16 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
         "consents",
         text(&acme.consent("ada", "news", "given").await.expect(201)["id"]),
     );
+    let line = r#"{"subject":"ada","purpose":"news","state":"given","id":"1"}"#;
+    let order = acme
+        .owner
+        .request(reqwest::Method::POST, "/consent-imports")
+        .header("content-type", "application/x-ndjson")
+        .body(line);
+    ids.insert(
+        "consent-imports",
+        text(&acme.owner.send(order).await.expect(202)["id"]),
+    );
     let chat = acme.channel("chat").await;
     ids.insert("endpoints", chat.id.clone());
     ids.insert(

@@ -1,11 +1,14 @@
 //! What each kind of job does. A new kind is a file here and a line in [`run`].
 
+mod erase_withdrawn;
 mod fulfil_request;
+mod import_consents;
 mod remove_tenant;
 mod send_portal_code;
 
 use domain::{
     Ctx, Error,
+    consents::{EraseWithdrawn, ImportConsents},
     jobs::{Claimed, Job},
     portal::SendPortalCode,
     requests::FulfilRequest,
@@ -62,7 +65,9 @@ impl From<Error> for JobError {
 /// How many attempts a kind of job gets.
 pub(crate) fn attempts(kind: &str) -> i32 {
     match kind {
+        EraseWithdrawn::KIND => EraseWithdrawn::ATTEMPTS,
         FulfilRequest::KIND => FulfilRequest::ATTEMPTS,
+        ImportConsents::KIND => ImportConsents::ATTEMPTS,
         RemoveTenant::KIND => RemoveTenant::ATTEMPTS,
         SendPortalCode::KIND => SendPortalCode::ATTEMPTS,
         _ => 10,
@@ -72,7 +77,9 @@ pub(crate) fn attempts(kind: &str) -> i32 {
 /// Does a job.
 pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> Result<(), JobError> {
     match claimed.job.kind.as_str() {
+        EraseWithdrawn::KIND => erase_withdrawn::run(ctx, &claimed.scope, &claimed.payload()?).await,
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
+        ImportConsents::KIND => import_consents::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
         RemoveTenant::KIND => remove_tenant::run(ctx, &claimed.scope).await,
         SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
         // A newer program ordered it, and one of its workers will do it.

@@ -74,13 +74,16 @@ async fn while_renewing<T>(ctx: &Ctx, claimed: &Claimed, work: impl Future<Outpu
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(work);
     loop {
+        // The work goes on while the lease is renewed: it may hold the very writer that the renewal waits for.
+        let renew = async {
+            ticks.tick().await;
+            if let Err(error) = domain::jobs::renew(ctx, claimed, lease()).await {
+                tracing::warn!(error = ?error, "a lease could not be renewed");
+            }
+        };
         tokio::select! {
             done = &mut work => return done,
-            _ = ticks.tick() => {
-                if let Err(error) = domain::jobs::renew(ctx, claimed, lease()).await {
-                    tracing::warn!(error = ?error, "a lease could not be renewed");
-                }
-            }
+            () = renew => {}
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use domain::{Ctx, housekeeping, nodes, requests, retention, retention_rules, sign_ins, webhooks};
+use domain::{Ctx, consents, housekeeping, nodes, requests, retention, retention_rules, sign_ins, webhooks};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::chance;
 
-use crate::worker::Parts;
+use crate::{sockets::end_consents, worker::Parts};
 
 /// Expired messages become unreadable by themselves; this is how soon their keys and rows follow.
 const PURGE: Duration = Duration::from_secs(1);
@@ -16,6 +16,8 @@ const PURGE: Duration = Duration::from_secs(1);
 const CHECKPOINTS: Duration = Duration::from_secs(5);
 /// How late a change of the rules that waited may come.
 const RULE_CHANGES: Duration = Duration::from_secs(2);
+/// The gate closes at the instant at which a consent ends; this is how soon open sockets hear of it.
+const CONSENTS: Duration = Duration::from_secs(1);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const HOURLY: Duration = Duration::from_hours(1);
 
@@ -71,6 +73,15 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
     });
     schedule(parts, tasks, stop, "bury", nodes::BEAT_EVERY, |ctx| async move {
         nodes::bury(&ctx).await
+    });
+    let sockets = parts.sockets.clone();
+    schedule(parts, tasks, stop, "expire_consents", CONSENTS, move |ctx| {
+        let sockets = sockets.clone();
+        async move {
+            let ended = consents::expire(&ctx).await?;
+            end_consents(&ctx, &*sockets, &ended).await?;
+            Ok(ended.len() as u64)
+        }
     });
     schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move {
         requests::remind(&ctx).await

@@ -1,8 +1,15 @@
-//! The one thing the worker asks of those who hold sockets.
+//! What the worker asks of those who hold sockets: to stop what may go on no longer, before it is done elsewhere.
 
 use async_trait::async_trait;
 use broker::{Broker, Close, Notice, Scope, Selector};
-use entity::id::{EndpointId, PurposeId, SubjectId, TenantId};
+use domain::{
+    Ctx,
+    consents::{self, Ended},
+};
+use entity::{
+    endpoint::OnWithdrawal,
+    id::{EndpointId, PurposeId, SubjectId, TenantId},
+};
 
 /// Holds end-users' sockets.
 #[async_trait]
@@ -23,14 +30,36 @@ pub trait Sockets: Send + Sync {
         endpoints: Vec<EndpointId>,
     );
 
+    /// Closes or silences a person's sockets where a consent ended that they rest on, and returns when nothing more goes
+    /// out on them for that purpose.
+    async fn end_consent(
+        &self,
+        tenant: TenantId,
+        subject: SubjectId,
+        purpose: PurposeId,
+        resting: &[(EndpointId, OnWithdrawal)],
+    );
+
     /// Tells every socket of a person that their data were corrected.
     async fn tell_corrected(&self, tenant: TenantId, subject: SubjectId);
 }
 
+/// All sockets of a person.
 fn everywhere(tenant: TenantId, subject: SubjectId) -> Selector {
     Selector {
         tenant: tenant.0,
         scope: Scope::Subject(subject.0),
+    }
+}
+
+/// Those of a person on one endpoint.
+fn there(tenant: TenantId, subject: SubjectId, endpoint: EndpointId) -> Selector {
+    Selector {
+        tenant: tenant.0,
+        scope: Scope::SubjectOn {
+            subject: subject.0,
+            endpoint: endpoint.0,
+        },
     }
 }
 
@@ -46,6 +75,7 @@ impl Sockets for Broker {
 
     async fn close_restricted(&self, tenant: TenantId, subject: SubjectId) {
         let person = everywhere(tenant, subject);
+        self.forget(person.tenant, subject.0);
         self.notify(person, Notice::ProcessingRestricted);
         self.disconnect(person, Close::PROCESSING_RESTRICTED).await;
     }
@@ -58,21 +88,44 @@ impl Sockets for Broker {
         endpoints: Vec<EndpointId>,
     ) {
         for endpoint in endpoints {
-            let there = Selector {
-                tenant: tenant.0,
-                scope: Scope::SubjectOn {
-                    subject: subject.0,
-                    endpoint: endpoint.0,
-                },
-            };
-            self.disconnect(there, Close::PROCESSING_RESTRICTED).await;
+            self.disconnect(there(tenant, subject, endpoint), Close::PROCESSING_RESTRICTED)
+                .await;
         }
+        self.silence(everywhere(tenant, subject), purpose.0).await;
+    }
+
+    async fn end_consent(
+        &self,
+        tenant: TenantId,
+        subject: SubjectId,
+        purpose: PurposeId,
+        resting: &[(EndpointId, OnWithdrawal)],
+    ) {
+        for (endpoint, then) in resting {
+            let there = there(tenant, subject, *endpoint);
+            match then {
+                OnWithdrawal::Close => self.disconnect(there, Close::CONSENT_WITHDRAWN).await,
+                OnWithdrawal::Silence => self.silence(there, purpose.0).await,
+            };
+        }
+        // Messages may name a purpose of their own, on any endpoint.
         self.silence(everywhere(tenant, subject), purpose.0).await;
     }
 
     async fn tell_corrected(&self, tenant: TenantId, subject: SubjectId) {
         self.notify(everywhere(tenant, subject), Notice::DataCorrected);
     }
+}
+
+/// Ends the sockets that rested on consents which ended.
+pub(crate) async fn end_consents(ctx: &Ctx, sockets: &dyn Sockets, ended: &[Ended]) -> domain::Result<()> {
+    for one in ended {
+        let resting = consents::resting_on(ctx, &one.scope, one.purpose).await?;
+        sockets
+            .end_consent(one.scope.tenant(), one.subject, one.purpose, &resting)
+            .await;
+    }
+    Ok(())
 }
 
 /// For a process that has no sockets.
@@ -86,6 +139,8 @@ impl Sockets for NoSockets {
     async fn close_restricted(&self, _: TenantId, _: SubjectId) {}
 
     async fn stop_purpose(&self, _: TenantId, _: SubjectId, _: PurposeId, _: Vec<EndpointId>) {}
+
+    async fn end_consent(&self, _: TenantId, _: SubjectId, _: PurposeId, _: &[(EndpointId, OnWithdrawal)]) {}
 
     async fn tell_corrected(&self, _: TenantId, _: SubjectId) {}
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use broker::{Close, Scope, Selector, SessionOptions, Slow, host::Identity, origin::OriginRule};
 use chrono::{DateTime, Utc};
 use domain::{
-    admission, connect_tokens,
+    Ctx, admission, connect_tokens,
     pictures::{self, Endpoint, Picture},
     standings::Standing,
     subjects,
@@ -45,6 +45,7 @@ pub(super) async fn admit(
     tenant: &str,
     endpoint: &str,
     token: Option<&str>,
+    gpc: bool,
 ) -> Result<Entrance, Close> {
     let ctx = &state.ctx;
     let Some(scope) = tenants::public_scope(ctx, tenant).await.map_err(internal)? else {
@@ -58,7 +59,7 @@ pub(super) async fn admit(
         return Err(Close::DISABLED);
     }
     let token = token.ok_or(Close::UNAUTHORIZED)?;
-    let person = Some(believe(state, &scope, &endpoint, token).await?);
+    let person = Some(believe(state, &scope, &endpoint, token, gpc).await?);
     Ok(Entrance {
         picture,
         endpoint,
@@ -66,12 +67,13 @@ pub(super) async fn admit(
     })
 }
 
-/// Checks a token, and finds whom it names.
+/// Checks a token, and finds whom it names. `gpc`: the handshake says `Sec-GPC: 1`.
 pub(super) async fn believe(
     state: &State,
     scope: &TenantScope,
     endpoint: &Endpoint,
     token: &str,
+    gpc: bool,
 ) -> Result<Person, Close> {
     let (ctx, row) = (&state.ctx, &endpoint.row);
     let key_set = state.key_sets.of(row).await.map_err(internal)?;
@@ -85,10 +87,16 @@ pub(super) async fn believe(
         .await
         .map_err(internal)?;
     let standing = ctx.standings.load(&ctx.store, scope, subject).await;
+    let standing = standing.map_err(internal)?;
+    if gpc {
+        // Before the socket is anything: what the browser says no to is not delivered, not even once.
+        let said = state.gpc_signal(state, scope, subject, Some("socket".to_owned()));
+        Box::pin(said).await.map_err(internal)?;
+    }
     Ok(Person {
         subject,
         expires_at: claims.expires_at(),
-        standing: standing.map_err(internal)?,
+        standing,
     })
 }
 
@@ -142,10 +150,10 @@ impl Entrance {
     }
 
     /// Who it is, for the broker.
-    pub(super) fn identity(&self, session: ConnectionId) -> Identity {
+    pub(super) fn identity(&self, ctx: &Ctx, session: ConnectionId) -> Identity {
         let row = &self.endpoint.row;
         let person = self.person.as_ref();
-        let person = person.map(|person| known(person.subject, &person.standing));
+        let person = person.map(|person| known(ctx, person.subject, &person.standing));
         Identity::new(session.0, row.tenant_id.0, row.id.0, person)
     }
 

@@ -14,7 +14,7 @@ use super::{
     entrance::{self, Entrance},
     foreign_page, knock, open, upgrade,
 };
-use crate::state::State;
+use crate::{gpc, state::State};
 
 /// The versions of the protocol that are spoken here. What is newer in 7 than in 5 are events that a client of before
 /// does not ask for.
@@ -82,7 +82,9 @@ async fn admit(req: &Request, state: &State) -> Result<Entrance, Close> {
         return Err(Close::DISABLED);
     }
     let person = match token.as_deref() {
-        Some(token) => Some(entrance::believe(state, &app.scope(), &app.endpoint, token).await?),
+        Some(token) => {
+            Some(entrance::believe(state, &app.scope(), &app.endpoint, token, gpc::asserted(req)).await?)
+        }
         None => None,
     };
     Ok(Entrance {

@@ -96,7 +96,9 @@ impl Standing for Stands {
         let consent = match reach {
             Reach::Nobody => return false,
             Reach::Everybody => None,
-            Reach::Consenting(purpose) | Reach::Unobjected(purpose) => Some(purpose),
+            Reach::Consenting(purpose) | Reach::Unobjected(purpose) | Reach::Unrefused(purpose) => {
+                Some(purpose)
+            }
         };
         !self.withdrawn.lock().contains(&(Some(self.subject), consent))
     }

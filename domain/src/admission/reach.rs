@@ -16,10 +16,12 @@ pub enum Reach {
     Nobody,
     /// Whoever is there.
     Everybody,
-    /// Those who consented to this purpose.
+    /// Those who consented to this purpose or, where nobody is asked first, did not say no to it.
     Consenting(PurposeId),
     /// Whoever is there and did not object to this purpose (GDPR Art. 21).
     Unobjected(PurposeId),
+    /// Whoever is there and said no neither to this purpose nor to all that can be done without asking (Global Privacy Control).
+    Unrefused(PurposeId),
 }
 
 /// Who may get a message for this purpose on this endpoint now.
@@ -29,6 +31,7 @@ pub fn reach(ctx: &Ctx, endpoint: EndpointId, purpose: Option<PurposeId>) -> Rea
     };
     match purpose {
         Some(purpose) if waits(&picture, purpose) => Reach::Consenting(purpose),
+        Some(purpose) if gives_way(&picture, purpose) => Reach::Unrefused(purpose),
         Some(purpose) if can_be_objected_to(&picture, purpose) => Reach::Unobjected(purpose),
         _ => Reach::Everybody,
     }
@@ -39,6 +42,13 @@ pub(super) fn waits(picture: &Picture, purpose: PurposeId) -> bool {
     picture
         .purpose(purpose)
         .is_none_or(|purpose| purpose.requires_consent)
+}
+
+/// Whether a purpose that waits for nobody gives way to a no.
+pub(super) fn gives_way(picture: &Picture, purpose: PurposeId) -> bool {
+    picture
+        .purpose(purpose)
+        .is_some_and(|purpose| purpose.honours_gpc)
 }
 
 /// Whether there is a right to object: to what rests on a public task or on legitimate interests (GDPR Art. 21(1)).
@@ -52,22 +62,23 @@ fn can_be_objected_to(picture: &Picture, purpose: PurposeId) -> bool {
 }
 
 impl Reach {
-    /// Whether it reaches those of whom nothing is known.
+    /// Whether it reaches those of whom nothing is known: nobody of them said yes, and nobody no.
     pub fn has_strangers(self) -> bool {
-        matches!(self, Self::Everybody | Self::Unobjected(_))
+        matches!(self, Self::Everybody | Self::Unobjected(_) | Self::Unrefused(_))
     }
 }
 
 impl Standing {
     /// Whether the person may get a message that reaches so far now.
-    pub fn may_get(&self, reach: Reach) -> bool {
+    pub fn may_get(&self, ctx: &Ctx, reach: Reach) -> bool {
         !self.is_gone()
             && !self.is_restricted()
             && match reach {
                 Reach::Nobody => false,
                 Reach::Everybody => true,
-                Reach::Consenting(purpose) => self.consents_to(purpose),
+                Reach::Consenting(purpose) => self.consents_to(purpose, ctx.now()),
                 Reach::Unobjected(purpose) => !self.objects_to(purpose),
+                Reach::Unrefused(purpose) => !self.objects_to(purpose) && !self.refuses(purpose),
             }
     }
 }

@@ -26,7 +26,7 @@ fn may_deliver(ctx: &Ctx, endpoint: EndpointId, subject: Option<SubjectId>, purp
         Some(subject) => ctx
             .standings
             .get(subject)
-            .is_some_and(|standing| standing.may_get(reach)),
+            .is_some_and(|standing| standing.may_get(ctx, reach)),
         None => reach.has_strangers(),
     }
 }
@@ -40,6 +40,7 @@ async fn news(bed: &Bed) -> (EndpointId, PurposeId) {
         description: None,
         lawful_basis: purpose::LawfulBasis::Consent,
         requires_consent: None,
+        ..purposes::NewPurpose::new("", LawfulBasis::Consent)
     };
     let purpose = purposes::create(&tx, bed.ctx(), new).await.unwrap().id;
     let mut new = NewEndpoint::new("news", EndpointKind::Channel);

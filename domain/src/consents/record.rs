@@ -10,13 +10,16 @@ use entity::{
 use sea_orm::{ActiveValue::Set, sea_query::OnConflict};
 use serde_json::{Map, Value, json};
 
-use super::evidence_context;
+use super::{erase, evidence_context};
 use crate::{
     audit::{self, Event},
     ctx::Ctx,
+    duration::Kept,
     error::{Error, Faults, Result},
     keys::SubjectKeyName,
-    notices, purposes, subjects,
+    notices, purposes,
+    standings::is_valid,
+    subjects,
     tenancy::TenantTx,
 };
 
@@ -55,6 +58,30 @@ pub struct NewConsent {
     pub evidence: Option<Map<String, Value>>,
     /// When they said it; left out: now.
     pub at: Option<DateTime<Utc>>,
+    /// Where they said it: the page or the screen, nothing personal.
+    pub place: Option<String>,
+    /// For how long, ISO 8601; left out: as purpose and notice say. Never longer than they do.
+    pub valid_for: Option<String>,
+    /// Tells lines of imports apart; a second consent with the same key is refused by the store.
+    pub import_key: Option<Vec<u8>>,
+}
+
+impl NewConsent {
+    /// What somebody says now, and no more than that.
+    pub fn new(subject: WhichSubject, purpose: WhichPurpose, state: ConsentState, method: &str) -> Self {
+        Self {
+            subject,
+            purpose,
+            state,
+            notice_version_id: None,
+            method: method.to_owned(),
+            evidence: None,
+            at: None,
+            place: None,
+            valid_for: None,
+            import_key: None,
+        }
+    }
 }
 
 /// A consent that was written down.
@@ -64,19 +91,27 @@ pub struct Recorded {
     pub event: consent_event::Model,
     /// Whether it is what counts now. Not when something later was recorded before, as with imports.
     pub in_force: bool,
+    /// Whether it ended a consent that held.
+    pub ended: bool,
 }
 
 /// Longest evidence, in bytes of JSON.
 const MAX_EVIDENCE: usize = 16 << 10;
 /// Longest method.
 const MAX_METHOD: usize = 50;
+/// Longest place.
+const MAX_PLACE: usize = 200;
 
 /// Writes a consent down. Once saved, the gate goes by it; open connections are the caller's to deal with.
 pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorded> {
     // Stores keep microseconds; what is answered is what is stored.
     let now = ctx.now().trunc_subsecs(6);
     let at = new.at.unwrap_or(now).trunc_subsecs(6);
-    let (purpose, notice) = check(tx, &new, at, now).await?;
+    let Checked {
+        purpose,
+        notice,
+        expires_at,
+    } = check(tx, &new, at, now).await?;
     let subject = match &new.subject {
         WhichSubject::Id(id) => known(tx, *id).await?,
         WhichSubject::External(id) => subjects::get_or_create_in(tx, ctx, id).await?.id,
@@ -89,6 +124,10 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
     let mut facts = json!({ "purpose": purpose.slug, "state": new.state, "method": new.method, "at": at });
     if let Some(notice) = &notice {
         facts["notice_hash"] = json!(hex::encode(&notice.hash));
+        facts["language"] = json!(notice.language);
+    }
+    if let Some(expires_at) = expires_at {
+        facts["expires_at"] = json!(expires_at);
     }
     // The log has one head, locked until we save: from here on, two consents of one person come one after the other.
     let event = Event::new(kind(new.state)).target("consent", id).subject(subject);
@@ -104,24 +143,41 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
             evidence_sealed: Set(evidence_sealed),
             at: Set(at),
             recorded_at: Set(now),
+            expires_at: Set(expires_at),
+            place: Set(new.place),
+            import_key: Set(new.import_key),
             audit_index: Set(audit_index),
             ..Default::default()
         })
         .await?;
-    let in_force = project(tx, &event).await?;
+    let (in_force, before) = project(tx, &event).await?;
+    let held = before.as_ref().is_some_and(|before| is_valid(before.state));
+    let holds = is_valid(event.state);
     if in_force {
-        let (standings, state) = (ctx.standings.clone(), event.state);
-        tx.after_save(move || standings.consent_changed(subject, purpose.id, state));
+        let (standings, state, purpose) = (ctx.standings.clone(), event.state, purpose.id);
+        tx.after_save(move || standings.consent_changed(subject, purpose, state, expires_at));
     }
-    Ok(Recorded { event, in_force })
+    let ended = in_force && held && !holds;
+    if ended {
+        erase::order(tx, ctx, &purpose, subject).await?;
+    }
+    if in_force && holds && before.is_some() && !held {
+        erase::begin_anew(ctx, &purpose, subject).await?;
+    }
+    Ok(Recorded {
+        event,
+        in_force,
+        ended,
+    })
 }
 
-async fn check(
-    tx: &TenantTx,
-    new: &NewConsent,
-    at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<(purpose::Model, Option<notice_version::Model>)> {
+struct Checked {
+    purpose: purpose::Model,
+    notice: Option<notice_version::Model>,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+async fn check(tx: &TenantTx, new: &NewConsent, at: DateTime<Utc>, now: DateTime<Utc>) -> Result<Checked> {
     let mut faults = Faults::default();
     if let WhichSubject::External(id) = &new.subject {
         subjects::check_external_id(&mut faults, "/subject", id);
@@ -145,6 +201,14 @@ async fn check(
             "name a kind in at most {MAX_METHOD} of a-z, 0-9, space, -, _ and ., such as web form; details are evidence"
         ),
     );
+    faults.check(
+        new.place.as_ref().is_none_or(|place| {
+            (1..=MAX_PLACE).contains(&place.chars().count()) && !place.chars().any(char::is_control)
+        }),
+        "/place",
+        "not_a_place",
+        format!("name the page or the screen in at most {MAX_PLACE} characters"),
+    );
     let purpose = match &new.purpose {
         WhichPurpose::Id(id) => {
             let found = tx.find_by_id::<purpose::Entity, _>(*id).one(tx.conn()).await?;
@@ -162,14 +226,54 @@ async fn check(
             found
         }
     };
-    let notice = match new.notice_version_id {
+    let told = match new.notice_version_id {
         None => None,
         Some(id) => check_notice(tx, &mut faults, id, purpose.as_ref()).await?,
+    };
+    let expires_at = match (&purpose, is_valid(new.state)) {
+        (Some(purpose), true) => {
+            let notice = told.as_ref().map(|(notice, _)| notice);
+            end_of(&mut faults, new.valid_for.as_deref(), purpose, notice, at)
+        }
+        _ => None,
     };
     faults.finish()?;
     // Without a purpose there is a fault.
     let purpose = purpose.ok_or(Error::NotFound { what: "purpose" })?;
-    Ok((purpose, notice))
+    Ok(Checked {
+        purpose,
+        notice: told.map(|(_, words)| words),
+        expires_at,
+    })
+}
+
+/// The first of the ends that the person, the purpose and the notice set.
+fn end_of(
+    faults: &mut Faults,
+    said: Option<&str>,
+    purpose: &purpose::Model,
+    notice: Option<&notice::Model>,
+    at: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let mut ends = Vec::new();
+    if let Some(said) = said {
+        match said.parse::<Kept>() {
+            Ok(Kept::Nothing) => faults.add("/valid_for", "too_short", "a consent that ends at once is none"),
+            Ok(kept) => ends.push(kept.until(at)),
+            Err(error) => faults.add("/valid_for", error.code(), error.to_string()),
+        }
+    }
+    let declared = [
+        purpose.consent_validity.as_deref(),
+        notice.and_then(|notice| notice.consent_validity.as_deref()),
+    ];
+    // Checked when they were declared.
+    let declared = declared
+        .into_iter()
+        .flatten()
+        .filter_map(|text| text.parse::<Kept>().ok());
+    ends.extend(declared.map(|kept| kept.until(at)));
+    ends.into_iter().min()
 }
 
 /// The notice must exist and, when it names purposes, name this one: else the person was told something else.
@@ -178,7 +282,7 @@ async fn check_notice(
     faults: &mut Faults,
     id: NoticeVersionId,
     purpose: Option<&purpose::Model>,
-) -> Result<Option<notice_version::Model>> {
+) -> Result<Option<(notice::Model, notice_version::Model)>> {
     const FIELD: &str = "/notice_version_id";
     let Some(version) = tx
         .find_by_id::<notice_version::Entity, _>(id)
@@ -200,7 +304,7 @@ async fn check_notice(
         "not_about_this",
         "this notice does not explain the purpose; add the purpose to the notice or use another",
     );
-    Ok(Some(version))
+    Ok(Some((notice, version)))
 }
 
 async fn known(tx: &TenantTx, id: SubjectId) -> Result<SubjectId> {
@@ -239,16 +343,19 @@ async fn seal(
     Ok(key.seal_value(&evidence_context(id), &bytes, &*ctx.chance))
 }
 
-/// Makes the event the current state, unless there is a later one. Answers whether it did.
-async fn project(tx: &TenantTx, event: &consent_event::Model) -> Result<bool> {
+/// Makes the event the current state, unless there is a later one. Answers whether it did, and what stood before.
+async fn project(
+    tx: &TenantTx,
+    event: &consent_event::Model,
+) -> Result<(bool, Option<consent_state::Model>)> {
     use consent_state::Column;
     let key = (event.subject_id, event.purpose_id);
     let current = tx
         .find_by_id::<consent_state::Entity, _>(key)
         .one(tx.conn())
         .await?;
-    if current.is_some_and(|current| current.at > event.at) {
-        return Ok(false);
+    if current.as_ref().is_some_and(|current| current.at > event.at) {
+        return Ok((false, current));
     }
     let row = consent_state::ActiveModel {
         subject_id: Set(event.subject_id),
@@ -256,13 +363,14 @@ async fn project(tx: &TenantTx, event: &consent_event::Model) -> Result<bool> {
         state: Set(event.state),
         event_id: Set(event.id),
         at: Set(event.at),
+        expires_at: Set(event.expires_at),
         ..Default::default()
     };
     let clash = OnConflict::columns([Column::SubjectId, Column::PurposeId])
-        .update_columns([Column::State, Column::EventId, Column::At])
+        .update_columns([Column::State, Column::EventId, Column::At, Column::ExpiresAt])
         .to_owned();
     tx.upsert(row, clash).await?;
-    Ok(true)
+    Ok((true, current))
 }
 
 fn kind(state: ConsentState) -> &'static str {

@@ -143,7 +143,7 @@ async fn gather(ctx: &Ctx, scope: &TenantScope, request: &request::Model) -> Res
     let subjects: Vec<SubjectId> = request.subject_id.into_iter().collect();
     let (current, consents) = match request.subject_id {
         Some(subject) => (
-            consents::current(&tx, subject).await?,
+            consents::current(&tx, ctx, subject).await?,
             all_consents(&tx, ctx, subject).await?,
         ),
         None => (Vec::new(), Vec::new()),

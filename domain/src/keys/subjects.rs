@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use entity::{
     id::{PurposeId, SubjectId, TenantId},
     vault::subject_key,
@@ -53,6 +54,17 @@ impl Keys {
             return Ok(Some(key));
         }
         Ok(None)
+    }
+
+    /// When a person's key was made; none when there is none. Messages that are older were sealed under one that is gone.
+    pub async fn subject_made_at(&self, name: SubjectKeyName) -> Result<Option<DateTime<Utc>>> {
+        let tx = self
+            .store
+            .system_read("the vault keeps keys of all tenants")
+            .await?;
+        let id = (name.tenant, name.subject, name.purpose);
+        let row = tx.find_by_id::<subject_key::Entity, _>(id).one(tx.conn()).await?;
+        Ok(row.map(|row| row.created_at))
     }
 
     /// A person's key; made when it does not exist yet.

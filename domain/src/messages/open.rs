@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::TimeDelta;
 use entity::{
     id::{SubjectId, TenantId},
     subject,
@@ -98,12 +99,25 @@ pub(super) async fn open_each(
         (name, message.row.bucket_id)
     };
     let pairs = ctx.keys.pairs_to_open(messages.iter().map(pair)).await?;
-    let open = |message| {
-        pairs
-            .get(&pair(message))
-            .map(|key| open_one(tenant, key, message))
-    };
-    Ok(messages.iter().map(open).collect())
+    let mut opened = Vec::with_capacity(messages.len());
+    for message in messages {
+        let name = pair(message);
+        let one = pairs.get(&name).map(|key| open_one(tenant, key, message));
+        opened.push(match one {
+            // Sealed under a key that is gone, and another has taken its place: of a consent that came back.
+            Some(Err(_)) if is_of_an_older_key(ctx, name.0, message).await? => None,
+            one => one,
+        });
+    }
+    Ok(opened)
+}
+
+/// Clocks of different nodes are closer together than this.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
+
+async fn is_of_an_older_key(ctx: &Ctx, name: SubjectKeyName, message: &Message) -> Result<bool> {
+    let made_at = ctx.keys.subject_made_at(name).await?;
+    Ok(made_at.is_none_or(|made_at| message.created_at < made_at + SKEW))
 }
 
 fn open_one(tenant: TenantId, key: &PairKey, message: &Message) -> Result<Said> {

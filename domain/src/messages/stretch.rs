@@ -120,7 +120,7 @@ pub async fn stretch(ctx: &Ctx, past: Past<'_>) -> Result<Option<Stretch>> {
         places.reverse();
     }
     let mut messages = reader.fetch(&places).await?;
-    let consents = Consents::read(&tx, &picture, &messages).await?;
+    let consents = Consents::read(&tx, &picture, &messages, ctx.now()).await?;
     drop(tx);
     messages.retain(|message| consents.allow(message));
     let opened = open_each(ctx, past.tenant, &messages).await?;
@@ -178,7 +178,12 @@ struct Consents {
 }
 
 impl Consents {
-    async fn read(tx: &TenantTx, picture: &Picture, messages: &[Message]) -> Result<Self> {
+    async fn read(
+        tx: &TenantTx,
+        picture: &Picture,
+        messages: &[Message],
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let mut about = HashSet::new();
         let mut given: HashMap<PurposeId, HashSet<SubjectId>> = HashMap::new();
         for message in messages {
@@ -221,7 +226,10 @@ impl Consents {
                 .filter(consent_state::Column::PurposeId.is_in(given.keys().copied().collect::<Vec<_>>()))
                 .all(tx.conn())
                 .await?;
-            for state in states.iter().filter(|state| standings::is_valid(state.state)) {
+            let valid = |state: &&consent_state::Model| {
+                standings::is_valid(state.state) && state.expires_at.is_none_or(|until| now < until)
+            };
+            for state in states.iter().filter(valid) {
                 given
                     .entry(state.purpose_id)
                     .or_default()
@@ -265,7 +273,7 @@ impl Consents {
                     .is_some_and(|purpose| standing.objects_to(purpose))
                 && self
                     .waits_for(message)
-                    .is_none_or(|(purpose, _)| standing.consents_to(purpose))
+                    .is_none_or(|(purpose, _)| standing.consents_to(purpose, ctx.now()))
         };
         standing.is_none_or(allows)
     }

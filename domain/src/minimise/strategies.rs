@@ -48,6 +48,11 @@ const MAX_WITH: usize = 200;
 const LABEL: &str = "minimise";
 
 impl Minimise {
+    /// Whether anything of a value is left.
+    pub(super) fn leaves_something(&self) -> bool {
+        !matches!(self, Self::Remove | Self::Null | Self::Replace { .. })
+    }
+
     /// From the fields of the API's body under `field`. `None` when something is wrong, which is then in `faults`.
     pub fn from_parts(
         faults: &mut Faults,

@@ -116,6 +116,11 @@ impl Picture {
         self.purposes.get(&id)
     }
 
+    /// All purposes.
+    pub fn purposes(&self) -> impl Iterator<Item = &Arc<purpose::Model>> {
+        self.purposes.values()
+    }
+
     /// The purpose with this slug.
     pub fn purpose_by_slug(&self, slug: &str) -> Option<&Arc<purpose::Model>> {
         self.purposes.values().find(|purpose| purpose.slug == slug)

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{
-    consent_event::ConsentState,
-    id::{NoticeVersionId, PurposeId, SubjectId},
+    consent_event::{self, ConsentState},
+    id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
     notice_version,
     purpose::{self, LawfulBasis},
 };
@@ -13,7 +13,7 @@ use sea_orm::QueryOrder;
 
 use super::PortalCaller;
 use crate::{
-    Result,
+    Error, Result,
     consents::{self, Current, Detail, NewConsent, Recorded, WhichPurpose, WhichSubject},
     ctx::Ctx,
     notices,
@@ -29,8 +29,10 @@ pub struct Choice {
     pub state: Option<ConsentState>,
     /// Since when.
     pub since: Option<DateTime<Utc>>,
-    /// Whether it allows processing.
+    /// Whether it allows processing now.
     pub valid: bool,
+    /// From when on it holds no more.
+    pub expires_at: Option<DateTime<Utc>>,
     /// The newest words that explain the purpose.
     pub notice: Option<notice_version::Model>,
     /// What they said, newest first.
@@ -47,11 +49,16 @@ pub async fn purposes(tx: &TenantTx) -> Result<Vec<purpose::Model>> {
 }
 
 /// What the person may say yes or no to, and whatever else they ever said something about.
-pub async fn choices(tx: &TenantTx, ctx: &Ctx, caller: &PortalCaller) -> Result<Vec<Choice>> {
+pub async fn choices(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    caller: &PortalCaller,
+    language: Option<&str>,
+) -> Result<Vec<Choice>> {
     let mut current: HashMap<PurposeId, Current> = HashMap::new();
     let mut history: HashMap<PurposeId, Vec<Detail>> = HashMap::new();
     for subject in &caller.subjects {
-        for one in consents::current(tx, *subject).await? {
+        for one in consents::current(tx, ctx, *subject).await? {
             // Of several records under one address, what was said last is what the person means.
             let newer = current
                 .get(&one.purpose.id)
@@ -67,7 +74,8 @@ pub async fn choices(tx: &TenantTx, ctx: &Ctx, caller: &PortalCaller) -> Result<
     let mut choices = Vec::new();
     for purpose in purposes(tx).await? {
         let current = current.remove(&purpose.id);
-        let asks = purpose.requires_consent || purpose.lawful_basis == LawfulBasis::Consent;
+        let asks =
+            purpose.requires_consent || purpose.honours_gpc || purpose.lawful_basis == LawfulBasis::Consent;
         if !asks && current.is_none() {
             continue;
         }
@@ -76,13 +84,27 @@ pub async fn choices(tx: &TenantTx, ctx: &Ctx, caller: &PortalCaller) -> Result<
         choices.push(Choice {
             state: current.as_ref().map(|current| current.state),
             since: current.as_ref().map(|current| current.since),
+            expires_at: current.as_ref().and_then(|current| current.expires_at),
             valid: current.is_some_and(|current| current.valid),
-            notice: notices::latest_for(tx, purpose.id, &caller.tenant.language).await?,
+            notice: notices::latest_for(tx, purpose.id, language.unwrap_or(&caller.tenant.language)).await?,
             history,
             purpose,
         });
     }
     Ok(choices)
+}
+
+/// One event of the person's.
+///
+/// # Errors
+/// `NotFound` when it is somebody else's, or nobody's.
+pub async fn event(tx: &TenantTx, caller: &PortalCaller, id: ConsentEventId) -> Result<consent_event::Model> {
+    let event = consents::read(tx, id).await?;
+    if caller.subjects.contains(&event.subject_id) {
+        Ok(event)
+    } else {
+        Err(Error::NotFound { what: "consent" })
+    }
 }
 
 /// The newest of what a person said.
@@ -118,6 +140,9 @@ pub async fn say(
             method: "portal".to_owned(),
             evidence: None,
             at: None,
+            place: None,
+            valid_for: None,
+            import_key: None,
         };
         recorded.push(consents::record(tx, ctx, consent).await?);
     }

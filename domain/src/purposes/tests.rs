@@ -16,6 +16,7 @@ fn new(basis: LawfulBasis, requires_consent: Option<bool>) -> NewPurpose {
         description: None,
         lawful_basis: basis,
         requires_consent,
+        ..NewPurpose::new("", LawfulBasis::Consent)
     }
 }
 
@@ -73,6 +74,7 @@ async fn a_purpose_that_something_refers_to_stays() {
                     slug: "ads".into(),
                     name: "Ads".into(),
                     purpose_ids: vec![id],
+                    consent_validity: None,
                 };
                 notices::create(&tx, &t.ctx, notice).await.map(drop).unwrap();
             }
@@ -85,6 +87,9 @@ async fn a_purpose_that_something_refers_to_stays() {
                     method: "api".into(),
                     evidence: None,
                     at: None,
+                    place: None,
+                    valid_for: None,
+                    import_key: None,
                 };
                 consents::record(&tx, &t.ctx, consent).await.map(drop).unwrap();
             }

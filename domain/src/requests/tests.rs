@@ -53,6 +53,9 @@ impl Story {
             method: "web-form".into(),
             evidence: serde_json::from_str("{\"box\": \"ticked\"}").unwrap(),
             at: None,
+            place: None,
+            valid_for: None,
+            import_key: None,
         };
         consents::record(&tx, ctx, consent).await.unwrap();
         tx.insert(connection::ActiveModel {
@@ -106,6 +109,7 @@ impl Story {
             description: None,
             lawful_basis: basis,
             requires_consent: None,
+            ..NewPurpose::new("", LawfulBasis::Consent)
         };
         let purpose = purposes::create(&tx, self.ctx(), new).await.unwrap();
         tx.save().await.unwrap();

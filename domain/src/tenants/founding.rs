@@ -100,6 +100,7 @@ pub(crate) async fn found(ctx: &Ctx, new: NewTenant, founder: Founder) -> Result
             quotas: Set(serde_json::to_value(ctx.settings.default_quotas)?),
             retention_grace: Set(retention_rules::GRACE.to_owned()),
             retention_approval: Set(false),
+            controller: Set(None),
             created_at: Set(ctx.now()),
             version: Set(1),
         })

@@ -136,7 +136,7 @@ impl Opening<'_> {
         let may = match part.subject_id {
             Some(person) => {
                 let standing = ctx.standings.load(&ctx.store, self.scope, person).await?;
-                standing.may_get(reach)
+                standing.may_get(ctx, reach)
             }
             None => reach.has_strangers(),
         };

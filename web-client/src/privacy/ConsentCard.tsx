@@ -6,7 +6,7 @@ import { useWords } from "./words";
 /** One thing that was agreed to, or not: a switch that works at once, its history, and the text that was shown. */
 export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsent; busy: boolean; onChange: (on: boolean) => void }) {
   const words = useWords();
-  const { purpose, valid, state, since, history, notice } = consent;
+  const { purpose, valid, state, since, history, notice, expires_at } = consent;
   const asked = state !== undefined;
   return (
     <li className="card padded stack tight">
@@ -22,6 +22,7 @@ export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsen
       <p className="small faint">
         {!asked ? words.consents.never : valid ? words.consents.on : words.consents.off}
         {asked && since && ` ${words.consents.since(longDate(since, words.locale))}`}
+        {valid && expires_at && ` ${words.consents.until(longDate(expires_at, words.locale))}`}
       </p>
       {(history.length > 0 || notice) && (
         <div className="row">
@@ -33,6 +34,9 @@ export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsen
                   <li key={event.id}>
                     <span>{words.consents.states[event.state] ?? event.state}</span>
                     <span className="faint">{new Intl.DateTimeFormat(words.locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(event.at))}</span>
+                    <a href={event.receipt_url} download={`consent-receipt-${event.id}.jsonld`}>
+                      {words.consents.receipt}
+                    </a>
                   </li>
                 ))}
               </ol>

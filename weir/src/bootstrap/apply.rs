@@ -131,6 +131,10 @@ impl Apply<'_> {
             description: plan.description,
             lawful_basis: plan.lawful_basis,
             requires_consent: plan.requires_consent,
+            consent_validity: plan.consent_validity,
+            balancing_note: plan.balancing_note,
+            special_basis: plan.special_basis,
+            honours_gpc: plan.honours_gpc,
         };
         purposes::create(&tx, self.ctx, new).await?;
         tx.save().await?;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use domain::{duration::Kept, endpoints::LimitsPatch};
 use entity::{
     endpoint::{EndpointKind, OnWithdrawal, RecordMode},
-    purpose::LawfulBasis,
+    purpose::{LawfulBasis, SpecialBasis},
     retention_rule::RetentionTarget,
 };
 use serde::Deserialize;
@@ -47,6 +47,11 @@ pub(crate) struct PurposePlan {
     pub(crate) description: Option<String>,
     pub(crate) lawful_basis: LawfulBasis,
     pub(crate) requires_consent: Option<bool>,
+    pub(crate) consent_validity: Option<String>,
+    pub(crate) balancing_note: Option<String>,
+    pub(crate) special_basis: Option<SpecialBasis>,
+    #[serde(default)]
+    pub(crate) honours_gpc: bool,
 }
 
 /// `[[data_types]]`

@@ -167,6 +167,7 @@ async fn newsletter(bed: &Bed) -> PurposeId {
         description: None,
         lawful_basis: LawfulBasis::Consent,
         requires_consent: None,
+        ..NewPurpose::new("", LawfulBasis::Consent)
     };
     let tx = bed.ctx().store.begin(&bed.world.scope).await.unwrap();
     let purpose = purposes::create(&tx, bed.ctx(), new).await.unwrap();
@@ -192,6 +193,9 @@ async fn what_was_said_under_a_consent_is_missing_once_it_is_withdrawn() {
             method: "web form".into(),
             evidence: None,
             at: None,
+            place: None,
+            valid_for: None,
+            import_key: None,
         };
         let tx = bed.ctx().store.begin(&bed.world.scope).await.unwrap();
         consents::record(&tx, bed.ctx(), new).await.unwrap();

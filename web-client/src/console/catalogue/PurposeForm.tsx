@@ -15,17 +15,18 @@ interface Draft {
   description: string;
   lawful_basis: LawfulBasis;
   requires_consent: boolean;
+  balancing_note: string;
 }
 
 export function NewPurpose({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
-  const [draft, setDraft] = useState<Draft>({ name: "", description: "", lawful_basis: "consent", requires_consent: true });
+  const [draft, setDraft] = useState<Draft>({ name: "", description: "", lawful_basis: "consent", requires_consent: true, balancing_note: "" });
   const [ownSlug, setOwnSlug] = useState<string>();
   const slug = ownSlug ?? slugFrom(draft.name);
   return (
     <ApiForm
       submitLabel="Create purpose"
       beside={<Button onPress={onClose}>Cancel</Button>}
-      submit={() => createPurpose({ ...draft, slug, name: draft.name || slug, description: draft.description || undefined })}
+      submit={() => createPurpose({ ...draft, slug, name: draft.name || slug, description: draft.description || undefined, balancing_note: draft.balancing_note || undefined })}
       onDone={onDone}
     >
       <PurposeFields draft={draft} set={(key, value) => setDraft((now) => ({ ...now, [key]: value }))} autoFocus />
@@ -35,7 +36,7 @@ export function NewPurpose({ onClose, onDone }: { onClose: () => void; onDone: (
 }
 
 function toDraft(purpose: Purpose): Draft {
-  return { name: purpose.name, description: purpose.description ?? "", lawful_basis: purpose.lawful_basis, requires_consent: purpose.requires_consent };
+  return { name: purpose.name, description: purpose.description ?? "", lawful_basis: purpose.lawful_basis, requires_consent: purpose.requires_consent, balancing_note: purpose.balancing_note ?? "" };
 }
 
 export function EditPurpose({ purpose, onClose, onDone }: { purpose: Purpose; onClose: () => void; onDone: () => void }) {
@@ -44,8 +45,14 @@ export function EditPurpose({ purpose, onClose, onDone }: { purpose: Purpose; on
     <EditForm
       edit={edit}
       toDraft={toDraft}
-      labels={{ name: "name", description: "description", lawful_basis: "lawful basis", requires_consent: "whether it waits for consent" }}
-      save={(version, changes) => changePurpose(purpose.id, version, { ...changes, ...("description" in changes ? { description: orNull(changes.description) } : {}) } as PurposePatch)}
+      labels={{ name: "name", description: "description", lawful_basis: "lawful basis", requires_consent: "whether it waits for consent", balancing_note: "weighing" }}
+      save={(version, changes) =>
+        changePurpose(purpose.id, version, {
+          ...changes,
+          ...("description" in changes ? { description: orNull(changes.description) } : {}),
+          ...("balancing_note" in changes ? { balancing_note: orNull(changes.balancing_note) } : {}),
+        } as PurposePatch)
+      }
       reload={() => getPurpose(purpose.id)}
       onSaved={onDone}
       beside={<Button onPress={onClose}>Cancel</Button>}
@@ -70,6 +77,9 @@ function PurposeFields({ draft, set, autoFocus }: { draft: Draft; set: <K extend
           set("requires_consent", value === "consent");
         }}
       />
+      {draft.lawful_basis === "legitimate_interests" && (
+        <LongText name="/balancing_note" label="Weighing" value={draft.balancing_note} onChange={(value) => set("balancing_note", value)} required rows={3} hint="Why the interests of the people do not override yours." />
+      )}
       <SwitchInput name="/requires_consent" label="Waits for consent" hint="Nothing passes for a person until their consent is on record, and nothing more once it is withdrawn." value={draft.requires_consent} onChange={(value) => set("requires_consent", value)} />
     </>
   );

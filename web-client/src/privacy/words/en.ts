@@ -82,6 +82,8 @@ export const en = {
     on: "Allowed",
     off: "Not allowed",
     never: "You were never asked",
+    until: (day: string) => `It ends by itself on ${day}.`,
+    receipt: "Receipt",
     since: (when: string) => `since ${when}`,
     allow: (purpose: string) => `Allow “${purpose}”`,
     withdrawn: (purpose: string) => `“${purpose}” is off.`,

@@ -1,0 +1,75 @@
+//! What the fields of a record mean: the JSON-LD context. Inline, so that nobody has to fetch anything to read it.
+
+use serde_json::{Map, Value, json};
+
+/// The context of records and receipts.
+pub(super) fn context() -> Value {
+    let id = |term: &str| json!({ "@id": term, "@type": "@id" });
+    let vocab = |term: &str| json!({ "@id": term, "@type": "@vocab" });
+    let time = |term: &str| json!({ "@id": term, "@type": "xsd:dateTime" });
+    let terms = [
+        ("dpv", json!("https://w3id.org/dpv#")),
+        ("eu-gdpr", json!("https://w3id.org/dpv/legal/eu/gdpr#")),
+        ("dct", json!("http://purl.org/dc/terms/")),
+        ("xsd", json!("http://www.w3.org/2001/XMLSchema#")),
+        ("weir", json!("urn:weir:terms#")),
+        ("schema_version", id("dct:conformsTo")),
+        ("record_id", json!("dct:identifier")),
+        ("receipt_id", json!("dct:identifier")),
+        ("issued", time("dct:issued")),
+        ("record", json!("dpv:hasRecordOfActivity")),
+        ("proof", json!("weir:proof")),
+        ("proof_format", id("weir:proofFormat")),
+        ("proof_value", json!("weir:proofValue")),
+        ("leaf_index", json!("weir:leafIndex")),
+        ("pii_principal_id", id("dpv:hasDataSubject")),
+        ("privacy_notice", json!("dpv:hasNotice")),
+        ("notice_language", json!("dct:language")),
+        ("notice_version", json!("dct:hasVersion")),
+        ("notice_hash", json!("weir:sha256")),
+        ("notice_text", json!("dct:description")),
+        ("language", json!("dct:language")),
+        ("purpose", json!("dpv:hasPurpose")),
+        ("name", json!("dct:title")),
+        ("description", json!("dct:description")),
+        ("lawful_basis", vocab("dpv:hasLegalBasis")),
+        ("pii_information", json!("dpv:hasPersonalData")),
+        ("pii_type", json!("dct:title")),
+        ("pii_attribute_id", json!("dct:identifier")),
+        ("pii_optional", json!("dpv:hasNecessity")),
+        ("special_pii_category", json!("dpv:hasSensitivityLevel")),
+        ("pii_controllers", id("dpv:hasDataController")),
+        ("collection_method", vocab("dpv:hasDataSource")),
+        ("processing_method", vocab("dpv:hasProcessing")),
+        ("storage_locations", json!("dpv:hasStorageCondition")),
+        ("processing_locations", json!("dpv:hasLocation")),
+        ("geographic_restrictions", json!("dpv:hasRule")),
+        ("retention_period", json!("dpv:hasDuration")),
+        ("jurisdiction", json!("dpv:hasJurisdiction")),
+        ("recipient_third_parties", json!("dpv:hasRecipientThirdParty")),
+        ("withdrawal_method", id("dpv:hasConsentControl")),
+        ("privacy_rights", vocab("dpv:hasRight")),
+        ("authority_party", json!("dpv:hasAuthority")),
+        ("party", json!("dpv:hasResponsibleEntity")),
+        ("party_id", json!("dct:identifier")),
+        ("party_name", json!("dpv:hasName")),
+        ("party_address", json!("dpv:hasAddress")),
+        ("party_contact", json!("dpv:hasContact")),
+        ("party_phone", json!("weir:phone")),
+        ("party_url", id("dct:source")),
+        ("party_type", vocab("dct:type")),
+        ("party_role", vocab("dpv:hasRole")),
+        ("events", json!("weir:consentEvent")),
+        ("event_time", time("dct:date")),
+        ("recorded_time", time("dct:created")),
+        ("validity_duration", json!("dct:valid")),
+        ("valid_until", time("weir:validUntil")),
+        ("entity_id", id("dpv:isImplementedByEntity")),
+        ("event_type", vocab("dpv:hasLegalBasis")),
+        ("event_state", vocab("dpv:hasConsentStatus")),
+        ("event_method", json!("dpv:hasIndicationMethod")),
+        ("event_place", json!("dct:spatial")),
+    ];
+    let terms = terms.into_iter().map(|(field, term)| (field.to_owned(), term));
+    Value::Object(terms.collect::<Map<_, _>>())
+}
