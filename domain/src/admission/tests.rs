@@ -40,7 +40,7 @@ async fn news(bed: &Bed) -> (EndpointId, PurposeId) {
         description: None,
         lawful_basis: purpose::LawfulBasis::Consent,
         requires_consent: None,
-        ..purposes::NewPurpose::new("", LawfulBasis::Consent)
+        ..purposes::NewPurpose::new("", purpose::LawfulBasis::Consent)
     };
     let purpose = purposes::create(&tx, bed.ctx(), new).await.unwrap().id;
     let mut new = NewEndpoint::new("news", EndpointKind::Channel);
@@ -85,14 +85,14 @@ async fn the_truth_table_of_consent_holds_in_both_directions() {
     assert_eq!(try_all(Some(ada)), (missing, missing, false, missing));
     // The tenant may speak of nobody in particular; a session of nobody may not.
     assert_eq!(try_all(None), (missing, Ok(()), false, missing));
-    ctx.standings.consent_changed(ada, purpose, ConsentState::Given);
+    ctx.standings.consent_changed(ada, purpose, ConsentState::Given, None);
     assert_eq!(try_all(Some(ada)), (Ok(()), Ok(()), true, Ok(())));
     ctx.standings.restriction_changed(ada, true);
     let restricted = Err(Denied::Restricted);
     assert_eq!(try_all(Some(ada)), (restricted, restricted, false, restricted));
     ctx.standings.restriction_changed(ada, false);
     ctx.standings
-        .consent_changed(ada, purpose, ConsentState::Withdrawn);
+        .consent_changed(ada, purpose, ConsentState::Withdrawn, None);
     assert_eq!(try_all(Some(ada)), (missing, missing, false, missing));
     // On an endpoint without a purpose nothing waits for consent.
     assert_eq!(

@@ -171,7 +171,7 @@ impl Facts {
             "recipient_third_parties": self.recipients,
             "withdrawal_method": format!("{}/privacy/{}", self.public_url, self.tenant.slug),
             "privacy_rights": rights.iter().map(|right| right.dpv()).collect::<Vec<_>>(),
-            "authority_party": authority.unwrap_or(deadlines::profile_or_default(&self.tenant.jurisdiction).complaint),
+            "authority_party": authority.unwrap_or(&deadlines::profile_or_default(&self.tenant.jurisdiction).complaint),
             "party": [self.party()],
             "events": self.events.iter().map(|event| self.event(event)).collect::<Vec<_>>(),
         })
@@ -252,7 +252,7 @@ impl Facts {
     }
 
     fn jurisdiction(&self) -> String {
-        let law = deadlines::profile_or_default(&self.tenant.jurisdiction).name;
+        let law = &deadlines::profile_or_default(&self.tenant.jurisdiction).name;
         match &self.controller.country {
             Some(country) => format!("{country} ({law})"),
             None => law.to_owned(),
