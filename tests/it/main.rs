@@ -26,6 +26,7 @@ mod erasure;
 mod etags;
 mod idempotency;
 mod isolation;
+mod jobs;
 mod manners;
 mod members;
 mod messages;

@@ -143,6 +143,12 @@ impl Postgres {
     }
 
     fn psql_as(&self, role: &str, database: &str, statements: &[&str]) -> std::process::Output {
+        self.psql_command(role, database, statements)
+            .output()
+            .expect("psql runs")
+    }
+
+    fn psql_command(&self, role: &str, database: &str, statements: &[&str]) -> Command {
         let mut command = Command::new(self.binaries.join("psql"));
         command
             .args([
@@ -164,7 +170,7 @@ impl Postgres {
         for statement in statements {
             command.args(["-c", statement]);
         }
-        command.output().expect("psql runs")
+        command
     }
 
     /// Runs a statement as the server's superuser and answers what it printed.
@@ -285,6 +291,51 @@ impl Database {
     /// Runs a statement on the store, as superuser.
     pub fn must(&self, statement: &str) -> String {
         self.server.must(&self.name, statement)
+    }
+}
+
+/// A lock on a table. It ends when dropped.
+#[derive(Debug)]
+pub struct TableLock {
+    database: Database,
+    mark: String,
+    child: Child,
+}
+
+impl Database {
+    /// Lets nobody write to a table until what this answers is dropped: whoever wants to, waits.
+    pub fn lock(&self, table: &str) -> TableLock {
+        let mark = format!("locks {table} of {}", self.name);
+        let statement =
+            format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT pg_sleep(600) /* {mark} */");
+        let mut command = self.server.psql_command("postgres", &self.name, &[&statement]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("psql runs");
+        let lock = TableLock {
+            database: self.clone(),
+            mark,
+            child,
+        };
+        let held = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'ExclusiveLock' AND granted"
+        );
+        let end = Instant::now() + PATIENCE;
+        while self.must(&held) != "1" {
+            assert!(Instant::now() < end, "{table} is not locked after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        lock
+    }
+}
+
+impl Drop for TableLock {
+    fn drop(&mut self) {
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{}%' AND pid <> pg_backend_pid()",
+            self.mark
+        );
+        drop(self.database.run_as("postgres", &[&end]));
+        drop(self.child.wait());
     }
 }
 

@@ -149,6 +149,8 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /log", Own),
     ("GET /log/{index}/receipt", Own),
     ("GET /jobs", Own),
+    ("GET /jobs/{id}", Names("", "")),
+    ("POST /jobs/{id}/cancel", Names("", "{}")),
     ("POST /jobs/{id}/retry", Names("", "{}")),
     // outside the API
     ("GET /healthz", Open("it says one word")),
