@@ -21,7 +21,7 @@ use crate::{binary, ports};
 const PATIENCE: Duration = Duration::from_mins(1);
 const TEMPLATE: &str = "template_weir";
 /// The role that owns databases and tables.
-pub const OWNER: &str = "weir_owner";
+pub const OWNER: &str = "owner_of_tables";
 /// The role that weir runs as. It owns nothing.
 pub const APP: &str = "weir";
 
@@ -36,7 +36,7 @@ pub struct Postgres {
     _home: TempDir,
 }
 
-/// Two databases of one test, for the store and the vault. `weir_owner` owns them; `weir` may do what it was granted.
+/// Two databases of one test, for the store and the vault. [`OWNER`] owns them; [`APP`] may do what it was granted.
 #[derive(Clone, Debug)]
 pub struct Database {
     server: Arc<Postgres>,
@@ -171,6 +171,11 @@ impl Postgres {
             command.args(["-c", statement]);
         }
         command
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Runs a statement as the server's superuser and answers what it printed.
@@ -355,23 +360,19 @@ impl Redis {
 
     /// Starts a server that keeps nothing on disk.
     pub fn start() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no"])
+    }
+
+    /// Starts a server with these words on its command line.
+    pub fn start_with(words: &[&str]) -> Self {
         let home = tempfile::Builder::new()
             .prefix("weir-redis-")
             .tempdir()
             .expect("a temporary folder");
         let port = ports::free().port();
         let child = Command::new("redis-server")
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--port",
-                &port.to_string(),
-                "--dir",
-            ])
+            .args(words)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -388,6 +389,11 @@ impl Redis {
             thread::sleep(Duration::from_millis(20));
         }
         server
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What `WEIR_REDIS_URL` should be.
