@@ -72,7 +72,11 @@ pub async fn sweep(ctx: &Ctx) -> Result<u64> {
     gone += remove::<portal_code::Entity>(&tx, portal_code::Column::CreatedAt, now - CODES).await?;
     gone += remove::<portal_sign_in::Entity>(&tx, portal_sign_in::Column::ExpiresAt, now).await?;
     gone += remove::<idempotency::Entity>(&tx, idempotency::Column::ExpiresAt, now).await?;
-    for (state, kept) in [(JobState::Done, DONE_JOBS), (JobState::Dead, DEAD_JOBS)] {
+    for (state, kept) in [
+        (JobState::Done, DONE_JOBS),
+        (JobState::Dead, DEAD_JOBS),
+        (JobState::Cancelled, DEAD_JOBS),
+    ] {
         gone += tx
             .delete_many::<job::Entity>()
             .filter(job::Column::State.eq(state))

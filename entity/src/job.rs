@@ -16,6 +16,8 @@ string_enum! {
         Done = "done",
         /// Gave up after its last attempt; the reason is in `last_error`.
         Dead = "dead",
+        /// Called off by a person before it was done.
+        Cancelled = "cancelled",
     }
 }
 

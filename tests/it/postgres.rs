@@ -143,7 +143,7 @@ async fn a_query_of_the_servers_role_sees_no_row_without_a_tenant_and_never_one_
         "DROP POLICY of_tenant ON message",
         "DROP TABLE message",
         "TRUNCATE message",
-        "SET ROLE weir_owner",
+        &format!("SET ROLE {OWNER}"),
         "CREATE TABLE mine (id int)",
         "DELETE FROM seaql_migrations",
     ] {

@@ -21,7 +21,7 @@ use crate::{binary, ports};
 const PATIENCE: Duration = Duration::from_mins(1);
 const TEMPLATE: &str = "template_weir";
 /// The role that owns databases and tables.
-pub const OWNER: &str = "weir_owner";
+pub const OWNER: &str = "owner_of_tables";
 /// The role that weir runs as. It owns nothing.
 pub const APP: &str = "weir";
 
@@ -36,7 +36,7 @@ pub struct Postgres {
     _home: TempDir,
 }
 
-/// Two databases of one test, for the store and the vault. `weir_owner` owns them; `weir` may do what it was granted.
+/// Two databases of one test, for the store and the vault. [`OWNER`] owns them; [`APP`] may do what it was granted.
 #[derive(Clone, Debug)]
 pub struct Database {
     server: Arc<Postgres>,
@@ -143,6 +143,12 @@ impl Postgres {
     }
 
     fn psql_as(&self, role: &str, database: &str, statements: &[&str]) -> std::process::Output {
+        self.psql_command(role, database, statements)
+            .output()
+            .expect("psql runs")
+    }
+
+    fn psql_command(&self, role: &str, database: &str, statements: &[&str]) -> Command {
         let mut command = Command::new(self.binaries.join("psql"));
         command
             .args([
@@ -164,7 +170,12 @@ impl Postgres {
         for statement in statements {
             command.args(["-c", statement]);
         }
-        command.output().expect("psql runs")
+        command
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Runs a statement as the server's superuser and answers what it printed.
@@ -288,6 +299,51 @@ impl Database {
     }
 }
 
+/// A lock on a table. It ends when dropped.
+#[derive(Debug)]
+pub struct TableLock {
+    database: Database,
+    mark: String,
+    child: Child,
+}
+
+impl Database {
+    /// Lets nobody write to a table until what this answers is dropped: whoever wants to, waits.
+    pub fn lock(&self, table: &str) -> TableLock {
+        let mark = format!("locks {table} of {}", self.name);
+        let statement =
+            format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT pg_sleep(600) /* {mark} */");
+        let mut command = self.server.psql_command("postgres", &self.name, &[&statement]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("psql runs");
+        let lock = TableLock {
+            database: self.clone(),
+            mark,
+            child,
+        };
+        let held = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'ExclusiveLock' AND granted"
+        );
+        let end = Instant::now() + PATIENCE;
+        while self.must(&held) != "1" {
+            assert!(Instant::now() < end, "{table} is not locked after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        lock
+    }
+}
+
+impl Drop for TableLock {
+    fn drop(&mut self) {
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{}%' AND pid <> pg_backend_pid()",
+            self.mark
+        );
+        drop(self.database.run_as("postgres", &[&end]));
+        drop(self.child.wait());
+    }
+}
+
 /// A Redis server. It stops when dropped.
 #[derive(Debug)]
 pub struct Redis {
@@ -304,23 +360,19 @@ impl Redis {
 
     /// Starts a server that keeps nothing on disk.
     pub fn start() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no"])
+    }
+
+    /// Starts a server with these words on its command line.
+    pub fn start_with(words: &[&str]) -> Self {
         let home = tempfile::Builder::new()
             .prefix("weir-redis-")
             .tempdir()
             .expect("a temporary folder");
         let port = ports::free().port();
         let child = Command::new("redis-server")
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--port",
-                &port.to_string(),
-                "--dir",
-            ])
+            .args(words)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -337,6 +389,11 @@ impl Redis {
             thread::sleep(Duration::from_millis(20));
         }
         server
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What `WEIR_REDIS_URL` should be.

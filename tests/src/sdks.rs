@@ -18,6 +18,25 @@ pub async fn run(script: &'static str, settings: Vec<(&'static str, String)>) {
     job.await.expect("the script was started");
 }
 
+/// Runs a script of `tests/sdk` in Python with these words and answers what it printed. A failure fails the test.
+pub async fn python_says(script: &'static str, words: Vec<String>) -> String {
+    let job = tokio::task::spawn_blocking(move || {
+        let mut python = Command::new(python().join("bin/python"));
+        python.env("PYTHONDONTWRITEBYTECODE", "1").arg("-B");
+        python.arg(python_scripts().join(script)).args(words);
+        let output = python.stdin(Stdio::null()).output().expect("python runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success(),
+            "{script} ended with {}\n{said}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout)
+        );
+        String::from_utf8(output.stdout).expect("text")
+    });
+    job.await.expect("the script was started")
+}
+
 fn run_now(script: &str, settings: &[(&str, String)]) {
     let mut command = if Path::new(script).extension().is_some_and(|kind| kind == "py") {
         let mut python = Command::new(python().join("bin/python"));

@@ -236,11 +236,21 @@ impl Server {
         command
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log);
+        let said_before = self.log().len();
         self.child = Some(command.spawn().expect("the binary runs"));
         let nobody = self.nobody();
+        let has_port = self.settings.role != Some("worker");
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Ok(answer) = nobody
+            if !has_port {
+                if self
+                    .log()
+                    .get(said_before..)
+                    .is_some_and(|log| log.contains("ready"))
+                {
+                    return;
+                }
+            } else if let Ok(answer) = nobody
                 .try_send(nobody.request(reqwest::Method::GET, "//readyz"))
                 .await
                 && answer.status == 200
@@ -306,6 +316,12 @@ impl Builder {
         }
         self.database = Some(database);
         self
+    }
+
+    /// Shares the data folder of another server, and with it root key and mailbox: for parts of one installation.
+    #[must_use]
+    pub fn beside(self, other: &Server) -> Self {
+        self.env("WEIR_DATA_DIR", other.data_dir().to_string_lossy())
     }
 
     /// Uses this Redis instead of the in-process backplane.

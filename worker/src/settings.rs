@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use vault::Redacted;
 
@@ -15,6 +16,9 @@ pub struct Settings {
     pub mails: usize,
     /// Milliseconds between looks for work; what this process orders itself is begun at once.
     pub poll_ms: u64,
+    /// Seconds that a claim on a job or a mail holds without being renewed: so much later, another worker takes over what a
+    /// dead one had begun.
+    pub lease_seconds: u64,
     /// Rows that one round of purging may remove.
     pub purge_rows: u64,
     /// Seconds that jobs get to finish when the process stops. What is not done by then is done by the next one.
@@ -27,6 +31,7 @@ impl Default for Settings {
             concurrency: 8,
             mails: 4,
             poll_ms: 200,
+            lease_seconds: 60,
             purge_rows: 50_000,
             grace_seconds: 20,
         }
@@ -34,8 +39,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long a claim holds without being renewed.
-    pub(crate) const LEASE: Duration = Duration::from_mins(1);
+    pub(crate) fn lease(&self) -> TimeDelta {
+        TimeDelta::seconds(i64::try_from(self.lease_seconds.max(1)).unwrap_or(60))
+    }
 
     pub(crate) fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms.max(10))

@@ -140,19 +140,21 @@ impl Worker {
     pub async fn run_until_idle(&self) -> domain::Result<()> {
         let Parts {
             ctx,
+            settings,
             sockets,
             outbox,
             name,
             ..
         } = &*self.0;
+        let lease = settings.lease();
         loop {
-            let claimed = domain::jobs::claim(ctx, name, 8, runner::lease()).await?;
-            let mails = domain::mails::claim(ctx, 8, runner::lease()).await?;
+            let claimed = domain::jobs::claim(ctx, name, 8, lease).await?;
+            let mails = domain::mails::claim(ctx, 8, lease).await?;
             if claimed.is_empty() && mails.is_empty() {
                 return Ok(());
             }
             for job in claimed {
-                runner::run(ctx.clone(), sockets.clone(), job).await;
+                runner::run(ctx.clone(), sockets.clone(), job, lease).await;
             }
             for mail in mails {
                 outbox.send(mail).await;
@@ -169,18 +171,19 @@ impl Worker {
             jobs,
             ..
         } = &*self.0;
+        let lease = settings.lease();
         let mut running = JoinSet::new();
         loop {
             let free = settings.concurrency.max(1).saturating_sub(running.len());
             let mut full = free == 0;
             if free > 0 && !stop.is_cancelled() {
-                match domain::jobs::claim(ctx, name, free as u64, runner::lease()).await {
+                match domain::jobs::claim(ctx, name, free as u64, settings.lease()).await {
                     Ok(claimed) => {
                         full = claimed.len() == free;
                         for job in claimed {
                             let (ctx, sockets, nudge) = (ctx.clone(), sockets.clone(), self.nudger());
                             running.spawn(async move {
-                                runner::run(ctx, sockets, job).await;
+                                runner::run(ctx, sockets, job, lease).await;
                                 // A job may have ordered a mail, or another job.
                                 nudge.nudge();
                             });
@@ -213,7 +216,7 @@ impl Worker {
         loop {
             let free = settings.mails.max(1).saturating_sub(sending.len());
             if free > 0 && !stop.is_cancelled() {
-                match domain::mails::claim(ctx, free as u64, runner::lease()).await {
+                match domain::mails::claim(ctx, free as u64, settings.lease()).await {
                     Ok(claimed) => {
                         for mail in claimed {
                             let worker = self.clone();

@@ -130,6 +130,7 @@ pub fn is_readable(ctx: &Ctx, endpoint: EndpointId, channel: &str, class: i64, a
     };
     picture
         .rules
-        .winner(case, channel)
+        .decide(case, channel)
+        .rule()
         .is_none_or(|rule| rule.kept != Kept::Nothing)
 }

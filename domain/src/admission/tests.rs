@@ -85,7 +85,8 @@ async fn the_truth_table_of_consent_holds_in_both_directions() {
     assert_eq!(try_all(Some(ada)), (missing, missing, false, missing));
     // The tenant may speak of nobody in particular; a session of nobody may not.
     assert_eq!(try_all(None), (missing, Ok(()), false, missing));
-    ctx.standings.consent_changed(ada, purpose, ConsentState::Given, None);
+    ctx.standings
+        .consent_changed(ada, purpose, ConsentState::Given, None);
     assert_eq!(try_all(Some(ada)), (Ok(()), Ok(()), true, Ok(())));
     ctx.standings.restriction_changed(ada, true);
     let restricted = Err(Denied::Restricted);

@@ -341,7 +341,8 @@ async fn kept(tx: &TenantTx, ctx: &Ctx, purpose: PurposeId) -> Result<Vec<String
             };
             picture
                 .rules
-                .winner(case, "main")
+                .decide(case, "main")
+                .rule()
                 .map_or_else(|| Kept::Nothing.to_string(), |rule| rule.kept.to_string())
         })
         .collect();

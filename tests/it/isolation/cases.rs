@@ -184,6 +184,8 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /log/consistency", Own),
     ("POST /log/keys", Own),
     ("GET /jobs", Own),
+    ("GET /jobs/{id}", Names("", "")),
+    ("POST /jobs/{id}/cancel", Names("", "{}")),
     ("POST /jobs/{id}/retry", Names("", "{}")),
     // outside the API
     ("GET /healthz", Open("it says one word")),

@@ -574,11 +574,48 @@ export interface paths {
         };
         /**
          * List background work.
-         * @description Work that is done is shown for a day, work that was given up for 30 days.
+         * @description Work that is done is shown for a day, work that was given up or cancelled for 30 days.
          */
         get: operations["list_jobs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read one piece of background work. */
+        get: operations["read_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel work that waits.
+         * @description Work that is being done cannot be cancelled. What it was ordered for stays undone until somebody orders a retry.
+         */
+        post: operations["cancel_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -594,7 +631,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Try work again that was given up. */
+        /** Try work again that was given up or cancelled. */
         post: operations["retry_job"];
         delete?: never;
         options?: never;
@@ -2510,6 +2547,11 @@ export interface components {
              * @description Attempts so far.
              */
             attempts: number;
+            /**
+             * Format: date-time
+             * @description Being done, and by then done, renewed or taken over by another worker.
+             */
+            claimed_until?: string;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -2527,14 +2569,14 @@ export interface components {
              * @description When the next attempt is due, or the last one was.
              */
             run_at: string;
-            /** @description `dead` was given up; `last_error` says why. */
+            /** @description `ready` waits for `run_at` or, with `claimed_until`, is being done; `dead` was given up, and `last_error` says why. */
             state: components["schemas"]["JobState"] & unknown;
         };
         /**
          * @description Where a job stands.
          * @enum {string}
          */
-        JobState: "ready" | "done" | "dead";
+        JobState: "ready" | "done" | "dead" | "cancelled";
         /**
          * @description GDPR Art. 6(1) a–f, in that order.
          * @enum {string}
@@ -5569,7 +5611,10 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only work of this kind. */
+                kind?: string;
                 limit?: number;
+                /** @description Only work in this state. */
                 state?: components["schemas"]["JobState"];
             };
             header?: never;
@@ -5584,6 +5629,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -111,6 +111,7 @@ impl Settings {
             ("worker.poll_ms", self.worker.poll_ms),
             ("worker.concurrency", self.worker.concurrency as u64),
             ("worker.mails", self.worker.mails as u64),
+            ("worker.lease_seconds", self.worker.lease_seconds),
             ("worker.purge_rows", self.worker.purge_rows),
             ("passwords.passes", u64::from(self.passwords.passes)),
             ("passwords.lanes", u64::from(self.passwords.lanes)),
