@@ -467,9 +467,13 @@ async fn a_purpose_with_another_basis_keeps_what_it_has() {
             .ended
     );
     let tx = begin(&t).await;
-    let jobs = crate::jobs::list(&tx, None, &PageIn::new(None, None).unwrap())
-        .await
-        .unwrap();
+    let jobs = crate::jobs::list(
+        &tx,
+        &crate::jobs::Filter::default(),
+        &PageIn::new(None, None).unwrap(),
+    )
+    .await
+    .unwrap();
     assert!(
         jobs.items.iter().all(|job| job.kind != "erase_withdrawn"),
         "{:?}",

@@ -132,7 +132,7 @@ impl Story {
                     .await
                     .unwrap();
             }
-            crate::jobs::finish(ctx, claimed).await.unwrap();
+            crate::jobs::finish(ctx, &claimed).await.unwrap();
         }
         self.mails().await
     }
