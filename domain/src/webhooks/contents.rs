@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::TimeDelta;
 use entity::{
     connection,
     id::{ConnectionId, SubjectId},
@@ -33,6 +34,8 @@ pub(super) struct Contents {
 
 /// No class has this handle: no rule keeps it.
 const NO_CLASS: i64 = 0;
+/// Clocks of different nodes are closer together than this.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 /// Ids in one query.
 const AT_ONCE: usize = 500;
 
@@ -118,8 +121,19 @@ impl Opening<'_> {
             return Ok(None);
         };
         let aad = journal::aad(tenant, self.delivery.endpoint_id, part.subject_id, class);
-        let said: Said = serde_json::from_slice(&pair.open(message, &aad, part.sealed)?)?;
         let (endpoint, at) = (self.delivery.endpoint_id, MessageId(message).at());
+        let opened = match pair.open(message, &aad, part.sealed) {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Sealed under a key that is gone, and another has taken its place: of a consent that came back.
+                let made_at = ctx.keys.subject_made_at(name).await?;
+                if made_at.is_none_or(|made_at| at < made_at + SKEW) {
+                    return Ok(None);
+                }
+                return Err(error.into());
+            }
+        };
+        let said: Said = serde_json::from_slice(&opened)?;
         let readable = if class == self.hook.transit_class {
             // Unless a rule came that says that nothing is to be kept.
             ctx.now() - at <= ctx.settings.webhooks.transit()

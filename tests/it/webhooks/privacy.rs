@@ -63,6 +63,10 @@ async fn what_expired_before_it_could_be_told_is_dropped() {
     ada.close(1000, "").await;
     receiver.requests(1).await;
     let waiting = delivery(&acme, &hook, "pending").await;
+    acme.owner
+        .patch("/tenant", json!({ "retention_grace": "PT0S" }))
+        .await
+        .expect(200);
     // The record of the connection expires, and with it what is told of its end.
     let rule = json!({ "name": "r", "target": "connections", "action": "delete", "duration": "PT1S" });
     acme.create("/retention-rules", rule).await;
