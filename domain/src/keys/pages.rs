@@ -42,7 +42,7 @@ pub struct Pages {
 }
 
 /// Nobody else replaces page keys, in this process or another, for as long as this is held.
-pub(crate) struct Held {
+pub(super) struct Held {
     // Closing the file gives the lock back; then others of this process may try for it.
     _file: File,
     _first: OwnedMutexGuard<()>,
