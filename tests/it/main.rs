@@ -14,6 +14,7 @@ mod architecture;
 mod audit;
 mod bootstrap;
 mod catalogue;
+mod channels;
 mod connections;
 mod consent;
 mod consents;

@@ -67,7 +67,10 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /endpoints/{id}/channels", Names("", "")),
     ("GET /endpoints/{id}/channels/{channel}/messages", Names("", "")),
     ("GET /endpoints/{id}/live-channels", Names("", "")),
-    ("GET /endpoints/{id}/live-channels/{channel}/members", Names("", "")),
+    (
+        "GET /endpoints/{id}/live-channels/{channel}/members",
+        Names("", ""),
+    ),
     ("GET /endpoints/{id}/pool", Names("", "")),
     // catalogue
     ("GET /data-types", Own),
