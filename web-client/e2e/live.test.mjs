@@ -61,7 +61,7 @@ test("the console shows who is on which channel, and when nobody is", async (t) 
   assert.deepEqual(await obstacles(page), []);
   await picture(page, "live");
 
-  await page.getByRole("button", { name: "Show the members of presence-room" }).click();
+  await page.getByRole("button", { name: "Show members of presence-room" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("cell", { name: "ada" }).waitFor();
   await dialog.getByRole("cell", { name: "bob" }).waitFor();

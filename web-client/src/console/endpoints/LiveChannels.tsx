@@ -52,7 +52,7 @@ function columns(open: ((channel: string) => void) | undefined): Column<LiveChan
             actions: true,
             cell: (row: LiveChannel) =>
               row.members !== undefined && (
-                <Button size="small" kind="quiet" aria-label={`Show the members of ${row.name}`} onPress={() => open(row.name)}>
+                <Button size="small" kind="quiet" aria-label={`Show members of ${row.name}`} onPress={() => open(row.name)}>
                   Show members
                 </Button>
               ),
