@@ -3,7 +3,7 @@ import hooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist", "src/api/schema.d.ts"] },
+  { ignores: ["**/dist", "src/api/schema.d.ts"] },
   ...tseslint.configs.strict,
   a11y.flatConfigs.recommended,
   {

@@ -5,7 +5,7 @@ use domain::{
     channels, endpoints,
     error::Error,
     messages::{self, Window},
-    page::PageIn,
+    page::{self, PageIn},
     permissions::Permission,
     pictures,
 };
@@ -36,6 +36,24 @@ pub struct Channel {
     /// Sessions on it, on this node.
     subscribers: u64,
     created_at: DateTime<Utc>,
+}
+
+/// A channel that somebody is subscribed to.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LiveChannel {
+    name: String,
+    /// Sessions on it, on this node.
+    subscribers: u64,
+    /// On a presence channel: distinct members.
+    members: Option<u64>,
+}
+
+/// A member of a presence channel.
+#[derive(Clone, Debug, Object)]
+pub struct ChannelMember {
+    /// Your own id of the person.
+    user_id: String,
 }
 
 /// In which order a channel's history is read.
@@ -94,6 +112,71 @@ impl ChannelsApi {
             epoch: row.epoch,
             last_offset: row.last_offset,
             created_at: row.created_at,
+        }))
+    }
+
+    /// List live channels.
+    ///
+    /// Those that somebody is subscribed to now, whether anything was recorded on them or not, by name. Channels of single users
+    /// (`#server-to-user-…`) are left out.
+    #[oai(
+        path = "/endpoints/:endpoint_id/live-channels",
+        method = "get",
+        operation_id = "list_live_channels",
+        tag = "Tag::Endpoints"
+    )]
+    async fn list_live(
+        &self,
+        caller: Caller,
+        endpoint_id: Path<EndpointId>,
+        /// Only those whose names begin so, such as `presence-`.
+        prefix: Query<Option<String>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<LiveChannel>>, ApiError> {
+        let scope = caller.may(Permission::EndpointsRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        endpoints::read(&tx, endpoint_id.0).await?;
+        drop(tx);
+        let prefix = prefix.0.unwrap_or_default();
+        let mut live = self.0.broker.channels(endpoint_id.0.0, &prefix);
+        live.retain(|channel| !channel.name.starts_with('#'));
+        let found = page::Page::by_name(live, &page, |channel| &channel.name)?;
+        Ok(Page::from(found, |channel| LiveChannel {
+            name: channel.name.to_string(),
+            subscribers: channel.subscriptions,
+            members: channel.users,
+        }))
+    }
+
+    /// List a live channel's members.
+    ///
+    /// By id. Only presence channels have members; on any other the list is empty, and so it is where nobody is.
+    #[oai(
+        path = "/endpoints/:endpoint_id/live-channels/:channel/members",
+        method = "get",
+        operation_id = "list_channel_members",
+        tag = "Tag::Endpoints"
+    )]
+    async fn members(
+        &self,
+        caller: Caller,
+        endpoint_id: Path<EndpointId>,
+        channel: Path<String>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Page<ChannelMember>>, ApiError> {
+        let scope = caller.may(Permission::ConnectionsRead)?;
+        let page = PageIn::new(limit.0, cursor.0)?;
+        let tx = self.0.ctx.store.read(scope).await?;
+        endpoints::read(&tx, endpoint_id.0).await?;
+        drop(tx);
+        let mut members = self.0.broker.users(endpoint_id.0.0, &channel.0);
+        members.sort_unstable();
+        let found = page::Page::by_name(members, &page, |user| user)?;
+        Ok(Page::from(found, |user| ChannelMember {
+            user_id: user.into_string(),
         }))
     }
 

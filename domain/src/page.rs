@@ -46,6 +46,11 @@ impl PageIn {
         self.decode(|bytes| bytes.try_into().ok().map(i64::from_be_bytes))
     }
 
+    /// The name in the cursor, for lists in the order of names.
+    pub fn after_name(&self) -> Result<Option<String>> {
+        self.decode(|bytes| String::from_utf8(bytes).ok())
+    }
+
     fn decode<T>(&self, parse: impl FnOnce(Vec<u8>) -> Option<T>) -> Result<Option<T>> {
         let Some(cursor) = &self.cursor else {
             return Ok(None);
@@ -91,6 +96,17 @@ impl<T> Page<T> {
         }
     }
 
+    /// Cuts a page from a list that is at hand as a whole, in the order of names.
+    pub fn by_name(rows: Vec<T>, page: &PageIn, name: impl Fn(&T) -> &str) -> Result<Self> {
+        let after = page.after_name()?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let rows = rows
+            .into_iter()
+            .skip_while(|row| after.as_deref().is_some_and(|after| name(row) <= after));
+        let rows = rows.take(limit.saturating_add(1)).collect();
+        Ok(Self::cut(rows, page, |row| Cursor::Name(name(row).to_owned())))
+    }
+
     /// The same page of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page {
@@ -101,12 +117,14 @@ impl<T> Page<T> {
 }
 
 /// Where a page ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Cursor {
     /// In a list in the order of UUIDs.
     Uuid(Uuid),
     /// In a list in the order of numbers.
     Number(i64),
+    /// In a list in the order of names.
+    Name(String),
 }
 
 impl Cursor {
@@ -114,6 +132,7 @@ impl Cursor {
         match self {
             Self::Uuid(id) => URL_SAFE_NO_PAD.encode(id.as_bytes()),
             Self::Number(number) => URL_SAFE_NO_PAD.encode(number.to_be_bytes()),
+            Self::Name(name) => URL_SAFE_NO_PAD.encode(name),
         }
     }
 }
@@ -138,4 +157,30 @@ where
     Ok(Page::cut(select.all(conn).await?, page, |row| {
         Cursor::Uuid(key(row))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_names_is_read_page_by_page_while_names_come_and_go() {
+        let page = |names: &[&str], cursor: Option<String>| {
+            let page = PageIn::new(Some(2), cursor).unwrap();
+            Page::by_name(names.to_vec(), &page, |name| name).unwrap()
+        };
+        let first = page(&["a", "b", "c", "d"], None);
+        assert_eq!(first.items, ["a", "b"]);
+        let second = page(&["a", "bb", "c", "d"], first.next_cursor);
+        assert_eq!(second.items, ["bb", "c"], "what the cursor names may be gone");
+        let last = page(&["a", "bb", "c", "d"], second.next_cursor);
+        assert_eq!(last.items, ["d"]);
+        assert!(last.next_cursor.is_none());
+    }
+
+    #[test]
+    fn a_cursor_that_is_no_name_is_refused() {
+        let page = PageIn::new(None, Some(URL_SAFE_NO_PAD.encode([0xff]))).unwrap();
+        assert!(Page::by_name(vec!["a"], &page, |name| name).is_err());
+    }
 }

@@ -14,6 +14,7 @@ mod architecture;
 mod audit;
 mod bootstrap;
 mod catalogue;
+mod channels;
 mod compose;
 mod connections;
 mod consent;

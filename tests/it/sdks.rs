@@ -85,6 +85,13 @@ async fn laravel_echo_works_on_every_kind_of_channel() {
 }
 
 #[tokio::test]
+async fn recovery_on_top_of_pusher_js_is_complete_or_says_that_it_is_not() {
+    let (_server, mut settings) = house().await;
+    settings.push(("WEIR_RECOVERY", sdks::recovery().await));
+    sdks::run("recovery.test.mjs", settings).await;
+}
+
+#[tokio::test]
 async fn pusher_js_comes_back_after_a_restart() {
     let (mut server, settings) = house().await;
     let mut script = tokio::spawn(sdks::run("drain.test.mjs", settings));

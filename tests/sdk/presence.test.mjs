@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, pusher, subscribe } from "./harness.mjs";
+import { app, connected, eventually, pusher, rest, subscribe } from "./harness.mjs";
 
 const ada = { id: "ada", user_info: { name: "Ada" } };
 const bob = { id: "bob", user_info: { name: "Bob", tags: ["a", "b"] } };
@@ -77,4 +77,26 @@ test("a member without an id is refused", async (t) => {
   await pusher.trigger("marker", "ping", {});
   await ear.next("ping");
   assert.equal(faults.length, 2);
+});
+
+test("who is on which channel is listed over REST", async (t) => {
+  const live = (what = "") => rest("GET", `/endpoints/${app.endpoint}/live-channels${what}`);
+  const hers = await connected(t, { as: ada });
+  await subscribe(hers, "presence-listed");
+  await subscribe(hers, "listed");
+  await subscribe(await connected(t, { as: ada }), "presence-listed");
+  const his = await connected(t, { as: bob });
+  await subscribe(his, "presence-listed");
+
+  const { items } = await live("?prefix=presence-listed");
+  assert.deepEqual(items, [{ name: "presence-listed", subscribers: 3, members: 2 }]);
+  assert.deepEqual((await live("?prefix=listed")).items, [{ name: "listed", subscribers: 1 }]);
+  assert.deepEqual((await live("/presence-listed/members")).items, [{ user_id: "ada" }, { user_id: "bob" }]);
+  const first = await live("/presence-listed/members?limit=1");
+  assert.deepEqual(first.items, [{ user_id: "ada" }]);
+  assert.deepEqual(await live(`/presence-listed/members?limit=1&cursor=${first.next_cursor}`), { items: [{ user_id: "bob" }] });
+  assert.deepEqual((await live("/listed/members")).items, [], "only presence channels have members");
+
+  his.disconnect();
+  await eventually("that he is gone", async () => (await live("/presence-listed/members")).items.length === 1);
 });

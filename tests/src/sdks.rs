@@ -104,6 +104,40 @@ fn python() -> &'static Path {
     })
 }
 
+/// The module of `web-client/recovery`, built from its sources as they are now.
+pub async fn recovery() -> String {
+    let built = tokio::task::spawn_blocking(|| built_recovery().join("dist/index.js"));
+    let module = built.await.expect("the helper builds");
+    module.to_str().expect("a path in UTF-8").to_owned()
+}
+
+fn built_recovery() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let source = binary::root().join("web-client/recovery");
+        let sources = fs::read_dir(source.join("src")).expect("the helper has sources");
+        let mut files: Vec<PathBuf> = sources
+            .map(|entry| entry.expect("a folder can be read").path())
+            .collect();
+        files.extend([source.join("package.json"), source.join("tsconfig.json")]);
+        files.sort();
+        let mut hasher = DefaultHasher::new();
+        for file in files {
+            fs::read(file).expect("a source can be read").hash(&mut hasher);
+        }
+        let folder = node().join(format!("recovery-{:016x}", hasher.finish()));
+        filled(folder, |folder| {
+            // It says that these are modules.
+            fs::copy(source.join("package.json"), folder.join("package.json")).expect("a file can be copied");
+            let mut tsc = Command::new("node");
+            tsc.arg(node().join("node_modules/typescript/bin/tsc"));
+            tsc.arg("-p").arg(&source);
+            tsc.arg("--outDir").arg(folder.join("dist"));
+            works(tsc);
+        })
+    })
+}
+
 /// Node looks for modules upwards from where a script lies, so the scripts lie beside them.
 fn node_scripts() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -131,12 +165,17 @@ fn installed(kind: &str, lock: &str, make: impl FnOnce(&Path)) -> PathBuf {
         .nth(3)
         .expect("a test runs from the target folder")
         .join("sdks");
-    let folder = home.join(format!("{kind}-{:016x}", hasher.finish()));
+    filled(home.join(format!("{kind}-{:016x}", hasher.finish())), make)
+}
+
+/// This folder, which `make` fills where it is not there yet.
+fn filled(folder: PathBuf, make: impl FnOnce(&Path)) -> PathBuf {
     if folder.exists() {
         return folder;
     }
-    fs::create_dir_all(&home).expect("the target folder is writable");
-    let fresh = tempfile::tempdir_in(&home).expect("the target folder is writable");
+    let home = folder.parent().expect("it lies in the target folder");
+    fs::create_dir_all(home).expect("the target folder is writable");
+    let fresh = tempfile::tempdir_in(home).expect("the target folder is writable");
     make(fresh.path());
     // Half an installation is never seen under the final name; who comes second throws its own away.
     let fresh = fresh.keep();

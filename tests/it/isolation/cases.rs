@@ -67,6 +67,11 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("POST /endpoints/{id}/messages", Names("", r#"{"data":"hello"}"#)),
     ("GET /endpoints/{id}/channels", Names("", "")),
     ("GET /endpoints/{id}/channels/{channel}/messages", Names("", "")),
+    ("GET /endpoints/{id}/live-channels", Names("", "")),
+    (
+        "GET /endpoints/{id}/live-channels/{channel}/members",
+        Names("", ""),
+    ),
     ("GET /endpoints/{id}/pool", Names("", "")),
     // webhooks
     ("GET /webhooks", Own),

@@ -412,6 +412,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/endpoints/{endpoint_id}/live-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List live channels.
+         * @description Those that somebody is subscribed to now, whether anything was recorded on them or not, by name. Channels of single users
+         *     (`#server-to-user-…`) are left out.
+         */
+        get: operations["list_live_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/live-channels/{channel}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a live channel's members.
+         * @description By id. Only presence channels have members; on any other the list is empty, and so it is where nobody is.
+         */
+        get: operations["list_channel_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/endpoints/{endpoint_id}/messages": {
         parameters: {
             query?: never;
@@ -1809,6 +1850,14 @@ export interface components {
             subscribers: number;
         };
         /**
+         * ChannelMember
+         * @description A member of a presence channel.
+         */
+        ChannelMember: {
+            /** @description Your own id of the person. */
+            user_id: string;
+        };
+        /**
          * ChannelMessages
          * @description Part of a channel's history. It is complete when the offsets have no gap from the one you asked after up to `top`:
          *     what has expired, was erased or was never kept is missing.
@@ -2591,6 +2640,17 @@ export interface components {
             token: string;
         };
         /**
+         * LiveChannel
+         * @description A channel that somebody is subscribed to.
+         */
+        LiveChannel: {
+            /** @description On a presence channel: distinct members. */
+            members?: number;
+            name: string;
+            /** @description Sessions on it, on this node. */
+            subscribers: number;
+        };
+        /**
          * Log
          * @description A tenant's transparency log.
          */
@@ -2890,6 +2950,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_ChannelMember
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_ChannelMember: {
+            /** @description The items. */
+            items: components["schemas"]["ChannelMember"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Connection
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -2956,6 +3026,16 @@ export interface components {
         Page_Job: {
             /** @description The items. */
             items: components["schemas"]["Job"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_LiveChannel
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_LiveChannel: {
+            /** @description The items. */
+            items: components["schemas"]["LiveChannel"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -5285,6 +5365,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChannelMessages"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_live_channels: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Only those whose names begin so, such as `presence-`. */
+                prefix?: string;
+            };
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LiveChannel"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_channel_members: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                channel: string;
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ChannelMember"];
                 };
             };
             400: components["responses"]["Problem400"];

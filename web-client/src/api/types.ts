@@ -20,6 +20,7 @@ export type EndpointIn = Schemas["EndpointIn"];
 export type EndpointPatch = Schemas["EndpointPatchIn"];
 export type EndpointToken = Schemas["Token"];
 export type Channel = Schemas["Channel"];
+export type LiveChannel = Schemas["LiveChannel"];
 export type Pool = Schemas["PoolOut"];
 export type Published = Schemas["Published"];
 export type Webhook = Schemas["Webhook"];

@@ -9,6 +9,7 @@ import { Empty, Loaded } from "../../components/states";
 import { count } from "../../format/number";
 import { ConnectionList } from "../flow/ConnectionList";
 import { useMay } from "../session";
+import { LiveChannels } from "./LiveChannels";
 
 const CHANNELS: Column<Channel>[] = [
   { header: "Channel", primary: true, cell: (row) => <code>{row.name}</code> },
@@ -21,27 +22,28 @@ export function EndpointLive({ endpoint }: { endpoint: Endpoint }) {
   const may = useMay();
   return (
     <div className="stack wide-gap">
-      {endpoint.kind === "relay" ? <Pool endpoint={endpoint} /> : <Channels endpoint={endpoint} />}
+      {endpoint.kind === "relay" ? <Pool endpoint={endpoint} /> : <LiveChannels endpoint={endpoint} />}
+      {endpoint.kind === "channel" && <Recorded endpoint={endpoint} />}
       {may("connections:read") && <ConnectionList filter={{ endpoint_id: endpoint.id, state: "open" }} />}
     </div>
   );
 }
 
-function Channels({ endpoint }: { endpoint: Endpoint }) {
+function Recorded({ endpoint }: { endpoint: Endpoint }) {
   const list = useList(["channels", endpoint.id], (cursor) => listChannels(endpoint.id, { cursor }), { every: 5_000 });
   return (
-    <div className="card">
+    <Card title="Recorded channels">
       <ListBody
         list={list}
         empty={
-          <Empty icon="message" title="No channel yet">
-            <p>A channel appears with its first subscriber or message.</p>
+          <Empty icon="message" title="Nothing recorded yet">
+            <p>A channel appears here with its first message that a retention rule keeps.</p>
           </Empty>
         }
       >
-        {(items) => <DataTable caption="Channels" columns={CHANNELS} rows={items} rowKey={(row) => row.name} />}
+        {(items) => <DataTable caption="Recorded channels" columns={CHANNELS} rows={items} rowKey={(row) => row.name} />}
       </ListBody>
-    </div>
+    </Card>
   );
 }
 
