@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_list_of_names_is_read_page_by_page_while_names_come_and_go() {
-        let page = |names: &[&str], cursor: Option<String>| {
+        let page = |names: &[&'static str], cursor: Option<String>| {
             let page = PageIn::new(Some(2), cursor).unwrap();
             Page::by_name(names.to_vec(), &page, |name| name).unwrap()
         };

@@ -168,6 +168,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/consent-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List imports of consents. */
+        get: operations["list_consent_imports"];
+        put?: never;
+        /**
+         * Take over consents from elsewhere.
+         * @description NDJSON or CSV, up to 32 MiB. Repeating a line changes nothing: it is known by its `id`, or by person, purpose, state
+         *     and time.
+         */
+        post: operations["create_consent_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consent-imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how far an import has come. */
+        get: operations["read_consent_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consent-imports/{import_id}/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the lines of an import that were refused.
+         * @description In the order of the file. What the lines said is not kept.
+         */
+        get: operations["list_consent_import_faults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/consents": {
         parameters: {
             query?: never;
@@ -218,6 +277,46 @@ export interface paths {
          * @description A C2SP tlog-proof: `weir verify` checks it offline.
          */
         get: operations["read_consent_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consents/{consent_id}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the record that a consent belongs to.
+         * @description Everything between the person and the purpose, with the fields of ISO/IEC TS 27560 in the words of DPV.
+         */
+        get: operations["read_consent_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/consents/{consent_id}/record-receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the consent receipt that is for the person to keep.
+         * @description A copy of the record (ISO/IEC TS 27560, in the words of DPV), signed as a tlog-proof of the consent's leaf.
+         */
+        get: operations["read_consent_record_receipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -531,6 +630,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gpc-signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pass on that a person's browser sent `Sec-GPC: 1`.
+         * @description Refuses, or withdraws, every purpose that gives way to the signal (`honours_gpc`), unless the person consented to it
+         *     after an earlier signal. Answered when it has taken effect, with what was recorded.
+         */
+        post: operations["record_gpc_signal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -680,6 +800,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jurisdictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the laws that requests can be answered under. */
+        get: operations["list_jurisdictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/lifecycle-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List when channels were occupied and vacated.
+         * @description Of endpoints with a webhook that wants these events, with or without a `url`. Kept as the retention rules for
+         *     connections say, 30 days without one. When sessions came and went is in `/connections`.
+         */
+        get: operations["list_lifecycle_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/log": {
         parameters: {
             query?: never;
@@ -751,6 +909,103 @@ export interface paths {
         get: operations["read_tile"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what the log has signed.
+         * @description Newest first. Every checkpoint for seven days, then the first of every hour, for good.
+         */
+        get: operations["list_log_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prove that the log only grew between two states.
+         * @description Each state is a size or a moment (then it is what was signed last until then); the later one is the newest unless
+         *     it is named. The answer is the body of a witness's `add-checkpoint` (c2sp.org/tlog-witness): the earlier size, the
+         *     proof, and the later checkpoint. `weir verify --consistency` checks it against the earlier checkpoint that you kept.
+         */
+        get: operations["read_log_consistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the key that signs the log.
+         * @description The change is a leaf, and the checkpoint that covers it is signed by both keys. What the old key signed stays
+         *     verifiable with it; its secret half is destroyed.
+         */
+        post: operations["rotate_log_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mail-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the mails that are sent on your behalf. */
+        get: operations["list_mail_templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mails/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** See what a mail looks like. */
+        post: operations["preview_mail"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1059,6 +1314,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/portal/{tenant}/consents/{consent_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the receipt of a consent of yours.
+         * @description Your copy of the record, signed as a tlog-proof: it can be checked without us.
+         */
+        get: operations["read_portal_consent_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/consents/{consent_id}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the record of a consent of yours.
+         * @description JSON-LD with the fields of ISO/IEC TS 27560, in the words of DPV.
+         */
+        get: operations["read_portal_consent_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/portal/{tenant}/me": {
         parameters: {
             query?: never;
@@ -1108,6 +1403,24 @@ export interface paths {
         get: operations["download_portal_export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/requests/{request_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was written about your request. */
+        get: operations["list_portal_messages"];
+        put?: never;
+        /** Write to the privacy officer about your request. */
+        post: operations["create_portal_message"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1284,6 +1597,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/requests/{request_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note that receipt was confirmed.
+         * @description For persons without an address; others are told by mail as soon as a request is made.
+         */
+        post: operations["acknowledge_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/requests/{request_id}/approve": {
         parameters: {
             query?: never;
@@ -1315,6 +1648,93 @@ export interface paths {
         get: operations["download_request_export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{request_id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put the answer off.
+         * @description Once, before the time is over, and only as far as the law of the request goes; the person is told why by mail.
+         *     `409 not_extendable` otherwise.
+         */
+        post: operations["extend_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{request_id}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce the end of a restriction or an objection.
+         * @description The person is told before it ends (Art. 18(3) GDPR), by mail; it ends at the time that you say, not before.
+         *     `409 nobody_told` when there is no address to write to.
+         */
+        post: operations["lift_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{request_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was written about a request.
+         * @description Oldest first. What the person wrote counts as seen from now on.
+         */
+        get: operations["list_request_messages"];
+        put?: never;
+        /**
+         * Write to the person about their request.
+         * @description They get a mail that says that there is something to read, and read it on the privacy page.
+         */
+        post: operations["create_request_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{request_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the clock.
+         * @description Until the person has proven who they are, or said what they mean: they are asked by mail. Only where the law of
+         *     the request lets the clock stand still for that; `409 not_pausable` otherwise.
+         */
+        post: operations["pause_request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1361,6 +1781,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/requests/{request_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the clock go on.
+         * @description The time to answer ends later by the whole days that it stood still.
+         */
+        post: operations["resume_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/requests/{request_id}/withdraw": {
         parameters: {
             query?: never;
@@ -1395,6 +1835,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/retention-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List changes of the rules that wait, or waited. */
+        get: operations["list_retention_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention-changes/{change_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a change of the rules. */
+        get: operations["read_retention_change"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention-changes/{change_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve a change of the rules.
+         * @description As its second member: whoever asked for it cannot. It acts when its time has come.
+         */
+        post: operations["approve_retention_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention-changes/{change_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call a change of the rules off. */
+        post: operations["cancel_retention_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/retention-rules": {
         parameters: {
             query?: never;
@@ -1407,7 +1918,8 @@ export interface paths {
         put?: never;
         /**
          * Make a retention rule.
-         * @description Acts at once, on what is stored already too.
+         * @description Acts at once, on what is stored already too, unless it would destroy something within the tenant's grace period
+         *     that would otherwise still be there: then it waits, as a retention change.
          */
         post: operations["create_retention_rule"];
         delete?: never;
@@ -1429,14 +1941,16 @@ export interface paths {
         post?: never;
         /**
          * Delete a retention rule.
-         * @description What it said stays in its versions.
+         * @description What it said stays in its versions. It goes at once, unless that would destroy something within the tenant's grace
+         *     period that would otherwise still be there: then it waits, as a retention change.
          */
         delete: operations["delete_retention_rule"];
         options?: never;
         head?: never;
         /**
          * Change a retention rule.
-         * @description Acts at once, on what is stored already too. What it said before is remembered.
+         * @description Acts at once, on what is stored already too, unless it would destroy something within the tenant's grace period
+         *     that would otherwise still be there: then it waits, as a retention change. What it said before is remembered.
          */
         patch: operations["update_retention_rule"];
         trace?: never;
@@ -1472,6 +1986,46 @@ export interface paths {
         put?: never;
         /** Ask how long something is kept, and why. */
         post: operations["explain_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention-rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * See what a change of the rules would destroy.
+         * @description Counted in what is stored, by kind. Nothing is changed.
+         */
+        post: operations["preview_retention_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rules to begin with, by sector.
+         * @description Each names the law it comes from. They are starting points, not legal advice.
+         */
+        get: operations["list_retention_templates"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1628,7 +2182,13 @@ export interface paths {
         get: operations["read_tenant"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete the tenant.
+         * @description Its key is destroyed, and with it everything it has, in every backup; its sockets are closed, its members and keys
+         *     have no access any more. When this is answered, nothing of it can be read. Its rows are removed right after. It
+         *     cannot be undone; `confirm` is its slug.
+         */
+        delete: operations["delete_tenant"];
         options?: never;
         head?: never;
         /** Change the tenant. */
@@ -1649,6 +2209,151 @@ export interface paths {
         get: operations["read_tenant_usage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List webhooks. */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Create a webhook.
+         * @description The secret is in the answer and is not shown again. What is sent, how it is signed and when it is tried again is in
+         *     docs/webhooks.md.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a webhook. */
+        get: operations["read_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook.
+         * @description Its log and what waits for it go too.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook.
+         * @description What already waits goes to the new address. Switching on what was switched off for failing forgets the failures.
+         */
+        patch: operations["update_webhook"];
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a webhook was told.
+         * @description The log is kept for 30 days. It says what kinds of events were in a delivery, never what they said.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a delivery and its attempts. */
+        get: operations["read_webhook_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again.
+         * @description Under the same `webhook-id`, as it would be sent now: what was erased, withdrawn or expired since is not in it.
+         *     Possible for three days after it ended; one that waits for its next attempt does not wait any longer.
+         */
+        post: operations["replay_webhook_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret.
+         * @description For another 24 hours deliveries are signed with the secret before it too.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a webhook a test event.
+         * @description Answers the delivery, whose outcome can be read a moment later.
+         */
+        post: operations["test_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1832,6 +2537,24 @@ export interface components {
             target?: components["schemas"]["Target"] & unknown;
         };
         /**
+         * CancelChangeIn
+         * @description Why a change is called off.
+         */
+        CancelChangeIn: {
+            /** @description For whoever asks later. */
+            why?: string;
+        };
+        /**
+         * @description What is to happen to a rule.
+         * @enum {string}
+         */
+        ChangeKind: "create" | "update" | "delete";
+        /**
+         * @description Where a change stands.
+         * @enum {string}
+         */
+        ChangeState: "pending" | "applied" | "cancelled" | "failed";
+        /**
          * Channel
          * @description A channel on which something was recorded.
          */
@@ -1951,6 +2674,11 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Format: date-time
+             * @description From when on it holds no more.
+             */
+            expires_at?: string;
+            /**
              * One recorded change of a consent.
              * Format: uuid
              */
@@ -1958,11 +2686,15 @@ export interface components {
             method: string;
             /** @description SHA-256 of what the person was told, in hex. */
             notice_hash?: string;
+            /** @description In which language; BCP 47. */
+            notice_language?: string;
             /**
              * One published version of a notice in one language.
              * Format: uuid
              */
             notice_version_id?: string;
+            /** @description Where they said it. */
+            place?: string;
             /**
              * A reason for processing.
              * Format: uuid
@@ -1970,6 +2702,8 @@ export interface components {
             purpose_id: string;
             /** @description Where the receipt is that proves it offline. */
             receipt_url: string;
+            /** @description Where the record is, and a receipt for the person: JSON-LD in the shape of ISO/IEC TS 27560. */
+            record_url: string;
             /**
              * Format: date-time
              * @description When it was written down.
@@ -1981,6 +2715,48 @@ export interface components {
              * Format: uuid
              */
             subject_id: string;
+        };
+        /**
+         * ConsentImport
+         * @description Consents that are being taken over, or were.
+         */
+        ConsentImport: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Lines that were looked at.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Of those: refused; see its faults.
+             */
+            failed: number;
+            /** Format: date-time */
+            finished_at?: string;
+            format: components["schemas"]["ImportFormat"];
+            /**
+             * Consents that are taken over in bulk.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Lines that hold a consent.
+             */
+            lines: number;
+            /**
+             * Format: int64
+             * @description Of those: now recorded.
+             */
+            recorded: number;
+            /**
+             * Format: int64
+             * @description Of those: recorded before.
+             */
+            repeated: number;
+            state: components["schemas"]["ImportState"];
         };
         /**
          * ConsentIn
@@ -2004,6 +2780,8 @@ export interface components {
              * @description What the person was told.
              */
             notice_version_id?: string;
+            /** @description Where they said it: the page or the screen. Nothing personal. */
+            place?: string;
             /** @description The purpose's slug. */
             purpose?: string;
             /**
@@ -2019,12 +2797,68 @@ export interface components {
              * Format: uuid
              */
             subject_id?: string;
+            /** @description For how long, ISO 8601. Default: as purpose and notice say, and never longer. */
+            valid_for?: string;
         };
         /**
          * @description States of the Data Privacy Vocabulary (DPV 2.3, consent_status). `domain::consents` says which are valid for processing.
          * @enum {string}
          */
         ConsentState: "requested" | "given" | "renewed" | "refused" | "withdrawn" | "revoked" | "expired" | "invalidated" | "unknown";
+        /**
+         * Controller
+         * @description Who answers for the processing (GDPR Art. 13(1), 30(1)(a), 33(3)).
+         */
+        Controller: {
+            /**
+             * @description Postal.
+             * @default null
+             */
+            address: string;
+            /**
+             * @description The lead supervisory authority.
+             * @default null
+             */
+            authority: string;
+            /**
+             * @description ISO 3166-1, two capital letters.
+             * @default null
+             */
+            country: string;
+            /** @default null */
+            dpo_email: string;
+            /** @default null */
+            dpo_name: string;
+            /** @default null */
+            dpo_phone: string;
+            /**
+             * @description As registered. Default the tenant's name.
+             * @default null
+             */
+            legal_name: string;
+            /** @default null */
+            phone: string;
+            /**
+             * @description In the Union, of a controller outside (Art. 27).
+             * @default null
+             */
+            representative: string;
+            /**
+             * @description Security measures beyond those that Weir takes itself (Art. 32(1)).
+             * @default []
+             */
+            security_measures: string[];
+            /**
+             * @description Countries or regions where the data are.
+             * @default []
+             */
+            storage_locations: string[];
+            /**
+             * @description Transfers to third countries, and their safeguards.
+             * @default null
+             */
+            transfers: string;
+        };
         /**
          * CurrentConsent
          * @description How a person stands to a purpose.
@@ -2036,6 +2870,11 @@ export interface components {
              * @description The event that says so.
              */
             event_id: string;
+            /**
+             * Format: date-time
+             * @description From when on it holds no more.
+             */
+            expires_at?: string;
             /**
              * One published version of a notice in one language.
              * Format: uuid
@@ -2055,7 +2894,7 @@ export interface components {
              */
             since: string;
             state: components["schemas"]["ConsentState"];
-            /** @description Whether it allows processing: given and renewed do. */
+            /** @description Whether it allows processing now: given and renewed do, until they expire. */
             valid: boolean;
         };
         /**
@@ -2144,10 +2983,25 @@ export interface components {
             special_category?: string;
         };
         /**
+         * @description How an attempt failed.
+         * @enum {string}
+         */
+        DeliveryError: "unreachable" | "timeout" | "status" | "gone" | "too_old" | "internal";
+        /**
+         * @description Where a delivery stands.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed" | "expired";
+        /**
          * @description Which way a message went.
          * @enum {string}
          */
         Direction: "inbound" | "outbound";
+        /**
+         * @description Why a webhook is off, where nobody of the tenant switched it off.
+         * @enum {string}
+         */
+        DisabledReason: "gone" | "failing";
         /**
          * @description How `data` stands for bytes that are no text.
          * @enum {string}
@@ -2447,8 +3301,44 @@ export interface components {
             version: number;
         };
         /**
+         * ExplainedPart
+         * @description What is recorded about a person, of one kind.
+         */
+        ExplainedPart: {
+            candidates: components["schemas"]["RuleCandidate"][];
+            channel: string;
+            /** @description Slugs of what was found in it. */
+            data_types: string[];
+            /** @description ISO 8601. */
+            duration: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /**
+             * Format: int64
+             * @description Messages that can be read.
+             */
+            messages: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            /**
+             * Format: date-time
+             * @description From then on none of them can be read.
+             */
+            readable_until?: string;
+            /** @description In words. */
+            reason: string;
+            /** @description The rule that decides. */
+            rule?: components["schemas"]["Rule"] & unknown;
+        };
+        /**
          * ExplainIn
-         * @description What is asked about: a recorded message, or one as it could come.
+         * @description What is asked about: a recorded message, all that is recorded about a person, or a message as it could come.
          */
         ExplainIn: {
             /** @description On this channel. Default `main`. */
@@ -2469,17 +3359,27 @@ export interface components {
              * @description For this purpose. Default the endpoint's.
              */
             purpose_id?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description All that is recorded about a person. Leave out all else then.
+             */
+            subject_id?: string;
         };
         /**
          * Explanation
          * @description How long something is kept, and why.
          */
         Explanation: {
+            /** @description Every rule that matches, in the order in which they win. */
+            candidates: components["schemas"]["RuleCandidate"][];
             /** @description ISO 8601; `P0D`: never recorded. */
             duration: string;
+            /** @description Of a person: kind by kind. */
+            parts?: components["schemas"]["ExplainedPart"][];
             /**
              * Format: date-time
-             * @description Of a recorded message: from then on it cannot be read.
+             * @description Of a recorded message: from then on it cannot be read. Of a person: from then on nothing can.
              */
             readable_until?: string;
             /** @description In words. */
@@ -2505,6 +3405,28 @@ export interface components {
             size: number;
         };
         /**
+         * ExtensionIn
+         * @description That the answer takes longer.
+         */
+        ExtensionIn: {
+            /** @description `complexity` or `number_of_requests`. */
+            reason: string;
+            /** @description In your words, for the person: it is mailed to them. */
+            text: string;
+        };
+        /**
+         * FaultyLine
+         * @description A line that was refused.
+         */
+        FaultyLine: {
+            faults: components["schemas"]["LineFault"][];
+            /**
+             * Format: int64
+             * @description As in the file; the first is 1.
+             */
+            line: number;
+        };
+        /**
          * FieldProblem
          * @description One thing wrong with an input.
          */
@@ -2525,6 +3447,21 @@ export interface components {
             data_type: string;
             /** @description A normalised path (RFC 9535 §2.7), such as `$['user']['email']`. */
             path: string;
+        };
+        /**
+         * GpcSignalIn
+         * @description Somebody whose browser sent `Sec-GPC: 1` to your back end. Name them in one of the two ways.
+         */
+        GpcSignalIn: {
+            /** @description The page that was asked for. Nothing personal. */
+            place?: string;
+            /** @description Your own id for the person; added when not known yet. */
+            subject?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
+            subject_id?: string;
         };
         /**
          * Held
@@ -2555,6 +3492,16 @@ export interface components {
             /** @description What for, by name. */
             purpose?: string;
         };
+        /**
+         * @description What the lines are.
+         * @enum {string}
+         */
+        ImportFormat: "ndjson" | "csv";
+        /**
+         * @description How far an import has come.
+         * @enum {string}
+         */
+        ImportState: "running" | "completed";
         /**
          * Invitation
          * @description An invitation to become a member.
@@ -2627,10 +3574,84 @@ export interface components {
          */
         JobState: "ready" | "done" | "dead" | "cancelled";
         /**
+         * Jurisdiction
+         * @description What one law asks of those who answer requests.
+         */
+        Jurisdiction: {
+            /** @description How soon receipt must be confirmed, where the law says so. */
+            acknowledge?: string;
+            /** @description By how much that can be put off, with notice inside it; absent: not at all. */
+            extend?: string;
+            /** @description How long the record of a request is kept after its end. */
+            keep_records: string;
+            /** @description For `jurisdiction` of the tenant. */
+            key: string;
+            /** @description What people call the law. */
+            name: string;
+            /** @description What the clock may stand still for: `identity`, `clarification`. */
+            pauses: string[];
+            /** @description Days before the end on which members are reminded. */
+            remind_days: number[];
+            /** @description How long an answer may take, counted from receipt: `1 month`, `45 days`. */
+            respond: string;
+            /** @description Whether an end on a weekend or a public holiday moves to the next working day. */
+            rolls_to_working_day: boolean;
+        };
+        /**
          * @description GDPR Art. 6(1) a–f, in that order.
          * @enum {string}
          */
         LawfulBasis: "consent" | "contract" | "legal_obligation" | "vital_interests" | "public_task" | "legitimate_interests";
+        /**
+         * LifecycleEvent
+         * @description That a channel was occupied or vacated.
+         */
+        LifecycleEvent: {
+            /** Format: date-time */
+            at: string;
+            channel: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /**
+             * That a channel was occupied or vacated.
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["LifecycleKind"];
+        };
+        /**
+         * @description What happened to a channel.
+         * @enum {string}
+         */
+        LifecycleKind: "channel_occupied" | "channel_vacated";
+        /**
+         * LiftingIn
+         * @description That a restriction or an objection ends.
+         */
+        LiftingIn: {
+            /**
+             * Format: date-time
+             * @description When; in seven days when absent. The person is told now.
+             */
+            at?: string;
+            /** @description In your words, for the person: why. */
+            text: string;
+            /** @description That you told the person by other means, because there is no address here. */
+            told_otherwise?: boolean;
+        };
+        /**
+         * LineFault
+         * @description What is wrong with a line.
+         */
+        LineFault: {
+            code: string;
+            detail: string;
+            /** @description A JSON pointer into the line. */
+            field: string;
+        };
         /**
          * LinkTokenIn
          * @description The token of a mailed link.
@@ -2657,6 +3678,8 @@ export interface components {
         Log: {
             /** @description The newest checkpoint, a signed note (C2SP). */
             checkpoint: string;
+            /** @description All keys that the log signed with, newest first. Who pinned an older one finds where it handed over. */
+            keys: components["schemas"]["LogKey"][];
             /** @description Its name in checkpoints. */
             origin: string;
             /** @description The root over all of them, base64. */
@@ -2670,6 +3693,75 @@ export interface components {
             url: string;
             /** @description What checkpoints and receipts are checked with: pin it. */
             verifier_key: string;
+        };
+        /**
+         * LogCheckpoint
+         * @description A state of the log that was signed.
+         */
+        LogCheckpoint: {
+            /** @description A signed note (C2SP). */
+            checkpoint: string;
+            /** Format: date-time */
+            signed_at: string;
+            /**
+             * Format: int64
+             * @description How many leaves it covers.
+             */
+            size: number;
+        };
+        /**
+         * LogKey
+         * @description A key that signs or signed a log.
+         */
+        LogKey: {
+            /** Format: date-time */
+            from_at: string;
+            /**
+             * Format: int64
+             * @description The first checkpoint that it signed had this size.
+             */
+            from_size: number;
+            /**
+             * Format: int32
+             * @description 1, 2, …: the greatest signs now.
+             */
+            number: number;
+            /** @description `name+hash+key` */
+            verifier_key: string;
+        };
+        /**
+         * MailPreview
+         * @description A mail as it would go out, with sample values and your letterhead.
+         */
+        MailPreview: {
+            /** @description Needs no images and fetches nothing. */
+            html: string;
+            language: string;
+            /** @description Never holds anything personal. */
+            subject: string;
+            template: string;
+            text: string;
+        };
+        /**
+         * MailPreviewIn
+         * @description Which mail to show.
+         */
+        MailPreviewIn: {
+            /** @description BCP 47; yours when absent. What there is no text in is shown in English. */
+            language?: string;
+            /** @description The name of one of `/mail-templates`. */
+            template: string;
+        };
+        /**
+         * MailTemplate
+         * @description A mail that is sent when something happens.
+         */
+        MailTemplate: {
+            /** @description The languages that it can be said in, BCP 47. */
+            languages: string[];
+            name: string;
+            /** @description What it says when nothing is filled in is for nobody; this is the subject with sample values, in your language. */
+            subject: string;
         };
         /**
          * Me
@@ -2828,6 +3920,8 @@ export interface components {
          * @description A text that consents refer to.
          */
         Notice: {
+            /** @description How long a consent given on it holds at most; ISO 8601. */
+            consent_validity?: string;
             /** Format: date-time */
             created_at: string;
             /**
@@ -2849,6 +3943,8 @@ export interface components {
          * @description A notice to be made. Its words are published after that.
          */
         NoticeIn: {
+            /** @description How long a consent given on it holds at most; ISO 8601, such as `P1Y`. */
+            consent_validity?: string;
             /** @description What people call it; the slug if absent. */
             name?: string;
             /**
@@ -2861,9 +3957,10 @@ export interface components {
         };
         /**
          * NoticePatchIn
-         * @description Changes to a notice. What is absent stays.
+         * @description Changes to a notice. What is absent stays; `null` clears.
          */
         NoticePatchIn: {
+            consent_validity?: string;
             name?: string;
             purpose_ids?: string[];
         };
@@ -2980,6 +4077,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_ConsentImport
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_ConsentImport: {
+            /** @description The items. */
+            items: components["schemas"]["ConsentImport"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_CurrentConsent
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -3010,6 +4117,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_FaultyLine
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_FaultyLine: {
+            /** @description The items. */
+            items: components["schemas"]["FaultyLine"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Invitation
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -3030,12 +4147,52 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_Jurisdiction
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Jurisdiction: {
+            /** @description The items. */
+            items: components["schemas"]["Jurisdiction"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_LifecycleEvent
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_LifecycleEvent: {
+            /** @description The items. */
+            items: components["schemas"]["LifecycleEvent"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_LiveChannel
          * @description Part of a list, newest first unless said otherwise.
          */
         Page_LiveChannel: {
             /** @description The items. */
             items: components["schemas"]["LiveChannel"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_LogCheckpoint
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_LogCheckpoint: {
+            /** @description The items. */
+            items: components["schemas"]["LogCheckpoint"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_MailTemplate
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_MailTemplate: {
+            /** @description The items. */
+            items: components["schemas"]["MailTemplate"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -3110,6 +4267,26 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_RequestMessage
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_RequestMessage: {
+            /** @description The items. */
+            items: components["schemas"]["RequestMessage"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_RetentionChange
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_RetentionChange: {
+            /** @description The items. */
+            items: components["schemas"]["RetentionChange"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Rule
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -3150,6 +4327,26 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_Webhook
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Webhook: {
+            /** @description The items. */
+            items: components["schemas"]["Webhook"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_WebhookDelivery
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_WebhookDelivery: {
+            /** @description The items. */
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * PasswordChange
          * @description Another password.
          */
@@ -3165,6 +4362,16 @@ export interface components {
          */
         PasswordResetIn: {
             email: string;
+        };
+        /**
+         * PauseIn
+         * @description What the person must do before the request can go on.
+         */
+        PauseIn: {
+            /** @description `identity`: prove who they are; `clarification`: say what they mean. */
+            reason: string;
+            /** @description In your words, for the person: it is mailed to them. */
+            text: string;
         };
         /**
          * PoolOut
@@ -3207,16 +4414,21 @@ export interface components {
          * @description Something you may say yes or no to.
          */
         PortalConsent: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string;
             /** @description What you said, newest first. */
             history: components["schemas"]["ConsentEvent"][];
-            /** @description The newest words that explain the purpose. */
+            /** @description The newest words that explain the purpose, in your language where there are any. */
             notice?: components["schemas"]["PortalNotice"] & unknown;
             purpose: components["schemas"]["PortalPurpose"];
             /** Format: date-time */
             since?: string;
             /** @description Absent: you never said anything. */
             state?: components["schemas"]["ConsentState"] & unknown;
-            /** @description Whether it allows processing. */
+            /** @description Whether it allows processing now. */
             valid: boolean;
         };
         /**
@@ -3273,6 +4485,8 @@ export interface components {
          */
         PortalPurpose: {
             description?: string;
+            /** @description Whether your browser's `Sec-GPC: 1` is an objection to it. */
+            honours_gpc: boolean;
             /**
              * A reason for processing.
              * Format: uuid
@@ -3280,6 +4494,8 @@ export interface components {
             id: string;
             lawful_basis: components["schemas"]["LawfulBasis"];
             name: string;
+            /** @description What you may demand, as it follows from the basis. */
+            rights: components["schemas"]["RightOut"][];
             slug: string;
         };
         /**
@@ -3287,6 +4503,7 @@ export interface components {
          * @description Which right you want to exercise.
          */
         PortalRequestIn: {
+            details?: components["schemas"]["RequestDetails"];
             kind: components["schemas"]["RequestKind"];
         };
         /**
@@ -3387,9 +4604,14 @@ export interface components {
          * @description Why data is processed.
          */
         Purpose: {
+            balancing_note?: string;
+            /** @description How long a consent holds; ISO 8601. Absent: until it is withdrawn. */
+            consent_validity?: string;
             /** Format: date-time */
             created_at: string;
             description?: string;
+            /** @description Whether `Sec-GPC: 1` is an objection to it. */
+            honours_gpc: boolean;
             /**
              * A reason for processing.
              * Format: uuid
@@ -3399,7 +4621,10 @@ export interface components {
             name: string;
             /** @description Whether nothing passes before the person consented. */
             requires_consent: boolean;
+            /** @description What persons may demand, as it follows from the basis. */
+            rights: components["schemas"]["RightOut"][];
             slug: string;
+            special_basis?: components["schemas"]["SpecialBasis"];
             /** Format: date-time */
             updated_at: string;
             /** Format: int32 */
@@ -3410,8 +4635,14 @@ export interface components {
          * @description A purpose to be declared.
          */
         PurposeIn: {
+            /** @description Why the interests of the persons do not override. Needed for legitimate interests. */
+            balancing_note?: string;
+            /** @description How long a consent holds; ISO 8601, such as `P1Y`. Default: until it is withdrawn. */
+            consent_validity?: string;
             /** @description Shown to the people whose data it is. */
             description?: string;
+            /** @description Whether `Sec-GPC: 1` is an objection to it. Default no. */
+            honours_gpc?: boolean;
             /** @description What makes it lawful (GDPR Art. 6(1)). */
             lawful_basis: components["schemas"]["LawfulBasis"] & unknown;
             /** @description What people call it; the slug if absent. */
@@ -3420,16 +4651,22 @@ export interface components {
             requires_consent?: boolean;
             /** @description 1 to 63 of `a-z`, `0-9` and single hyphens; consents name it. */
             slug: string;
+            /** @description What makes it lawful where special categories of data are concerned (GDPR Art. 9(2)). */
+            special_basis?: components["schemas"]["SpecialBasis"] & unknown;
         };
         /**
          * PurposePatchIn
          * @description Changes to a purpose. What is absent stays; `null` clears.
          */
         PurposePatchIn: {
+            balancing_note?: string;
+            consent_validity?: string;
             description?: string;
+            honours_gpc?: boolean;
             lawful_basis?: components["schemas"]["LawfulBasis"];
             name?: string;
             requires_consent?: boolean;
+            special_basis?: components["schemas"]["SpecialBasis"];
         };
         /**
          * @description When a message is recorded, relative to its delivery.
@@ -3452,7 +4689,8 @@ export interface components {
         RefusalIn: {
             /**
              * @description One of `manifestly_unfounded`, `manifestly_excessive`, `identity_not_verified`, `information_required`; against
-             *     access `rights_of_others`; against erasure `freedom_of_expression`, `legal_obligation`, `public_interest`,
+             *     access `rights_of_others`; against portability `rights_of_others_portability`; against rectification
+             *     `data_accurate`; against restriction `no_ground`; against objection `compelling_grounds`; against erasure `freedom_of_expression`, `legal_obligation`, `public_interest`,
              *     `official_authority`, `public_health`, `archiving`, `legal_claims`.
              */
             code: string;
@@ -3464,8 +4702,22 @@ export interface components {
          * @description A data subject's request and where it stands.
          */
         Request: {
+            /**
+             * Format: date-time
+             * @description By when you must confirm that it has arrived, where the law says so.
+             */
+            acknowledge_by?: string;
+            /**
+             * Format: date-time
+             * @description When that was confirmed.
+             */
+            acknowledged_at?: string;
+            /** @description Who approved it first, where two must. */
+            approved_by?: string;
             /** Format: date-time */
             completed_at?: string;
+            /** @description What is asked for beyond the kind, until the person is erased. */
+            details?: components["schemas"]["RequestDetails"] & unknown;
             /**
              * Format: date-time
              * @description When it must be answered by law.
@@ -3478,17 +4730,53 @@ export interface components {
             /** @description The package, while it can be downloaded. */
             export?: components["schemas"]["ExportOut"] & unknown;
             /**
+             * Format: date-time
+             * @description When the person was told that it takes longer.
+             */
+            extended_at?: string;
+            /** @description Why: `complexity` or `number_of_requests`. */
+            extension_reason?: string;
+            /**
              * A data subject's request.
              * Format: uuid
              */
             id: string;
+            /** @description The law, by the key of its profile. */
+            jurisdiction: string;
             kind: components["schemas"]["RequestKind"];
+            /**
+             * Format: date-time
+             * @description When the restriction or objection ends, once the person was told.
+             */
+            lift_at?: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            lifted_at?: string;
             origin: components["schemas"]["RequestOrigin"];
+            /** @description Whether that time is over and there is no answer yet. */
+            overdue: boolean;
+            /** @description What for: `identity` or `clarification`. */
+            pause_reason?: string;
+            /**
+             * Format: date-time
+             * @description Since when the clock stands still, while it does.
+             */
+            paused_at?: string;
+            /** @description How far the work has come, while it goes on. */
+            progress?: components["schemas"]["RequestProgress"] & unknown;
             /** @description Where the receipt is that proves offline how it ended. */
             receipt_url?: string;
             /** Format: date-time */
             received_at: string;
             refusal?: components["schemas"]["Refusal"];
+            /**
+             * A data subject's request.
+             * Format: uuid
+             * @description The request of this kind that was answered to the same person not long before.
+             */
+            repeats?: string;
             /** @description What was done, counted. */
             result?: components["schemas"]["RequestResult"] & unknown;
             state: components["schemas"]["RequestState"];
@@ -3502,6 +4790,47 @@ export interface components {
             verified_at?: string;
             /** Format: int32 */
             version: number;
+        };
+        /**
+         * RequestAgent
+         * @description Somebody whom the person authorised.
+         */
+        RequestAgent: {
+            /** @description How they showed that they may: a power of attorney, a signed permission. */
+            authority: string;
+            email: string;
+            name: string;
+        };
+        /**
+         * @description Which requests from the privacy page wait for a decision before they are carried out.
+         * @enum {string}
+         */
+        RequestApproval: "doubtful" | "always";
+        /**
+         * RequestCorrection
+         * @description Something to be corrected.
+         */
+        RequestCorrection: {
+            /** @description `email`, or the slug of a data type. */
+            field: string;
+            /** @description What it should be. */
+            value: string;
+        };
+        /**
+         * RequestDetails
+         * @description What is asked for beyond the kind.
+         */
+        RequestDetails: {
+            /** @description Who asks in the person's name. They hear of it as the person does; the data go to the person alone. */
+            agent?: components["schemas"]["RequestAgent"] & unknown;
+            /** @description What a rectification corrects. */
+            corrections?: components["schemas"]["RequestCorrection"][];
+            /** @description Why a restriction is wanted: `accuracy`, `unlawful`, `legal_claims` or `objection` (Art. 18(1)). */
+            ground?: string;
+            /** @description What an objection is against: purposes that rest on a public task or on legitimate interests. */
+            purpose_ids?: string[];
+            /** @description Reasons in the person's words; for a rectification, a statement that supplements the data (Art. 16). */
+            text?: string;
         };
         /**
          * RequestEvent
@@ -3521,6 +4850,7 @@ export interface components {
          * @description A request that you make on a person's behalf. Name the person in one of the two ways.
          */
         RequestIn: {
+            details?: components["schemas"]["RequestDetails"];
             kind: components["schemas"]["RequestKind"];
             /** @description How it came in, for the record. */
             note?: string;
@@ -3535,15 +4865,53 @@ export interface components {
             subject_id?: string;
         };
         /**
-         * @description Which right is exercised (GDPR Art. 15 and 17).
+         * @description Which right is exercised.
          * @enum {string}
          */
-        RequestKind: "access" | "erasure";
+        RequestKind: "access" | "portability" | "rectification" | "erasure" | "restriction" | "objection";
+        /**
+         * RequestMessage
+         * @description What was written about a request, by you or by the person.
+         */
+        RequestMessage: {
+            /** Format: date-time */
+            at: string;
+            /** @description `subject`, `member:<id>` or `api_key:<id>`; the person sees `member`. */
+            author: string;
+            /**
+             * A message about a request.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the other side first saw it.
+             */
+            seen_at?: string;
+            text: string;
+        };
+        /**
+         * RequestMessageIn
+         * @description What somebody writes about a request.
+         */
+        RequestMessageIn: {
+            text: string;
+        };
         /**
          * @description Through which door it came.
          * @enum {string}
          */
-        RequestOrigin: "portal" | "tenant";
+        RequestOrigin: "portal" | "tenant" | "agent";
+        /**
+         * RequestProgress
+         * @description How far the work on a request has come.
+         */
+        RequestProgress: {
+            /** @description Messages done. */
+            messages: number;
+            /** @description Messages in all. */
+            of: number;
+        };
         /**
          * RequestResult
          * @description What was done, counted.
@@ -3551,8 +4919,12 @@ export interface components {
         RequestResult: {
             connections: number;
             consents: number;
+            /** @description Corrections made. */
+            corrections: number;
             keys: number;
             messages: number;
+            /** @description Purposes no longer pursued. */
+            purposes: number;
         };
         /**
          * @description Where a request stands. `domain::requests` holds the allowed steps.
@@ -3571,6 +4943,53 @@ export interface components {
          * @enum {string}
          */
         RetentionAction: "delete";
+        /**
+         * RetentionChange
+         * @description A change of the rules that waits, or waited.
+         */
+        RetentionChange: {
+            /** Format: date-time */
+            approved_at?: string;
+            approved_by?: string;
+            /** @description The rule as it is to be. */
+            draft: components["schemas"]["Rule"] & unknown;
+            /**
+             * Format: date-time
+             * @description It acts then, or once it is approved.
+             */
+            effective_at: string;
+            /** Format: date-time */
+            finished_at?: string;
+            finished_by?: string;
+            /**
+             * A change of the rules that waits.
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["ChangeKind"];
+            /**
+             * Format: int64
+             * @description How many messages it would destroy early, as counted when it was asked for.
+             */
+            messages: number;
+            needs_approval: boolean;
+            /** @description Why it was called off or could not be applied. */
+            note?: string;
+            /** Format: date-time */
+            proposed_at: string;
+            /** @description `member:<id>` or `api_key:<id>`. */
+            proposed_by: string;
+            /**
+             * How long something is kept.
+             * Format: uuid
+             * @description The rule it changes; of a rule to be made, its id once there is one.
+             */
+            rule_id?: string;
+            state: components["schemas"]["ChangeState"];
+            /** Format: int32 */
+            version: number;
+            why?: string;
+        };
         /**
          * RetentionClass
          * @description What is held of one kind: same endpoint, purpose, data types and channel pattern.
@@ -3613,10 +5032,118 @@ export interface components {
             rule_id?: string;
         };
         /**
+         * RetentionConsequence
+         * @description What would become of messages of one kind.
+         */
+        RetentionConsequence: {
+            channel_pattern?: string;
+            /** @description The retention class. */
+            class_id: string;
+            /** @description Slugs of what was found in it. */
+            data_types: string[];
+            /** @description Readable now, and gone then. */
+            destroyed: number;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /** @description Readable again or for longer. */
+            kept: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+        };
+        /**
+         * @description What a rule demands.
+         * @enum {string}
+         */
+        RetentionKind: "deletion" | "legal_minimum";
+        /**
+         * RetentionPreview
+         * @description What a change would come to.
+         */
+        RetentionPreview: {
+            /** @description By kind; kinds in which nothing changes are left out. */
+            classes: components["schemas"]["RetentionConsequence"][];
+            /** @description Messages that would be destroyed if it acted now. */
+            destroyed: number;
+            /**
+             * Format: date-time
+             * @description When it would act.
+             */
+            effective_at: string;
+            /** @description Whether a second member would have to approve it. */
+            needs_approval: boolean;
+            /** @description Whether it would wait first. */
+            waits: boolean;
+        };
+        /**
+         * RetentionPreviewIn
+         * @description A change of the rules to be weighed: a new rule, another text of one, or the end of one.
+         */
+        RetentionPreviewIn: {
+            /** @description What is to change of it. Left out: it is to be deleted. */
+            changes?: components["schemas"]["RulePatchIn"] & unknown;
+            /** @description A rule to be made. Leave out all else then. */
+            rule?: components["schemas"]["RuleIn"] & unknown;
+            /**
+             * How long something is kept.
+             * Format: uuid
+             * @description The rule to be changed or deleted.
+             */
+            rule_id?: string;
+        };
+        /**
          * @description What a rule is about.
          * @enum {string}
          */
         RetentionTarget: "messages" | "connections" | "audit_events";
+        /**
+         * RetentionTemplate
+         * @description Rules to begin with.
+         */
+        RetentionTemplate: {
+            description: string;
+            /** @description Stable. */
+            key: string;
+            name: string;
+            rules: components["schemas"]["RetentionTemplateRule"][];
+        };
+        /**
+         * RetentionTemplateRule
+         * @description A rule to begin with.
+         */
+        RetentionTemplateRule: {
+            /** @description ISO 8601. */
+            duration: string;
+            kind: components["schemas"]["RetentionKind"];
+            /** @description What you should limit it to. */
+            limit_to?: string;
+            name: string;
+            /** @description The law it comes from. */
+            source: string;
+            target: components["schemas"]["RetentionTarget"];
+        };
+        /**
+         * RetentionTemplates
+         * @description All templates.
+         */
+        RetentionTemplates: {
+            items: components["schemas"]["RetentionTemplate"][];
+        };
+        /**
+         * RightOut
+         * @description A right that persons have.
+         */
+        RightOut: {
+            /** @description The article of the GDPR: `A17`, `A7-3`. */
+            article: string;
+            /** @description What people call it. */
+            name: string;
+        };
         /**
          * @description What a member may do; `domain::permissions` holds the table.
          * @enum {string}
@@ -3633,6 +5160,19 @@ export interface components {
              */
             previous_valid_until?: string;
             /** @description Signs connection tokens (HS256) and Pusher requests. Not shown again. */
+            secret: string;
+        };
+        /**
+         * RotatedWebhookSecret
+         * @description A new secret, which is shown this once.
+         */
+        RotatedWebhookSecret: {
+            /**
+             * Format: date-time
+             * @description Until then deliveries are signed with the secret before it too.
+             */
+            previous_signs_until?: string;
+            /** @description Signs deliveries from now on. Not shown again. */
             secret: string;
         };
         /**
@@ -3662,17 +5202,31 @@ export interface components {
              * Format: uuid
              */
             id: string;
+            kind: components["schemas"]["RetentionKind"];
             name: string;
             /**
              * A reason for processing.
              * Format: uuid
              */
             purpose_id?: string;
+            /** @description Where it comes from. */
+            source?: string;
             target: components["schemas"]["RetentionTarget"];
             /** Format: date-time */
             updated_at: string;
             /** Format: int32 */
             version: number;
+        };
+        /**
+         * RuleCandidate
+         * @description A rule that matches.
+         */
+        RuleCandidate: {
+            /** @description Why it does, or does not. */
+            because: string;
+            /** @description Whether it decides. */
+            decides: boolean;
+            rule: components["schemas"]["Rule"];
         };
         /**
          * RuleIn
@@ -3699,6 +5253,11 @@ export interface components {
              * @description Only on this endpoint (messages and connections).
              */
             endpoint_id?: string;
+            /**
+             * @description What it demands. Default `deletion`: it goes at the end. `legal_minimum`: it stays until then, whatever else is
+             *     said (messages).
+             */
+            kind?: components["schemas"]["RetentionKind"] & unknown;
             /** @description What people call it. */
             name: string;
             /**
@@ -3707,8 +5266,12 @@ export interface components {
              * @description Only messages processed for it.
              */
             purpose_id?: string;
+            /** @description Where it comes from: a law, a contract, a decision. */
+            source?: string;
             /** @description What it is about. Default `messages`. */
             target?: components["schemas"]["RetentionTarget"] & unknown;
+            /** @description Why, for whoever asks later. Kept with the version. */
+            why?: string;
         };
         /**
          * RulePatchIn
@@ -3728,12 +5291,14 @@ export interface components {
              * Format: uuid
              */
             endpoint_id?: string;
+            kind?: components["schemas"]["RetentionKind"];
             name?: string;
             /**
              * A reason for processing.
              * Format: uuid
              */
             purpose_id?: string;
+            source?: string;
             target?: components["schemas"]["RetentionTarget"];
             /** @description Why, for whoever asks later. Kept with the version. */
             why?: string;
@@ -3869,6 +5434,11 @@ export interface components {
          */
         SlowConsumer: "disconnect" | "drop_oldest" | "conflate";
         /**
+         * @description GDPR Art. 9(2) a–j, in that order: what makes processing of special categories lawful.
+         * @enum {string}
+         */
+        SpecialBasis: "explicit_consent" | "employment_and_social_security" | "vital_interests" | "not_for_profit_body" | "made_public" | "legal_claims" | "substantial_public_interest" | "health_care" | "public_health" | "archiving_and_research";
+        /**
          * @description How a value is made to say less.
          * @enum {string}
          */
@@ -3951,22 +5521,49 @@ export interface components {
         Tenant: {
             /** @description Shown to data subjects as the address for questions. */
             contact_email?: string;
+            /** @description Who answers for the processing, as records and notifications say it. */
+            controller?: components["schemas"]["Controller"] & unknown;
             /** Format: date-time */
             created_at: string;
+            /** @description Whether a decision to carry a request out takes two. */
+            four_eyes: boolean;
+            /** @description Whose public holidays move deadlines, by country (ISO 3166-1). */
+            holidays?: string;
             /**
              * A customer organisation: the unit of isolation.
              * Format: uuid
              */
             id: string;
-            /** @description Whose deadlines apply to requests: `gdpr` or `ccpa`. */
+            /** @description Whose deadlines apply to requests: `gdpr`, `uk_gdpr`, `ccpa`, `lgpd`. */
             jurisdiction: string;
             /** @description Of pages and mails, BCP 47. */
             language: string;
             name: string;
+            /** @description Which requests from the privacy page wait for a decision. */
+            request_approval: components["schemas"]["RequestApproval"] & unknown;
+            /** @description Whether such a change needs a second member's consent. */
+            retention_approval: boolean;
+            /**
+             * @description How long a change of the retention rules waits that would destroy something before that; ISO 8601, `P0D`: not at
+             *     all.
+             */
+            retention_grace: string;
             /** @description Part of `/connect/{tenant}/…` and `/privacy/{tenant}`; never changes. */
             slug: string;
+            /** @description The time zone that days are counted in (IANA). */
+            time_zone: string;
             /** Format: int32 */
             version: number;
+        };
+        /**
+         * TenantDeleted
+         * @description What a tenant that was deleted takes along.
+         */
+        TenantDeleted: {
+            /** @description A `c2sp.org/tlog-proof@v1`: proves offline that the tenant was deleted, and when. Keep it: the log goes too. */
+            receipt: string;
+            /** @description What it is checked with. */
+            verifier_key: string;
         };
         /**
          * TenantPatchIn
@@ -3975,11 +5572,28 @@ export interface components {
         TenantPatchIn: {
             /** @description Shown to data subjects as the address for questions. */
             contact_email?: string;
-            /** @description Whose deadlines apply to requests: `gdpr` or `ccpa`. */
+            /** @description Who answers for the processing. Replaces what was said before. */
+            controller?: components["schemas"]["Controller"] & unknown;
+            /** @description Whether a decision to carry a request out takes two members. */
+            four_eyes?: boolean;
+            /** @description Whose public holidays move deadlines, by country (ISO 3166-1): `DE`. Only those of the whole country are known. */
+            holidays?: string;
+            /** @description Whose deadlines apply to requests that come in from now on: the key of one of `/jurisdictions`. */
             jurisdiction?: string;
             /** @description Of pages and mails, BCP 47. */
             language?: string;
             name?: string;
+            /** @description Which requests from the privacy page wait for a decision: those that a machine should not decide, or all. */
+            request_approval?: components["schemas"]["RequestApproval"] & unknown;
+            /** @description Whether such a change needs a second member's consent. */
+            retention_approval?: boolean;
+            /**
+             * @description How long a change of the retention rules waits that would destroy something before that: ISO 8601, at most `P90D`;
+             *     `P0D`: not at all.
+             */
+            retention_grace?: string;
+            /** @description The time zone that days are counted in, by its name in the IANA database: `Europe/Berlin`. */
+            time_zone?: string;
         };
         /**
          * Token
@@ -4114,6 +5728,286 @@ export interface components {
          */
         VerifiedEmail: {
             email: string;
+        };
+        /**
+         * Webhook
+         * @description An address that is told what happens on an endpoint.
+         */
+        Webhook: {
+            channel_prefix?: string;
+            /** Format: date-time */
+            created_at: string;
+            description?: string;
+            /** Format: date-time */
+            disabled_at?: string;
+            /**
+             * @description Why it was switched off, where nobody of yours did. `gone`: the receiver answered 410. `failing`: nothing was taken
+             *     for days.
+             */
+            disabled_reason?: components["schemas"]["DisabledReason"] & unknown;
+            enabled: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            events: string[];
+            /**
+             * Format: date-time
+             * @description Since when nothing was taken.
+             */
+            failing_since?: string;
+            /**
+             * An address that is told what happens on an endpoint.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Until then deliveries are signed with the secret before the last rotation too.
+             */
+            previous_signs_until?: string;
+            /** Format: date-time */
+            updated_at: string;
+            url?: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * WebhookAttempt
+         * @description One attempt at a delivery.
+         */
+        WebhookAttempt: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int32 */
+            duration_ms: number;
+            /** @description Absent: the receiver took it. */
+            error?: components["schemas"]["DeliveryError"] & unknown;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description Events that were in it.
+             */
+            sent: number;
+            /**
+             * Format: int32
+             * @description What the receiver answered.
+             */
+            status?: number;
+        };
+        /**
+         * WebhookDelivery
+         * @description A batch of events, on its way or told. Never what the events said.
+         */
+        WebhookDelivery: {
+            /**
+             * Format: int32
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /** @description How many of each. */
+            counts: unknown;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How long the last attempt took.
+             */
+            duration_ms?: number;
+            /** @description How the last attempt failed. */
+            error?: components["schemas"]["DeliveryError"] & unknown;
+            /**
+             * Format: int32
+             * @description How many events it was made of.
+             */
+            events: number;
+            /**
+             * Format: date-time
+             * @description When it was delivered or given up.
+             */
+            finished_at?: string;
+            /**
+             * A batch of events on its way to a webhook, or told.
+             * Format: uuid
+             * @description The same as the header `webhook-id`.
+             */
+            id: string;
+            /** @description Kinds of events in it. */
+            kinds: string[];
+            /**
+             * Format: date-time
+             * @description When the next attempt is due.
+             */
+            next_at?: string;
+            /**
+             * Format: int32
+             * @description How many of them were in the last attempt: fewer, where some were erased, withdrawn or expired.
+             */
+            sent?: number;
+            /** @description `expired`: everything in it was erased, withdrawn or expired before it could be delivered. */
+            state: components["schemas"]["DeliveryState"] & unknown;
+            /**
+             * Format: int32
+             * @description What the receiver answered last.
+             */
+            status?: number;
+            /**
+             * An address that is told what happens on an endpoint.
+             * Format: uuid
+             */
+            webhook_id: string;
+        };
+        /**
+         * WebhookDeliveryWithAttempts
+         * @description A delivery and its attempts.
+         */
+        WebhookDeliveryWithAttempts: {
+            /** @description The first one first. */
+            attempt_log: components["schemas"]["WebhookAttempt"][];
+            /**
+             * Format: int32
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /** @description How many of each. */
+            counts: unknown;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How long the last attempt took.
+             */
+            duration_ms?: number;
+            /** @description How the last attempt failed. */
+            error?: components["schemas"]["DeliveryError"] & unknown;
+            /**
+             * Format: int32
+             * @description How many events it was made of.
+             */
+            events: number;
+            /**
+             * Format: date-time
+             * @description When it was delivered or given up.
+             */
+            finished_at?: string;
+            /**
+             * A batch of events on its way to a webhook, or told.
+             * Format: uuid
+             * @description The same as the header `webhook-id`.
+             */
+            id: string;
+            /** @description Kinds of events in it. */
+            kinds: string[];
+            /**
+             * Format: date-time
+             * @description When the next attempt is due.
+             */
+            next_at?: string;
+            /**
+             * Format: int32
+             * @description How many of them were in the last attempt: fewer, where some were erased, withdrawn or expired.
+             */
+            sent?: number;
+            /** @description `expired`: everything in it was erased, withdrawn or expired before it could be delivered. */
+            state: components["schemas"]["DeliveryState"] & unknown;
+            /**
+             * Format: int32
+             * @description What the receiver answered last.
+             */
+            status?: number;
+            /**
+             * An address that is told what happens on an endpoint.
+             * Format: uuid
+             */
+            webhook_id: string;
+        };
+        /**
+         * WebhookIn
+         * @description A webhook to be made.
+         */
+        WebhookIn: {
+            /** @description Only of channels whose name begins so. Sessions are on no channel, so this keeps none of them out. */
+            channel_prefix?: string;
+            /** @description For people. */
+            description?: string;
+            /** @description Default true. */
+            enabled?: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             * @description Whose events.
+             */
+            endpoint_id: string;
+            /**
+             * @description Some of `channel_occupied`, `channel_vacated`, `member_added`, `member_removed`, `client_event`, `cache_miss`,
+             *     `subscription_count`, `connected`, `disconnected`.
+             */
+            events: string[];
+            /** @description Where to. Absent: nothing is sent; channels' comings and goings are kept to be read (`/lifecycle-events`). */
+            url?: string;
+        };
+        /**
+         * WebhookPatchIn
+         * @description Changes to a webhook. What is absent stays; `null` clears.
+         */
+        WebhookPatchIn: {
+            channel_prefix?: string;
+            description?: string;
+            /** @description On: failures of before are forgotten. */
+            enabled?: boolean;
+            events?: string[];
+            url?: string;
+        };
+        /**
+         * WebhookWithSecret
+         * @description A webhook and its secret, which is shown this once.
+         */
+        WebhookWithSecret: {
+            channel_prefix?: string;
+            /** Format: date-time */
+            created_at: string;
+            description?: string;
+            /** Format: date-time */
+            disabled_at?: string;
+            /**
+             * @description Why it was switched off, where nobody of yours did. `gone`: the receiver answered 410. `failing`: nothing was taken
+             *     for days.
+             */
+            disabled_reason?: components["schemas"]["DisabledReason"] & unknown;
+            enabled: boolean;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            events: string[];
+            /**
+             * Format: date-time
+             * @description Since when nothing was taken.
+             */
+            failing_since?: string;
+            /**
+             * An address that is told what happens on an endpoint.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Until then deliveries are signed with the secret before the last rotation too.
+             */
+            previous_signs_until?: string;
+            /** @description Signs deliveries the way of Standard Webhooks: `whsec_` and base64. Not shown again. */
+            secret: string;
+            /** Format: date-time */
+            updated_at: string;
+            url?: string;
+            /** Format: int32 */
+            version: number;
         };
     };
     responses: {
@@ -4681,10 +6575,153 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_consent_imports: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentImport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_consent_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Consents, a line each. */
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The lines are looked at; ask again for how far that has come. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentImport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentImport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_consent_import_faults: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FaultyLine"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_consents: {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Those in force that end before this. */
+                expires_before?: string;
                 limit?: number;
                 purpose_id?: string;
                 state?: components["schemas"]["ConsentState"];
@@ -4806,6 +6843,74 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_consent_record_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5602,6 +7707,41 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    record_gpc_signal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GpcSignalIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     healthz: {
         parameters: {
             query?: never;
@@ -5899,6 +8039,79 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_jurisdictions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Jurisdiction"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_lifecycle_events: {
+        parameters: {
+            query?: {
+                /** @description Just this channel. */
+                channel?: string;
+                cursor?: string;
+                endpoint_id?: string;
+                /** @description Not before. */
+                from?: string;
+                kind?: components["schemas"]["LifecycleKind"];
+                limit?: number;
+                /** @description Before. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LifecycleEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     read_log: {
         parameters: {
             query?: never;
@@ -6023,6 +8236,182 @@ export interface operations {
                 };
                 content?: never;
             };
+        };
+    };
+    list_log_checkpoints: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                from?: string;
+                limit?: number;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LogCheckpoint"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_log_consistency: {
+        parameters: {
+            query?: {
+                /** @description The moment of the earlier state */
+                from?: string;
+                /** @description The later size, of a checkpoint that was signed */
+                new?: number;
+                /** @description The earlier size; the empty log unless said otherwise */
+                old?: number;
+                /** @description The moment of the later state */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    rotate_log_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogKey"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_mail_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MailTemplate"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    preview_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MailPreviewIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailPreview"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     read_me: {
@@ -6779,7 +9168,10 @@ export interface operations {
     list_portal_consents: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of the words: the first that is named is looked for. */
+                "Accept-Language"?: string;
+            };
             path: {
                 tenant: string;
             };
@@ -6833,6 +9225,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConsentEvent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_portal_consent_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_portal_consent_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                consent_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6980,6 +9442,81 @@ export interface operations {
                 };
                 content: {
                     "application/zip": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_portal_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RequestMessage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_portal_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestMessageIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestMessage"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -7466,6 +10003,44 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    acknowledge_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     approve_request: {
         parameters: {
             query?: never;
@@ -7541,6 +10116,205 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    extend_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtensionIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    lift_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiftingIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_request_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RequestMessage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_request_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestMessageIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestMessage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    pause_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     read_request_receipt: {
         parameters: {
             query?: never;
@@ -7590,6 +10364,44 @@ export interface operations {
                 "application/json": components["schemas"]["RefusalIn"];
             };
         };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    resume_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description The resource as it is now. */
             200: {
@@ -7685,6 +10497,153 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_retention_changes: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                state?: components["schemas"]["ChangeState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RetentionChange"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_retention_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChange"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    approve_retention_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChange"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    cancel_retention_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelChangeIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChange"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_retention_rules: {
         parameters: {
             query?: {
@@ -7738,15 +10697,24 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It was made. */
+            /** @description It was made, and acts. */
             201: {
                 headers: {
                     /** @description Send it back as `If-Match` to change just this version. */
-                    ETAG?: string;
+                    ETAG: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description It would destroy something early, so it waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChange"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -7815,7 +10783,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is done. */
+            /** @description Its end would destroy something early, so it waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChange"];
+                };
+            };
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7853,7 +10830,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The resource as it is now. */
+            /** @description It was changed, and acts. */
             200: {
                 headers: {
                     /** @description Send it back as `If-Match` to change just this version. */
@@ -7862,6 +10839,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description The change would destroy something early, so it waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChange"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -7933,6 +10919,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    preview_retention_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionPreviewIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_retention_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionTemplates"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -8384,6 +11436,39 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    delete_tenant: {
+        parameters: {
+            query?: {
+                confirm?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantDeleted"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     update_tenant: {
         parameters: {
             query?: never;
@@ -8439,6 +11524,366 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                enabled?: boolean;
+                endpoint_id?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Webhook"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                state?: components["schemas"]["DeliveryState"];
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_webhook_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryWithAttempts"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    replay_webhook_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedWebhookSecret"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
             400: components["responses"]["Problem400"];
