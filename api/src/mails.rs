@@ -64,7 +64,7 @@ impl MailsApi {
     ) -> Result<letters::Words, Error> {
         let common = head.common(&self.state.ctx);
         self.templates
-            .render(template, language, common, &letters::sample())
+            .render(template, language, common, &letters::sample(template))
             .map_err(Error::internal)
     }
 }

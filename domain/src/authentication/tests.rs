@@ -276,6 +276,7 @@ async fn a_role_may_what_its_row_of_the_table_says() {
                 P::MembersWrite,
                 P::KeysWrite,
                 P::EndpointsWrite,
+                P::WebhooksWrite,
                 P::MessagesWrite,
             ],
         ),

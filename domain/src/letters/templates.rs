@@ -211,7 +211,9 @@ mod tests {
         let templates = Templates::new();
         for name in &templates.names() {
             for contact in [Some("privacy@acme.example"), None] {
-                let words = templates.render(name, "en", common(contact), &values()).unwrap();
+                let words = templates
+                    .render(name, "en", common(contact), &values(name))
+                    .unwrap();
                 assert!(
                     !words.subject.is_empty() && words.subject.len() < 80,
                     "{name}: {}",
@@ -253,7 +255,7 @@ mod tests {
         let templates = Templates::new();
         for name in &templates.names() {
             let subject = templates
-                .render(name, "en", common(None), &values())
+                .render(name, "en", common(None), &values(name))
                 .unwrap()
                 .subject;
             for secret in ["Ada", "042137", "0195b6a0", "example", "weir_mt"] {
@@ -269,11 +271,11 @@ mod tests {
         assert_eq!(languages, ["de", "en", "es", "fr", "nl", "pl"]);
         for name in &templates.names() {
             assert_eq!(templates.languages_of(name).len(), 6, "{name}");
-            let english = templates.render(name, "en", common(None), &values()).unwrap();
+            let english = templates.render(name, "en", common(None), &values(name)).unwrap();
             for language in languages.iter().filter(|language| **language != "en") {
                 for contact in [Some("privacy@acme.example"), None] {
                     let words = templates
-                        .render(name, language, common(contact), &values())
+                        .render(name, language, common(contact), &values(name))
                         .unwrap();
                     assert_eq!(words.language, *language);
                     assert_ne!(words.subject, english.subject, "{language}/{name}");
@@ -343,7 +345,7 @@ mod tests {
                 &["1 December 2026", "https://weir.example/privacy/acme"],
             ),
         ] {
-            let words = templates.render(name, "en", common(None), &values()).unwrap();
+            let words = templates.render(name, "en", common(None), &values(name)).unwrap();
             for needle in needles {
                 let text = words.text.split_whitespace().collect::<Vec<_>>().join(" ");
                 assert!(text.contains(needle), "{name}: {}", words.text);
@@ -351,7 +353,7 @@ mod tests {
             }
         }
         let words = templates
-            .render("verify_email", "en", common(None), &values())
+            .render("verify_email", "en", common(None), &values("verify_email"))
             .unwrap();
         assert!(
             words
@@ -365,7 +367,7 @@ mod tests {
         let templates = Templates::new();
         for language in ["en", "en-GB", "EN", "tlh", ""] {
             let words = templates
-                .render("portal_code", language, common(None), &values())
+                .render("portal_code", language, common(None), &values("portal_code"))
                 .unwrap();
             assert_eq!(words.language, "en");
         }
@@ -376,7 +378,7 @@ mod tests {
         );
         assert!(
             templates
-                .render("no_such_mail", "en", common(None), &values())
+                .render("no_such_mail", "en", common(None), &values("no_such_mail"))
                 .is_err()
         );
     }
@@ -408,7 +410,7 @@ mod tests {
     #[test]
     fn words_of_reminders_follow_their_stage() {
         let templates = Templates::new();
-        let mut values = values();
+        let mut values = values("request_reminder");
         for (stage, needle) in [("due", "due"), ("overdue", "overdue"), ("approval", "decision")] {
             values["stage"] = json!(stage);
             values["why"] = json!("some of the data are kept for a legal obligation");

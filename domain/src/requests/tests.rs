@@ -109,6 +109,7 @@ impl Story {
             description: None,
             lawful_basis: basis,
             requires_consent: None,
+            balancing_note: (basis == LawfulBasis::LegitimateInterests).then(|| "weighed".into()),
             ..NewPurpose::new("", LawfulBasis::Consent)
         };
         let purpose = purposes::create(&tx, self.ctx(), new).await.unwrap();
