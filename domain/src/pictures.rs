@@ -125,6 +125,18 @@ impl Pictures {
         }
     }
 
+    /// The tenant is gone for good, and its endpoints with it.
+    pub fn remove(&self, tenant: TenantId) {
+        let Some(slot) = self.tenants.write().remove(&tenant) else {
+            return;
+        };
+        let picture = slot.picture.swap(None);
+        for gone in picture.iter().flat_map(|picture| picture.endpoints()) {
+            self.shard(gone.row.id).write().remove(&gone.row.id);
+            self.apps.remove(&gone.row);
+        }
+    }
+
     pub(crate) fn slot(&self, tenant: TenantId) -> Option<Arc<Slot>> {
         self.tenants.read().get(&tenant).cloned()
     }

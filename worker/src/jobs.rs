@@ -80,7 +80,7 @@ pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> 
         EraseWithdrawn::KIND => erase_withdrawn::run(ctx, &claimed.scope, &claimed.payload()?).await,
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
         ImportConsents::KIND => import_consents::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
-        RemoveTenant::KIND => remove_tenant::run(ctx, &claimed.scope).await,
+        RemoveTenant::KIND => remove_tenant::run(ctx, &claimed.scope, &claimed.payload()?).await,
         SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
         // A newer program ordered it, and one of its workers will do it.
         kind => Err(JobError::retry(anyhow::anyhow!(

@@ -8,7 +8,10 @@ use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use super::load_tenant;
-use crate::{ctx::Ctx, error::Result};
+use crate::{
+    ctx::Ctx,
+    error::{Error, Result},
+};
 
 /// How often it is looked for changes that other processes made.
 const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(2);
@@ -43,7 +46,12 @@ pub async fn refresh(ctx: &Ctx) -> Result<()> {
     }
     for slot in ctx.pictures.slots() {
         if slot.is_stale() {
-            load_tenant(ctx, slot.tenant).await?;
+            match load_tenant(ctx, slot.tenant).await {
+                Ok(_) => {}
+                // The tenant was deleted. It must not keep the others' pictures from being read.
+                Err(Error::Gone { .. } | Error::NotFound { .. }) => ctx.pictures.remove(slot.tenant),
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(())

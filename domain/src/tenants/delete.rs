@@ -8,9 +8,10 @@
 
 use chrono::TimeDelta;
 use entity::{
-    api_key, channel, connection, consent_state, endpoint, id::EndpointId, invitation, log_checkpoint,
-    log_head, log_key, log_leaf, log_tile, mail, member, message, portal_sign_in, retention_class,
-    store_meta, tenant, usage_day,
+    account, api_key, channel, connection, consent_state, endpoint,
+    id::{AccountId, EndpointId},
+    invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token, member, message,
+    portal_sign_in, retention_class, store_meta, tenant, usage_day,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
@@ -23,15 +24,19 @@ use crate::{
     error::{Error, Result},
     jobs::{self, Job},
     log,
-    tenancy::{TenantScope, TenantTx},
+    tenancy::{SystemTx, TenantScope, TenantTx},
 };
 
 /// Rows in one transaction.
 const BATCH: u64 = 5_000;
 
 /// Removes what a tenant left behind.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct RemoveTenant {}
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RemoveTenant {
+    /// Who could sign in for it. Whoever can for no other tenant goes with it.
+    #[serde(default)]
+    pub accounts: Vec<AccountId>,
+}
 
 impl Job for RemoveTenant {
     const KIND: &'static str = "remove_tenant";
@@ -68,6 +73,13 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
         .into_tuple()
         .all(tx.conn())
         .await?;
+    let accounts: Vec<AccountId> = tx
+        .find::<member::Entity>()
+        .select_only()
+        .column(member::Column::AccountId)
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
     tx.delete_many::<endpoint::Entity>().exec(tx.conn()).await?;
     tx.delete_many::<member::Entity>().exec(tx.conn()).await?;
     tx.delete_many::<invitation::Entity>().exec(tx.conn()).await?;
@@ -83,7 +95,7 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
     let receipt = log::receipt_within(&tx, ctx, index).await?;
     // A little later: whoever called this closes sockets meanwhile.
     let soon = ctx.now() + TimeDelta::seconds(2);
-    jobs::enqueue_at(&tx, ctx, &RemoveTenant {}, soon).await?;
+    jobs::enqueue_at(&tx, ctx, &RemoveTenant { accounts }, soon).await?;
     ctx.forget_picture_after(&tx);
     let (after, id, slug) = (ctx.clone(), tenant.id, tenant.slug.clone());
     tx.after_save(move || {
@@ -101,12 +113,12 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
 /// Destroys the tenant's key. From here on nothing of it opens.
 pub async fn finish_delete(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
     ctx.keys.destroy_tenant(scope.tenant()).await?;
-    ctx.pictures.forget(scope.tenant());
+    ctx.pictures.remove(scope.tenant());
     Ok(())
 }
 
 /// Removes what is left of a tenant, the tenant itself last. Can be run again.
-pub async fn remove(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
+pub async fn remove(ctx: &Ctx, scope: &TenantScope, job: &RemoveTenant) -> Result<()> {
     finish_delete(ctx, scope).await?;
     let classes = remove_messages(ctx, scope).await?;
     let tx = ctx.store.begin(scope).await?;
@@ -136,7 +148,32 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
         .filter(tenant::Column::Id.eq(scope.tenant()))
         .exec(tx.conn())
         .await?;
+    for account in &job.accounts {
+        forget_account(&tx, *account).await?;
+    }
     tx.save().await?;
+    Ok(())
+}
+
+/// Somebody who can sign in for nobody any more is a stranger again.
+async fn forget_account(tx: &SystemTx, account: AccountId) -> Result<()> {
+    let elsewhere = tx
+        .find::<member::Entity>()
+        .filter(member::Column::AccountId.eq(account))
+        .limit(1)
+        .one(tx.conn())
+        .await?;
+    if elsewhere.is_some() {
+        return Ok(());
+    }
+    tx.delete_many::<mailed_token::Entity>()
+        .filter(mailed_token::Column::AccountId.eq(account))
+        .exec(tx.conn())
+        .await?;
+    tx.delete_many::<account::Entity>()
+        .filter(account::Column::Id.eq(account))
+        .exec(tx.conn())
+        .await?;
     Ok(())
 }
 
