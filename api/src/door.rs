@@ -101,6 +101,10 @@ impl Peer {
 }
 
 /// Looks at a handshake before anything else is done for it.
+#[expect(
+    clippy::result_large_err,
+    reason = "the answer is made once, and goes out as it is"
+)]
 fn knock(req: &Request, state: &State) -> std::result::Result<Handshake, Response> {
     let handshake = broker::handshake::check(req.method(), req.version(), req.headers());
     let handshake = handshake.map_err(not_a_handshake)?;

@@ -143,9 +143,8 @@ pub fn admit(ctx: &Ctx, message: Passing<'_>) -> Result<Admitted, Denied> {
         record: match counting(ctx, message.endpoint) {
             // Of some messages nothing is kept, but readers have to see that they were there.
             Counting::Journal => RecordMode::Before,
-            Counting::Memory => RecordMode::Never,
             Counting::Nowhere if class.is_some() => RecordMode::After,
-            Counting::Nowhere => RecordMode::Never,
+            Counting::Memory | Counting::Nowhere => RecordMode::Never,
         },
         class: class.as_ref().map_or(0, |class| class.handle),
         kept: class.is_some(),

@@ -84,7 +84,6 @@ pub async fn fence(owner: &DatabaseConnection, role: &str) -> Result<(), DbErr> 
     if owner.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    #[expect(clippy::disallowed_methods, reason = "fences stand all or not at all")]
     let tx = owner.begin_with_config(None, Some(AccessMode::ReadWrite)).await?;
     let role = quoted(role);
     tx.execute_unprepared(&format!(

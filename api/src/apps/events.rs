@@ -86,7 +86,7 @@ pub(super) async fn one(state: &State, app: &App, body: &[u8]) -> Result<Reply, 
             "an event for an encrypted channel goes to that channel alone: its key is another for each";
         return Err(Fault::bad(text));
     }
-    let info = Info::of_event(text(&event.info))?;
+    let info = Info::of_event(text(event.info.as_ref()))?;
     let prepared = Prepared::new(state, app, event).await?;
     let posts: Vec<_> = channels
         .iter()
@@ -123,7 +123,7 @@ pub(super) async fn batch(state: &State, app: &App, body: &[u8]) -> Result<Reply
             return Err(Fault::bad("each event of a batch names its channel"));
         };
         let channel: Arc<str> = name(&channel.0)?.as_str().into();
-        infos.push(Info::of_event(text(&event.info))?);
+        infos.push(Info::of_event(text(event.info.as_ref()))?);
         let prepared = Prepared::new(state, app, event).await?;
         posts.push(prepared.post_on(channel));
         held.push(prepared.about);
@@ -131,7 +131,7 @@ pub(super) async fn batch(state: &State, app: &App, body: &[u8]) -> Result<Reply
     let channels: Vec<_> = posts.iter().map(|post| Arc::clone(&post.channel)).collect();
     let done = publish(state, app, posts).await?;
     drop(held);
-    if infos.iter().all(Info::is_empty) {
+    if infos.iter().all(|info| info.is_empty()) {
         return Ok(Reply::Nothing);
     }
     let mut out = String::from("{\"batch\":[");
@@ -169,14 +169,14 @@ impl Prepared {
         if event.data.len() > MAX_DATA {
             return Err(Fault::too_large("the data of an event has at most 10 KB"));
         }
-        let except = match text(&event.socket_id) {
+        let except = match text(event.socket_id.as_ref()) {
             Some(id) => match id.parse::<SocketId>() {
                 Ok(id) => Some(id.0),
                 Err(fault) => return Err(Fault::bad(fault.to_string())),
             },
             None => None,
         };
-        let (subject, purpose) = (text(&event.subject), text(&event.purpose));
+        let (subject, purpose) = (text(event.subject.as_ref()), text(event.purpose.as_ref()));
         let about = if subject.is_none() && purpose.is_none() {
             About::default()
         } else {
@@ -252,8 +252,8 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
     })
 }
 
-fn text<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {
-    text.as_ref().map(|text| &*text.0)
+fn text<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+    text.map(|text| &*text.0)
 }
 
 fn name(text: &str) -> Result<ChannelName<'_>, Fault> {

@@ -61,13 +61,13 @@ impl Info {
         Ok(info)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::default()
     }
 
     /// Writes the attributes as an object; those that the channel does not have are left out.
     pub(super) fn write(
-        &self,
+        self,
         out: &mut String,
         state: &State,
         app: &App,

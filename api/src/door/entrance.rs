@@ -100,6 +100,7 @@ pub(super) async fn believe(
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn internal(error: domain::Error) -> Close {
     tracing::error!(error = format!("{error:#}"), "a socket could not be admitted");
     Close::INTERNAL

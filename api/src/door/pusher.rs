@@ -48,7 +48,7 @@ pub async fn app(req: &Request, state: &State) -> Response {
     let response = upgrade(req, state, &handshake, move |io| {
         serve(&serving, entrance, from, io);
     });
-    response.unwrap_or_else(|error| error.into_response())
+    response.unwrap_or_else(poem::Error::into_response)
 }
 
 /// Decides. The close code says why not.

@@ -195,7 +195,7 @@ mod tests {
 
     const PATIENCE: Patience = Patience {
         head: Duration::from_secs(10),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
     };
 
     fn pair() -> (DuplexStream, Patient<DuplexStream>) {
@@ -243,7 +243,7 @@ mod tests {
         sleep(Duration::from_secs(5)).await;
         client.write_all(b"\r\n").await.unwrap();
         read(&mut server).await.unwrap();
-        let idle = tokio::time::timeout(Duration::from_secs(3600), read(&mut server)).await;
+        let idle = tokio::time::timeout(Duration::from_hours(1), read(&mut server)).await;
         assert!(idle.is_err(), "nothing is watched while a request is answered");
         server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         let began = Instant::now();
@@ -264,7 +264,7 @@ mod tests {
             .await
             .unwrap();
         assert!(server.watch.is_none());
-        let read = tokio::time::timeout(Duration::from_secs(3600), read(&mut server)).await;
+        let read = tokio::time::timeout(Duration::from_hours(1), read(&mut server)).await;
         assert!(read.is_err());
     }
 

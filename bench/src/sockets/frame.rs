@@ -108,10 +108,10 @@ fn put_header(out: &mut Vec<u8>, opcode: u8, len: usize, mask: u8) {
     if let Ok(len @ 0..=125) = u8::try_from(len) {
         out.push(mask | len);
     } else if let Ok(len) = u16::try_from(len) {
-        out.push(mask | 126);
+        out.push(mask | 0x7e);
         out.extend_from_slice(&len.to_be_bytes());
     } else {
-        out.push(mask | 127);
+        out.push(mask | 0x7f);
         out.extend_from_slice(&(len as u64).to_be_bytes());
     }
 }

@@ -216,11 +216,8 @@ impl Line {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let since = *waited.get_or_insert_with(Instant::now);
                     ensure!(since.elapsed() < PATIENCE, "the server does not read");
-                    let mut wanted = [PollFd::new(&*stream, PollFlags::OUT)];
-                    poll(
-                        &mut wanted,
-                        Some(&Timespec::try_from(Duration::from_millis(100))?),
-                    )?;
+                    let mut room = [PollFd::new(&*stream, PollFlags::OUT)];
+                    poll(&mut room, Some(&Timespec::try_from(Duration::from_millis(100))?))?;
                 }
                 Err(error) => return Err(error).context("writing"),
             }

@@ -52,13 +52,13 @@ impl Look {
         let seconds = now.at.duration_since(self.at).as_secs_f64();
         let per_second = clock_ticks_per_second() as f64;
         let spent = |before: u64, after: u64| after.saturating_sub(before) as f64 / per_second;
-        let (served, own) = (spent(self.server, now.server), spent(self.own, now.own));
+        let (theirs, own) = (spent(self.server, now.server), spent(self.own, now.own));
         let percent = |spent: f64| 100.0 * spent.max(0.0) / seconds;
         Ok(Taken {
             seconds,
-            server: served,
+            server: theirs,
             client_percent: percent(own),
-            other_percent: percent(spent(self.busy, now.busy) - served - own),
+            other_percent: percent(spent(self.busy, now.busy) - theirs - own),
             steal_percent: percent(spent(self.steal, now.steal)),
         })
     }

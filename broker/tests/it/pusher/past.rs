@@ -197,7 +197,7 @@ async fn history_is_answered_with_what_is_readable_and_whether_it_is_complete() 
     assert_eq!((offsets(&nothing), &nothing["complete"]), (vec![], &json!(true)));
 
     house.rewrite("news", |past| {
-        past.messages.retain(|message| message.position.offset != 3)
+        past.messages.retain(|message| message.position.offset != 3);
     });
     let gap = history(&mut anna, "news", json!({"id": "h", "after": 1, "limit": 10})).await;
     assert_eq!((offsets(&gap), &gap["complete"]), (vec![2, 4, 5], &json!(false)));

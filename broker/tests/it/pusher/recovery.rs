@@ -83,7 +83,7 @@ async fn what_cannot_be_whole_is_said_not_to_be() {
     assert_eq!(said, weir(false, 0, 6));
     future.silence().await;
     house.rewrite("news", |past| {
-        past.messages.retain(|message| message.position.offset != 4)
+        past.messages.retain(|message| message.position.offset != 4);
     });
     let (mut gap, said) = recover(&house, &broker, 2, "e1").await;
     assert_eq!(said, weir(false, 3, 6));
