@@ -151,6 +151,7 @@ impl<W: Line> Leg<W> {
 
     /// The next message. While closing, messages are thrown away and only the end is reported.
     pub(crate) fn poll_inbound(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Inbound> {
+        let mut asked = false;
         for _ in 0..CONTROLS {
             match &mut self.phase {
                 Phase::Lost | Phase::Closing { heard: true, .. } => return Poll::Ready(Inbound::End),
@@ -170,7 +171,13 @@ impl<W: Line> Leg<W> {
                 }
                 _ => {}
             }
-            let event = ready!(self.wire.poll_event(cx));
+            let Poll::Ready(event) = self.wire.poll_event(cx) else {
+                if asked {
+                    // Nobody comes back for the pong: the session wrote before it read.
+                    let _ = self.poll_flush(cx, settings);
+                }
+                return Poll::Pending;
+            };
             if !std::mem::replace(&mut self.heard, true)
                 && let Some(at) = self.pinged
             {
@@ -180,7 +187,10 @@ impl<W: Line> Leg<W> {
                 Event::Message(payload) if self.is_open() => return Poll::Ready(Inbound::Message(payload)),
                 Event::Message(_) => {}
                 // The wire has the pong ready.
-                Event::Control => self.unflushed = true,
+                Event::Control => {
+                    self.unflushed = true;
+                    asked = true;
+                }
                 Event::Closed(why) => self.closed(why, settings),
                 Event::Fault(why) => {
                     self.close(why, settings);

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use broker::{Close, Settings};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::house::{House, connect, connect_with, options, post, soon, tenant, text};
 
@@ -28,6 +29,16 @@ async fn who_answers_pings_stays() {
     }
     assert!((5..=10).contains(&pings), "{pings} pings");
     assert!(!client.served.is_finished());
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_at_once_though_nothing_else_happens() {
+    let house = House::new();
+    let broker = house.broker(Settings::default());
+    let mut client = connect(&house, &broker).await;
+    client.socket.send(Message::Ping("hello".into())).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(5), client.socket.next()).await;
+    assert_eq!(answer.unwrap().unwrap().unwrap(), Message::Pong("hello".into()));
 }
 
 #[tokio::test]
