@@ -25,13 +25,18 @@ pub fn verify_channel(
     channel_data: Option<&str>,
     auth: &str,
 ) -> bool {
+    let (parts, count) = channel_parts(socket_id, channel, channel_data);
+    verify_auth(signing, &parts[..count], auth)
+}
+
+/// What is signed for a subscription, and how many of the parts are.
+fn channel_parts<'a>(
+    socket_id: &'a str,
+    channel: &'a str,
+    channel_data: Option<&'a str>,
+) -> ([&'a str; 5], usize) {
     let parts = [socket_id, ":", channel, ":", channel_data.unwrap_or_default()];
-    let signed = if channel_data.is_some() {
-        &parts[..]
-    } else {
-        &parts[..3]
-    };
-    verify_auth(signing, signed, auth)
+    (parts, if channel_data.is_some() { 5 } else { 3 })
 }
 
 /// Whether `auth` lets this connection sign in as the user that `user_data` names.
@@ -47,13 +52,8 @@ pub fn sign_channel(
     channel: &str,
     channel_data: Option<&str>,
 ) -> String {
-    let parts = [socket_id, ":", channel, ":", channel_data.unwrap_or_default()];
-    let signed = if channel_data.is_some() {
-        &parts[..]
-    } else {
-        &parts[..3]
-    };
-    [key, ":", &sign(secret, signed)].concat()
+    let (parts, count) = channel_parts(socket_id, channel, channel_data);
+    [key, ":", &sign(secret, &parts[..count])].concat()
 }
 
 /// What a tenant's back end answers to a client that wants to sign in.
