@@ -1,6 +1,6 @@
 //! An end-user's WebSocket. Nothing here waits for ever: what does not come within a few seconds fails the test.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What came before it was asked for.
+    early: VecDeque<Frame>,
     /// The subprotocol that the server chose.
     pub protocol: Option<String>,
 }
@@ -75,7 +77,11 @@ impl Socket {
             Ok((stream, response)) => {
                 let protocol = response.headers().get("sec-websocket-protocol");
                 let protocol = protocol.and_then(|value| value.to_str().ok()).map(Into::into);
-                Ok(Self { stream, protocol })
+                Ok(Self {
+                    stream,
+                    early: VecDeque::new(),
+                    protocol,
+                })
             }
             Err(Error::Http(response)) => Err(Refused {
                 status: response.status().as_u16(),
@@ -112,20 +118,50 @@ impl Socket {
             .expect("the connection takes bytes");
     }
 
+    /// Waits until the server serves it. A handshake is answered before that, and what is published in between is for the
+    /// others.
+    pub async fn served(mut self) -> Self {
+        self.stream
+            .send(Message::Ping(Vec::new().into()))
+            .await
+            .expect("the socket takes a ping");
+        let pong = async {
+            while let Some(frame) = self.next().await {
+                let is_end = matches!(frame, Frame::Close(..) | Frame::Lost);
+                self.early.push_back(frame);
+                if is_end {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, pong).await.expect("a ping is answered in time");
+        self
+    }
+
+    /// What comes in; none for a ping or a pong.
+    async fn next(&mut self) -> Option<Frame> {
+        match self.stream.next().await {
+            Some(Ok(Message::Text(text))) => Some(Frame::Text(text.to_string())),
+            Some(Ok(Message::Binary(bytes))) => Some(Frame::Binary(bytes.into())),
+            Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
+                Some(Frame::Close(code.into(), reason.to_string()))
+            }
+            Some(Ok(Message::Close(None))) => Some(Frame::Close(1005, String::new())),
+            Some(Ok(_)) => None,
+            Some(Err(_)) | None => Some(Frame::Lost),
+        }
+    }
+
     /// The next frame that is not a ping or pong, if one comes within this time.
     pub async fn within(&mut self, patience: Duration) -> Option<Frame> {
+        if let Some(frame) = self.early.pop_front() {
+            return Some(frame);
+        }
         let next = async {
             loop {
-                return match self.stream.next().await {
-                    Some(Ok(Message::Text(text))) => Frame::Text(text.to_string()),
-                    Some(Ok(Message::Binary(bytes))) => Frame::Binary(bytes.into()),
-                    Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
-                        Frame::Close(code.into(), reason.to_string())
-                    }
-                    Some(Ok(Message::Close(None))) => Frame::Close(1005, String::new()),
-                    Some(Ok(_)) => continue,
-                    Some(Err(_)) | None => Frame::Lost,
-                };
+                if let Some(frame) = self.next().await {
+                    return frame;
+                }
             }
         };
         timeout(patience, next).await.ok()

@@ -120,7 +120,7 @@ impl Tenant {
     /// A person on a socket.
     pub async fn connect(&self, endpoint: &Endpoint, sub: &str) -> Socket {
         let token = self.token(endpoint, sub).await;
-        Socket::connect(&endpoint.url(&token)).await
+        Socket::connect(&endpoint.url(&token)).await.served().await
     }
 
     /// Publishes by REST.
