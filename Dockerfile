@@ -15,7 +15,8 @@ RUN cargo build --release --locked -p weir
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /var/lib/weir --create-home weir
+    && useradd --system --uid 10001 --user-group --home-dir /var/lib/weir --create-home weir \
+    && install -d -o weir -g weir -m 0700 /var/lib/weir-pages
 COPY --from=build /src/target/release/weir /usr/local/bin/weir
 USER weir
 ENV WEIR_LISTEN=0.0.0.0:8080 WEIR_DATA_DIR=/var/lib/weir

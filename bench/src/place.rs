@@ -46,7 +46,7 @@ impl Place {
         let store = open::<DataMigrator>(&folder, "weir").await?;
         let vault = open::<VaultMigrator>(&folder, "vault").await?;
         let root = RootKey::generate(&SystemChance);
-        let pages = Pages::open(&folder.path().join("pages.key"))?;
+        let pages = Pages::open(&folder.path().join("pages.key"), &*chance)?;
         let ctx = Ctx::new(Parts {
             keys: Keys::new(vault, root, pages, clock.clone(), ids.clone(), chance.clone()),
             clock,

@@ -8,7 +8,7 @@ use entity::{
     store_meta,
     vault::{key_page, tenant_key, vault_meta},
 };
-use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
 use uuid::Uuid;
 use vault::{key::RootKey, redact::Redacted};
 
@@ -20,6 +20,7 @@ use crate::{
 
 const INSTALLATION: &str = "installation";
 const ROOT_KEY_CHECK: &str = "root_key_check";
+const PAGE_KEYS: &str = "page_keys";
 
 /// What both stores of an installation carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +97,27 @@ pub async fn has_pages(vault: &Store) -> Result<bool> {
         .one(tx.conn())
         .await?
         .is_some())
+}
+
+/// Which file of page keys the vault works with: `file`, if it had none. Two processes that start at once on files of
+/// their own agree on one of them, so that the other is refused before a key lies under it.
+pub async fn file_of_pages(vault: &Store, file: Uuid) -> Result<Uuid> {
+    let tx = vault.system("which file of page keys this is").await?;
+    let mark = vault_meta::ActiveModel {
+        name: Set(PAGE_KEYS.to_owned()),
+        value: Set(file.to_string()),
+    };
+    let mut known = OnConflict::column(vault_meta::Column::Name);
+    tx.insert_if_absent(mark, known.do_nothing().to_owned()).await?;
+    let known = tx
+        .find_by_id::<vault_meta::Entity, _>(PAGE_KEYS.to_owned())
+        .one(tx.conn())
+        .await?;
+    tx.save().await?;
+    let known = known.ok_or(Error::Gone {
+        what: "the mark of the page keys",
+    })?;
+    known.value.parse().map_err(Error::internal)
 }
 
 /// Marks the data.

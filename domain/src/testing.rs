@@ -47,7 +47,7 @@ impl World {
         let keys = Keys::new(
             keys,
             root_key(),
-            Pages::open(&folder.path().join("pages.key")).unwrap(),
+            Pages::open(&folder.path().join("pages.key"), &SeededChance::new(9)).unwrap(),
             shared.clone(),
             ids.clone(),
             chance.clone(),
@@ -128,7 +128,7 @@ impl World {
         Keys::new(
             Store::open(&settings).await.unwrap(),
             root_key(),
-            Pages::open(pages).unwrap(),
+            Pages::open(pages, &SeededChance::new(9)).unwrap(),
             Arc::new(self.clock.clone()),
             Arc::new(Ids::new(
                 Arc::new(self.clock.clone()),

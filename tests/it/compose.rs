@@ -115,6 +115,13 @@ async fn the_file_is_valid_and_gives_each_service_no_more_than_it_needs() {
     }
     // The keys are on a server and a volume of their own, and no store is reachable from outside.
     assert_ne!(services["postgres"]["volumes"][0], services["keys"]["volumes"][0]);
+    // Page keys that differ would make each other's keys unreadable.
+    for name in ["node-1", "node-2", "worker"] {
+        assert_eq!(
+            services[name]["volumes"], services["migrate"]["volumes"],
+            "{name}"
+        );
+    }
     assert_eq!(compose["networks"]["inside"]["internal"], true);
     for name in ["postgres", "keys", "redis"] {
         assert_eq!(services[name]["networks"], json!(["inside"]), "{name}");
@@ -174,6 +181,8 @@ async fn the_command_lines_of_the_services_work_together() {
     assert_eq!(line[0], "redis-server");
     let redis = Redis::start_with(&line[1..].iter().map(String::as_str).collect::<Vec<_>>());
     let sink = Sink::start().await;
+    // The volume that the services share.
+    let shared = tempfile::tempdir().expect("a temporary folder");
     let outside = ports::free();
     let service = |name: &str| {
         let mut builder = Server::builder();
@@ -186,6 +195,9 @@ async fn the_command_lines_of_the_services_work_together() {
                 // A port of its own for each.
                 "WEIR_LISTEN" => {}
                 "WEIR_PUBLIC_URL" => builder = builder.env(name, format!("http://{outside}")),
+                "WEIR_PAGE_KEYS" => {
+                    builder = builder.env(name, shared.path().join("pages.key").to_string_lossy());
+                }
                 "WEIR_SMTP_URL" => builder = builder.env(name, sink.url()),
                 _ => builder = builder.env(name, value),
             }

@@ -67,7 +67,7 @@ async fn a_strangers_verifier_believes_our_receipts_and_no_flipped_bit() {
         let leaf: serde_json::Value = serde_json::from_slice(&proven.entry).unwrap();
         assert_eq!(leaf["kind"], event["kind"]);
         assert_eq!(json!(proven.index), event["index"]);
-        receipts.insert(text(&event["kind"]), answer.bytes.to_vec());
+        receipts.insert(text(&event["kind"]), answer.bytes.clone());
     }
     for kind in [
         "retention_rule.created",

@@ -14,7 +14,12 @@ async fn ask(person: &Client, body: Value) -> String {
 
 /// A purpose that rests on legitimate interests, and an endpoint that pursues it.
 async fn analytics(acme: &Tenant) -> (String, tests::Endpoint) {
-    let body = json!({ "slug": "analytics", "name": "Analytics", "lawful_basis": "legitimate_interests" });
+    let body = json!({
+        "slug": "analytics",
+        "name": "Analytics",
+        "lawful_basis": "legitimate_interests",
+        "balancing_note": "Counting visits needs no names, and nobody is singled out.",
+    });
     let purpose = acme.create("/purposes", body).await;
     let body = json!({ "slug": "tracking", "kind": "channel", "purpose_id": purpose });
     (purpose, acme.endpoint(body).await)

@@ -55,17 +55,17 @@ async fn a_webhook_is_made_changed_and_removed() {
     assert_eq!(read["channel_prefix"], "room-");
     assert!(read.get("secret").is_none(), "the secret is shown once: {read:#}");
     let change = json!({ "events": ["disconnected"], "channel_prefix": null, "enabled": false });
-    let patch = || {
+    let asked = || {
         let request = acme.owner.request(reqwest::Method::PATCH, &path);
         acme.owner.send(request.header("if-match", &etag).json(&change))
     };
-    let changed = patch().await.expect(200);
+    let changed = asked().await.expect(200);
     assert_eq!(
         (&changed["enabled"], &changed["version"]),
         (&json!(false), &json!(2))
     );
     assert!(changed.get("channel_prefix").is_none());
-    patch().await.fault(412, "precondition_failed", "If-Match");
+    asked().await.fault(412, "precondition_failed", "If-Match");
     assert!(acme.owner.all("/webhooks?enabled=true").await.is_empty());
     let of_chat = format!("/webhooks?endpoint_id={}", chat.id);
     assert_eq!(acme.owner.all(of_chat).await.len(), 1);

@@ -296,7 +296,7 @@ impl Stores {
         role::check(&data, Which::Data).await?;
         applied.extend(versions::bring_up_to_date(&data, Which::Data, &data_place, upgrade).await?);
         let roots = marks::root_keys(settings, folder, &data, &vault).await?;
-        let pages = marks::pages(folder, &vault).await?;
+        let pages = marks::pages(&settings.page_keys(folder), &vault).await?;
         Ok(Self {
             data,
             vault,

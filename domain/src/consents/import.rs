@@ -136,6 +136,7 @@ pub async fn create_import(tx: &TenantTx, ctx: &Ctx, new: &NewImport) -> Result<
 
 /// Looks at the next lines, and records what they say.
 pub async fn run_import(ctx: &Ctx, scope: &TenantScope, job: &ImportConsents) -> Result<Progress> {
+    use consent_import::Column;
     let keys = ctx.keys.tenant(scope.tenant()).await?;
     let tx = ctx.store.begin(scope).await?;
     let part = tx
@@ -173,7 +174,6 @@ pub async fn run_import(ctx: &Ctx, scope: &TenantScope, job: &ImportConsents) ->
         ended,
         ..
     } = run;
-    use consent_import::Column;
     let done = i64::try_from(lines.len()).map_err(Error::internal)?;
     let add = |column: Column, count: i64| Expr::col(column).add(count);
     tx.update_many::<consent_import::Entity>()

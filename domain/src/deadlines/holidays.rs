@@ -113,6 +113,10 @@ pub(super) fn is_weekend(day: NaiveDate) -> bool {
 }
 
 /// Western Easter Sunday, by the method that appeared anonymously in Nature 13 (1876), p. 487.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the names that the method was published with"
+)]
 fn easter(year: i32) -> Option<NaiveDate> {
     let a = year.rem_euclid(19);
     let (b, c) = (year.div_euclid(100), year.rem_euclid(100));

@@ -251,7 +251,7 @@ pub(super) fn head(about: &About) -> Value {
             })
         })
         .collect();
-    let mut head = json!({
+    let mut document = json!({
         "format": "weir.export/1",
         "created_at": time(about.at),
         "request": {
@@ -263,10 +263,10 @@ pub(super) fn head(about: &About) -> Value {
         "person": person,
     });
     if !about.portable() {
-        head["held"] = json!(held);
-        head["consents"] = json!(consents);
-        head["corrections"] = about.corrections.iter().map(correction_json).collect();
-        head["recipients"] = about
+        document["held"] = json!(held);
+        document["consents"] = json!(consents);
+        document["corrections"] = about.corrections.iter().map(correction_json).collect();
+        document["recipients"] = about
             .recipients
             .iter()
             .map(|one| {
@@ -279,7 +279,7 @@ pub(super) fn head(about: &About) -> Value {
             })
             .collect();
     }
-    head
+    document
 }
 
 fn correction_json((row, corrected): &(correction::Model, Corrected)) -> Value {

@@ -60,8 +60,8 @@ impl Keys {
     /// places come in the order of the rows.
     pub(super) async fn places(&self, tx: &SystemTx, shelf: Shelf, rows: usize) -> Result<Vec<Place>> {
         let mut open = self.open_pages.lock().await;
-        let mut places = Vec::with_capacity(rows);
-        while places.len() < rows {
+        let mut found = Vec::with_capacity(rows);
+        while found.len() < rows {
             let page = match open.get(&shelf).filter(|page| page.left > 0) {
                 Some(page) => *page,
                 None => self.new_page(tx).await?,
@@ -71,10 +71,10 @@ impl Keys {
                 open.remove(&shelf);
                 continue;
             }
-            let missing = u32::try_from(rows - places.len()).unwrap_or(u32::MAX);
+            let missing = u32::try_from(rows - found.len()).unwrap_or(u32::MAX);
             let taken = page.left.min(missing);
             for _ in 0..taken {
-                places.push(Place {
+                found.push(Place {
                     page: page.id,
                     key: self.page_key(tx, page.id).await?,
                 });
@@ -82,7 +82,7 @@ impl Keys {
             let left = page.left - taken;
             open.insert(shelf, OpenPage { id: page.id, left });
         }
-        Ok(places)
+        Ok(found)
     }
 
     /// A page with nothing on it: one that was emptied, or one more.

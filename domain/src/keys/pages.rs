@@ -1,7 +1,7 @@
 //! The file of page keys: the one part of the vault that is overwritten in place, because that is what destroying means.
 //!
 //! ```text
-//! 0      "weir page keys 1\n", zeros
+//! 0      "weir page keys 1\n" ‖ which file this is, 16 random bytes ‖ zeros
 //! 4096   page 0: two slots of 64 bytes    version (8) ‖ key (32) ‖ check (8) ‖ zeros
 //! 4224   page 1: …
 //! ```
@@ -21,7 +21,11 @@ use std::{
 
 use ring::digest::{SHA256, digest};
 use tokio::sync::OwnedMutexGuard;
-use vault::key::PageKey;
+use uuid::Uuid;
+use vault::{
+    chance::{self, Chance},
+    key::PageKey,
+};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -39,6 +43,7 @@ pub(super) type Slot = (i64, i64);
 pub struct Pages {
     file: Arc<File>,
     path: PathBuf,
+    id: Uuid,
 }
 
 /// Nobody else replaces page keys, in this process or another, for as long as this is held.
@@ -49,8 +54,8 @@ pub(super) struct Held {
 }
 
 impl Pages {
-    /// Opens the file; makes it, for its owner only, if it is not there.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the file; makes it, for its owner only, if it is not there. Who makes it at the same moment makes the same one.
+    pub fn open(path: &Path, chance: &dyn Chance) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -58,18 +63,13 @@ impl Pages {
             .truncate(false)
             .mode(0o600)
             .open(path)?;
-        if file.metadata()?.len() == 0 {
-            let mut header = vec![0; usize::try_from(HEADER).unwrap_or(4096)];
-            header[..MARK.len()].copy_from_slice(MARK);
-            file.write_all_at(&header, 0)?;
-            file.sync_all()?;
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                File::open(folder)?.sync_all()?;
-            }
+        if file.metadata()?.len() < HEADER {
+            make(&file, path, chance)?;
         }
-        let mut mark = [0; MARK.len()];
-        file.read_exact_at(&mut mark, 0)?;
-        if mark != *MARK {
+        let mut header = [0; MARK.len() + 16];
+        file.read_exact_at(&mut header, 0)?;
+        let (mark, id) = header.split_at(MARK.len());
+        if mark != MARK {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "this is not a file of page keys",
@@ -78,7 +78,13 @@ impl Pages {
         Ok(Self {
             file: Arc::new(file),
             path: path.to_owned(),
+            id: Uuid::from_slice(id).map_err(io::Error::other)?,
         })
+    }
+
+    /// Which file this is: the same in its copies, another in every other file. The vault remembers it.
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Where the file is.
@@ -221,6 +227,25 @@ impl Pages {
     }
 }
 
+fn make(file: &File, path: &Path, chance: &dyn Chance) -> io::Result<()> {
+    // Several processes may start on a file that they share.
+    let alone = File::open(path)?;
+    alone.lock()?;
+    if file.metadata()?.len() != 0 {
+        return Ok(());
+    }
+    let mut header = vec![0; usize::try_from(HEADER).unwrap_or(4096)];
+    header[..MARK.len()].copy_from_slice(MARK);
+    let id: [u8; 16] = chance::bytes(chance);
+    header[MARK.len()..MARK.len() + 16].copy_from_slice(&id);
+    file.write_all_at(&header, 0)?;
+    file.sync_all()?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
@@ -270,11 +295,11 @@ mod tests {
     async fn keys_are_kept_replaced_and_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pages.key");
-        let pages = Pages::open(&path).unwrap();
+        let pages = Pages::open(&path, &SeededChance::new(9)).unwrap();
         assert!(pages.read((3, 1)).unwrap().is_none());
         pages.write(vec![((3, 1), bytes(&key(1)))]).await.unwrap();
         pages.write(vec![((3, 2), bytes(&key(2)))]).await.unwrap();
-        let again = Pages::open(&path).unwrap();
+        let again = Pages::open(&path, &SeededChance::new(9)).unwrap();
         assert_eq!(again.read((3, 1)).unwrap().unwrap().expose(), key(1).expose());
         assert_eq!(again.read((3, 2)).unwrap().unwrap().expose(), key(2).expose());
         assert!(again.read((3, 3)).unwrap().is_none(), "another version");
@@ -292,7 +317,7 @@ mod tests {
     async fn a_slot_that_was_written_half_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pages.key");
-        let pages = Pages::open(&path).unwrap();
+        let pages = Pages::open(&path, &SeededChance::new(9)).unwrap();
         pages.write(vec![((0, 1), bytes(&key(1)))]).await.unwrap();
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(&[0; 20], HEADER + SLOT as u64 + 30).unwrap();
@@ -303,7 +328,10 @@ mod tests {
     async fn one_at_a_time_replaces_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pages.key");
-        let (one, two) = (Pages::open(&path).unwrap(), Pages::open(&path).unwrap());
+        let (one, two) = (
+            Pages::open(&path, &SeededChance::new(9)).unwrap(),
+            Pages::open(&path, &SeededChance::new(9)).unwrap(),
+        );
         let alone = || Arc::new(tokio::sync::Mutex::new(())).lock_owned();
         let held = one.hold(alone().await).await.unwrap();
         let first = alone().await;
@@ -319,6 +347,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pages.key");
         std::fs::write(&path, [7; 5000]).unwrap();
-        Pages::open(&path).unwrap_err();
+        Pages::open(&path, &SeededChance::new(9)).unwrap_err();
     }
 }

@@ -77,9 +77,9 @@ impl Writer<'_> {
             return self.indented(text);
         }
         match button(text) {
-            Some((label, link)) => {
+            Some((label, target)) => {
                 self.close();
-                self.raw(&format!("<p><a class=\"button\" href=\"{link}\">{label}</a></p>"));
+                self.raw(&format!("<p><a class=\"button\" href=\"{target}\">{label}</a></p>"));
             }
             None if is_link(text) => {
                 self.close();
@@ -121,16 +121,13 @@ impl Writer<'_> {
             self.close();
             return self.raw(&format!("<blockquote>{words} }}}}</blockquote>"));
         }
-        match text.split_once("  ") {
-            Some((name, value)) => {
-                self.begin(Open::Table);
-                let value = value.trim();
-                self.raw(&format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>"));
-            }
-            None => {
-                self.close();
-                self.raw(&format!("<p><span class=\"code\">{text}</span></p>"));
-            }
+        if let Some((name, value)) = text.split_once("  ") {
+            self.begin(Open::Table);
+            let value = value.trim();
+            self.raw(&format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>"));
+        } else {
+            self.close();
+            self.raw(&format!("<p><span class=\"code\">{text}</span></p>"));
         }
     }
 

@@ -172,7 +172,7 @@ impl Details {
             let field = correction.field.as_str();
             faults.check(
                 field == EMAIL || known.iter().any(|row| row.slug == field),
-                &format!("/details/corrections/{at}/field"),
+                format!("/details/corrections/{at}/field"),
                 "unknown",
                 "use email, or the slug of a data type",
             );

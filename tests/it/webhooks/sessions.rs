@@ -108,7 +108,10 @@ async fn a_process_that_never_comes_back_is_ended_by_another() {
         (receiver.events_of("connected").len() == 3).then_some(())
     })
     .await;
-    let key = first.data_dir().join("root.key");
+    let (key, pages) = (
+        first.data_dir().join("root.key"),
+        first.data_dir().join("pages.key"),
+    );
     first.kill();
     let mut others = Vec::new();
     for (name, number) in [("second", "2"), ("third", "3")] {
@@ -116,6 +119,7 @@ async fn a_process_that_never_comes_back_is_ended_by_another() {
             .database(database.clone())
             .env("WEIR_NODE__NAME", name)
             .env("WEIR_NODE__NUMBER", number)
+            .env("WEIR_PAGE_KEYS", pages.to_string_lossy())
             .prepared();
         std::fs::create_dir_all(server.data_dir()).unwrap();
         std::fs::copy(&key, server.data_dir().join("root.key")).unwrap();

@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context;
 use domain::{keys::Pages, tenancy::Store};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use vault::chance::SystemChance;
 
 use crate::{
     data_folder::DataFolder,
@@ -97,7 +98,8 @@ async fn copy_keys(settings: &Settings, folder: &DataFolder, vault: &Place, to: 
         )
         .into());
     };
-    if !from.exists() || !folder.pages_file().exists() {
+    let pages_file = settings.page_keys(folder);
+    if !from.exists() || !pages_file.exists() {
         return Err(Trouble::new(
             format!("there are no keys in {}", folder.path().display()),
             "name the data folder with --data-dir",
@@ -118,7 +120,7 @@ async fn copy_keys(settings: &Settings, folder: &DataFolder, vault: &Place, to: 
         .create(to)
         .with_context(|| format!("{} cannot be made", to.display()))?;
     let store = vault.open(Which::Vault, settings).await?;
-    let file = Pages::open(&folder.pages_file())?;
+    let file = Pages::open(&pages_file, &SystemChance)?;
     let copied = file
         .copy_with(&pages, async {
             copy(&store, &from, &database).await.map_err(Copying)

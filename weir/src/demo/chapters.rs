@@ -65,10 +65,10 @@ pub(super) async fn play(story: &mut Story) -> Result<()> {
     let mut people = connecting::play(story, &scene).await?;
     let secrets = passing::play(story, &scene, &mut people).await?;
     expiry::play(story, &scene, &mut people).await?;
-    withdrawal::play(story, &scene, &mut people).await?;
-    let ada = access::play(story, &scene).await?;
-    let copy = backup::take(story).await?;
-    let erased = erasure::play(story, &scene, &mut people, &ada, &secrets).await?;
+    let copy = backup::take(story, &scene, &mut people).await?;
+    withdrawal::play(story, &scene, &mut people, &secrets).await?;
+    let (ada, held) = access::play(story, &scene).await?;
+    let erased = erasure::play(story, &scene, &mut people, &ada, held).await?;
     backup::open(story, &scene, copy).await?;
     receipt::play(story, &scene, &erased).await
 }

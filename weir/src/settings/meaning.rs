@@ -2,13 +2,14 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use url::Url;
 
 use super::sections::{Loopback, Settings, Shutdown, Tls};
-use crate::trouble::Trouble;
+use crate::{data_folder::DataFolder, trouble::Trouble};
 
 fn set(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
@@ -250,6 +251,11 @@ impl Settings {
     /// What prints the root key, where a key service has it.
     pub(crate) fn root_key_command(&self) -> Option<&str> {
         set(&self.root_key_command)
+    }
+
+    /// The file of page keys.
+    pub(crate) fn page_keys(&self, folder: &DataFolder) -> PathBuf {
+        set(&self.page_keys).map_or_else(|| folder.pages_file(), PathBuf::from)
     }
 
     /// The root key that is being replaced.

@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(super) tls_key: String,
     pub(super) root_key: Redacted<String>,
     pub(super) root_key_command: String,
+    pub(super) page_keys: String,
     pub(super) old_root_key: Redacted<String>,
     pub(crate) log: Log,
     pub(crate) node: Node,

@@ -1,5 +1,7 @@
 //! Data, keys and root key that belong together.
 
+use std::path::Path;
+
 use domain::{
     Error,
     installation::{self, Mark},
@@ -119,24 +121,38 @@ pub(super) async fn root_keys(
 }
 
 /// The file of page keys, made at the first start.
-pub(super) async fn pages(folder: &DataFolder, vault: &Store) -> Result<Pages, Trouble> {
-    let path = folder.pages_file();
+pub(super) async fn pages(path: &Path, vault: &Store) -> Result<Pages, Trouble> {
     let used = installation::has_pages(vault)
         .await
         .map_err(|error| unreadable(&error))?;
     if used && !path.exists() {
         return Err(Trouble::new(
             format!("the page keys are missing: there is no {}", path.display()),
-            "put pages.key back together with the vault's copy that it was made with; without it no key of the vault opens",
+            "put pages.key back together with the vault's copy that it was made with; where several processes share a vault, \
+             name the file that they share (page_keys); without it no key of the vault opens",
         ));
     }
-    Pages::open(&path).map_err(|error| {
+    let pages = Pages::open(path, &SystemChance).map_err(|error| {
         Trouble::new(
             format!("the page keys in {} cannot be opened", path.display()),
             "check who may read and write it; if it is damaged, put back your copies of it and of the vault, both of the same moment",
         )
         .because(error)
-    })
+    })?;
+    let known = installation::file_of_pages(vault, pages.id())
+        .await
+        .map_err(|error| unwritten(&error))?;
+    if known != pages.id() {
+        return Err(Trouble::new(
+            format!(
+                "{} is not the file of page keys that this vault works with",
+                path.display()
+            ),
+            "all processes on one vault share one file: name it with page_keys (WEIR_PAGE_KEYS); or put back the file that \
+             belongs to this vault",
+        ));
+    }
+    Ok(pages)
 }
 
 fn unreadable(error: &Error) -> Trouble {

@@ -1,6 +1,6 @@
 //! The checks, one a function.
 
-use std::{io::ErrorKind, net::TcpListener};
+use std::{io::ErrorKind, net::TcpListener, path::Path};
 
 use domain::{
     clock::{Clock, SystemClock},
@@ -74,7 +74,7 @@ pub(super) async fn stores(settings: &Settings, folder: &DataFolder) -> Vec<Find
     let vault = store(&mut findings, Which::Vault, &vault_place, settings).await;
     findings.push(root_key(settings, folder, data.as_ref(), vault.as_ref()).await);
     if let Some(vault) = &vault {
-        findings.push(page_keys(folder, vault).await);
+        findings.push(page_keys(&settings.page_keys(folder), vault).await);
     }
     if let Some(data) = &data {
         findings.push(clock(data).await);
@@ -235,9 +235,8 @@ async fn root_key(
 }
 
 /// Whether the file that the vault's keys lie under is there. Whether it fits, the start looks.
-async fn page_keys(folder: &DataFolder, vault: &Store) -> Finding {
+async fn page_keys(path: &Path, vault: &Store) -> Finding {
     const ABOUT: &str = "page keys";
-    let path = folder.pages_file();
     let used = installation::has_pages(vault).await.unwrap_or(false);
     if used && !path.exists() {
         let remedy = "put pages.key back together with the vault's copy of the same moment";

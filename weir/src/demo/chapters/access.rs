@@ -17,8 +17,8 @@ use super::{
 /// How long the worker may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Answers Ada, signed in on the privacy page.
-pub(super) async fn play(story: &mut Story, scene: &Scene) -> Result<Rest> {
+/// Answers Ada, signed in on the privacy page, and how many messages about her there are.
+pub(super) async fn play(story: &mut Story, scene: &Scene) -> Result<(Rest, u64)> {
     story.teller.chapter("Ada asks what is held about her")?;
     let page = format!("/portal/{}", story.cast.tenant);
     let email = &story.cast.subject;
@@ -93,7 +93,7 @@ pub(super) async fn play(story: &mut Story, scene: &Scene) -> Result<Rest> {
         export.body.len() / 1024 + 1,
         names.join(", ")
     ))?;
-    Ok(ada)
+    Ok((ada, held))
 }
 
 /// The request, once it is completed.

@@ -1,4 +1,4 @@
-//! A backup from before the erasure, put beside the keys of after it: the rows are back, what they held is not.
+//! A backup from before the withdrawal and the erasure, put beside the keys of after it: the rows are back, what they held is not.
 
 use std::{
     fs,
@@ -11,17 +11,35 @@ use super::{
         rest::{Rest, items},
         stage::{self, Own},
     },
-    Scene,
+    People, Scene,
 };
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+/// Messages about nobody.
+const FOR_ALL: usize = 3;
+
 /// A backup, and the folder of the server that it was taken from.
 pub(super) struct Copy {
     file: PathBuf,
     folder: PathBuf,
 }
 
-/// Takes a backup while the server goes on.
-pub(super) async fn take(story: &Story) -> Result<Option<Copy>> {
+/// Takes a backup while the server goes on, of what is about Ada and of what is about nobody.
+pub(super) async fn take(story: &mut Story, scene: &Scene, people: &mut People) -> Result<Option<Copy>> {
+    let ears = [&mut people.ada, &mut people.bob];
+    let heard = ears.each_ref().map(|ear| ear.state().heard.len());
+    for number in 0..FOR_ALL {
+        scene
+            .publish(&scene.updates, json!({ "data": { "for all": number } }))
+            .await?;
+    }
+    for (ear, heard) in ears.into_iter().zip(heard) {
+        ear.hears(heard + FOR_ALL).await?;
+    }
+    story.tally.messages += FOR_ALL;
+    story.tally.recorded += FOR_ALL;
+    story.tally.deliveries += 2 * FOR_ALL;
     let Some(folder) = &story.stage.folder else {
         return Ok(None);
     };
@@ -88,6 +106,10 @@ async fn check(story: &Story, server: &Own, scene: &Scene) -> Result<()> {
     story.teller.holds(format!(
         "restored beside today's keys: {hers} of her messages are there, and none opens (key_destroyed)"
     ))?;
+    ensure!(
+        others >= FOR_ALL,
+        "{others} of {FOR_ALL} messages about nobody are there"
+    );
     story
         .teller
         .holds(format!("{others} messages that are not about her open as before"))?;

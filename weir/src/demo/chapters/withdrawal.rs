@@ -21,8 +21,16 @@ const CONSENT_WITHDRAWN: u16 = 4031;
 const CONSENT_MISSING: u16 = 4030;
 /// Between two messages: many enough to be in the middle, few enough for the rate limit of any server.
 const PACE: Duration = Duration::from_millis(15);
+/// How long the worker may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
-pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) -> Result<()> {
+/// `messages` rested on her consent alone.
+pub(super) async fn play(
+    story: &mut Story,
+    scene: &Scene,
+    people: &mut People,
+    messages: &[String],
+) -> Result<()> {
     story.teller.chapter("Ada withdraws her consent")?;
     let (ada_before, bob_before) = (people.ada.state().heard.len(), people.bob.state().heard.len());
     // Numbered when their publishing begins, so that it is known which came after the answer.
@@ -70,6 +78,29 @@ pub(super) async fn play(story: &mut Story, scene: &Scene, people: &mut People) 
     story
         .teller
         .holds(format!("when she tries again, the door closes with {code}"))?;
+    are_gone(scene, messages).await?;
+    story.teller.holds(format!(
+        "what rested on her consent alone, {} messages, is erased",
+        messages.len()
+    ))?;
+    Ok(())
+}
+
+/// Waits until the worker has removed the rows; no key opened them since the answer.
+async fn are_gone(scene: &Scene, messages: &[String]) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    for id in messages {
+        loop {
+            let found = scene.owner.get(&format!("/messages/{id}?unseal=true")).await?;
+            if found.status == 404 {
+                break;
+            }
+            let message = found.expect(200)?;
+            ensure!(message.get("data").is_none(), "{id} still opens: {message}");
+            ensure!(Instant::now() < end, "{id} is still there: {message}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
     Ok(())
 }
 
