@@ -55,6 +55,10 @@ impl From<&Profile> for Jurisdiction {
 /// Jurisdictions.
 pub struct JurisdictionsApi;
 
+#[expect(
+    clippy::unused_async,
+    reason = "operations are async, whether they wait or not"
+)]
 #[OpenApi(tag = "Tag::Requests")]
 impl JurisdictionsApi {
     /// List the laws that requests can be answered under.

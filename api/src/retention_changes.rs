@@ -148,6 +148,7 @@ impl TryFrom<retention_change::Model> for RetentionChange {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "made and answered at once")]
 fn versioned(row: retention_change::Model) -> Result<Versioned<RetentionChange>, ApiError> {
     Ok(Versioned::new(row.version, RetentionChange::try_from(row)?))
 }
@@ -216,6 +217,10 @@ pub struct RetentionTemplates {
 /// Changes of the rules.
 pub struct RetentionChangesApi(pub State);
 
+#[expect(
+    clippy::unused_async,
+    reason = "operations are async, whether they wait or not"
+)]
 #[OpenApi(tag = "Tag::Retention")]
 impl RetentionChangesApi {
     /// See what a change of the rules would destroy.

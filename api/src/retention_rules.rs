@@ -234,6 +234,7 @@ pub enum Changed {
 
 /// A rule that is gone or is to go.
 #[derive(Debug, ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "made and answered at once")]
 pub enum Removed {
     /// It is gone.
     #[oai(status = 204)]

@@ -138,12 +138,12 @@ impl DataFolder {
 
     /// The root key in the folder, if there is one.
     pub(crate) fn root_key(&self) -> Result<Option<RootKey>, Trouble> {
-        self.read_root_key(&self.root_key_file())
+        Self::read_root_key(&self.root_key_file())
     }
 
     /// The one it replaces, if it is being replaced.
     pub(crate) fn old_root_key(&self) -> Result<Option<RootKey>, Trouble> {
-        self.read_root_key(&self.old_root_key_file())
+        Self::read_root_key(&self.old_root_key_file())
     }
 
     /// Puts a new root key in the place of the one that is there, which stays beside it until
@@ -196,7 +196,7 @@ impl DataFolder {
         }
     }
 
-    fn read_root_key(&self, path: &Path) -> Result<Option<RootKey>, Trouble> {
+    fn read_root_key(path: &Path) -> Result<Option<RootKey>, Trouble> {
         let text = match fs::read_to_string(path) {
             Ok(text) => vault::Redacted::new(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -42,9 +42,10 @@ async fn run_in_span(ctx: Ctx, sockets: Arc<dyn Sockets>, claimed: Claimed, leas
         Some(Err(error)) => {
             let reason = error.reason();
             let noted = domain::jobs::fail(&ctx, &claimed, limit, error.retry, &reason).await;
-            match noted {
-                Ok(Ending::Dead) => tracing::error!(reason, "job failed and was given up"),
-                _ => tracing::warn!(reason, "job failed and will be tried again"),
+            if matches!(noted, Ok(Ending::Dead)) {
+                tracing::error!(reason, "job failed and was given up");
+            } else {
+                tracing::warn!(reason, "job failed and will be tried again");
             }
             noted
         }

@@ -58,17 +58,17 @@ pub(super) struct Place {
 impl Keys {
     /// Finds room for new rows, within the transaction that adds them: nobody renews the page before it ends. The
     /// places come in the order of the rows.
-    pub(super) async fn places(&self, tx: &SystemTx, shelf: Shelf, rows: usize) -> Result<Vec<Place>> {
+    pub(super) async fn places(&self, tx: &SystemTx, on: Shelf, rows: usize) -> Result<Vec<Place>> {
         let mut open = self.open_pages.lock().await;
         let mut found = Vec::with_capacity(rows);
         while found.len() < rows {
-            let page = match open.get(&shelf).filter(|page| page.left > 0) {
+            let page = match open.get(&on).filter(|page| page.left > 0) {
                 Some(page) => *page,
                 None => self.new_page(tx).await?,
             };
             if locked_version(tx, page.id).await?.is_none() {
                 // It was emptied meanwhile, or its making was rolled back.
-                open.remove(&shelf);
+                open.remove(&on);
                 continue;
             }
             let missing = u32::try_from(rows - found.len()).unwrap_or(u32::MAX);
@@ -80,7 +80,7 @@ impl Keys {
                 });
             }
             let left = page.left - taken;
-            open.insert(shelf, OpenPage { id: page.id, left });
+            open.insert(on, OpenPage { id: page.id, left });
         }
         Ok(found)
     }

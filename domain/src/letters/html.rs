@@ -79,7 +79,9 @@ impl Writer<'_> {
         match button(text) {
             Some((label, target)) => {
                 self.close();
-                self.raw(&format!("<p><a class=\"button\" href=\"{target}\">{label}</a></p>"));
+                self.raw(&format!(
+                    "<p><a class=\"button\" href=\"{target}\">{label}</a></p>"
+                ));
             }
             None if is_link(text) => {
                 self.close();
