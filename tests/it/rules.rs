@@ -261,7 +261,10 @@ async fn what_was_previewed_is_what_is_deleted_once_the_grace_period_is_over() {
         (change["state"] == "applied").then_some(())
     })
     .await;
-    assert!(acme.messages(&chat).await.is_empty());
+    eventually("nothing to be readable", || async {
+        acme.messages(&chat).await.is_empty().then_some(())
+    })
+    .await;
     let gone = eventually("the removal", || async {
         acme.owner.all("/audit-events?kind=messages.expired").await.pop()
     })

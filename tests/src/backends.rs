@@ -221,6 +221,7 @@ impl Postgres {
         let done = Command::new(binary::weir())
             .arg("migrate")
             .env("WEIR_DATA_DIR", folder.path())
+            .env_remove("WEIR_TEST_STORE")
             .envs(database.settings())
             .output()
             .expect("the binary runs");
