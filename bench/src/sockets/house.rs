@@ -39,7 +39,7 @@ minimise = { strategy = "mask", keep = 2 }
 [[data_types]]
 slug = "place"
 paths = ["$.position"]
-minimise = { strategy = "drop" }
+minimise = { strategy = "remove" }
 
 [[data_types]]
 slug = "name"
