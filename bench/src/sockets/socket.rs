@@ -35,8 +35,33 @@ pub(crate) enum Phase {
 pub(crate) struct Socket {
     want: Want,
     pub(crate) phase: Phase,
-    /// The place of the last message on its channel; 0: none yet.
-    pub(crate) last: u32,
+    heard: Heard,
+}
+
+/// Which messages of its channel a socket has heard.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// The place of the newest; 0: none yet.
+    newest: u32,
+    /// Which of the 64 up to it, the newest in the lowest bit.
+    recent: u64,
+}
+
+impl Heard {
+    /// Whether this one is new. Messages that were under way at once in requests of their own may overtake each other,
+    /// in `ordered` ways none may.
+    fn is_new(&mut self, place: u32, ordered: bool) -> bool {
+        if place > self.newest {
+            let by = place - self.newest;
+            self.recent = self.recent.checked_shl(by).unwrap_or(0) | 1;
+            self.newest = place;
+            return true;
+        }
+        let bit = 1_u64.checked_shl(self.newest - place).unwrap_or(0);
+        let is_new = !ordered && bit != 0 && self.recent & bit == 0;
+        self.recent |= bit;
+        is_new
+    }
 }
 
 /// A connection of a run.
@@ -59,11 +84,16 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Socket {
+    /// Whether the message at this place was not heard yet.
+    pub(crate) fn hears(&mut self, place: u32, ordered: bool) -> bool {
+        self.heard.is_new(place, ordered)
+    }
+
     pub(crate) fn new(want: Want) -> Self {
         Self {
             want,
             phase: Phase::Upgrading,
-            last: 0,
+            heard: Heard::default(),
         }
     }
 
@@ -192,5 +222,20 @@ impl Ear<Peer> for Setting<'_> {
                 self.ready += 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overtakes_is_new_once_and_what_is_repeated_never() {
+        let mut heard = Heard::default();
+        let mut new = |place, ordered| heard.is_new(place, ordered);
+        assert!(new(1, false) && new(3, false) && new(2, false));
+        assert!(!new(2, false) && !new(3, false));
+        assert!(new(200, false) && !new(100, false), "too long ago to know");
+        assert!(!new(199, true), "out of order");
     }
 }
