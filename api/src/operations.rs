@@ -1,9 +1,10 @@
 //! Which operations there are. A new resource gets its two lines here.
 
 use crate::{
-    account, api_keys, audit, channels, connections, consent_imports, consents, data_types, endpoints, gpc,
-    invitations, jobs, jurisdictions, mails, members, messages, notices, portal, publish, purposes, requests,
-    retention, retention_changes, retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
+    account, api_keys, audit, channels, connections, consent_imports, consents, data_types, dpias, endpoints,
+    gpc, incidents, invitations, jobs, jurisdictions, mails, members, messages, notices, portal,
+    processing_records, publish, purposes, reports, requests, retention, retention_changes, retention_rules,
+    sign_ins, state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -82,6 +83,25 @@ type RightsOperations = (
     jobs::JobsApi,
 );
 
+/// What the tenant answers to authorities for.
+type AccountableOperations = (
+    incidents::IncidentsApi,
+    incidents::told::IncidentNoticesApi,
+    dpias::DpiasApi,
+    reports::ReportsApi,
+    processing_records::ProcessingRecordsApi,
+);
+
+fn accountable_operations(state: &State) -> AccountableOperations {
+    (
+        incidents::IncidentsApi(state.clone()),
+        incidents::told::IncidentNoticesApi(state.clone()),
+        dpias::DpiasApi(state.clone()),
+        reports::ReportsApi(state.clone()),
+        processing_records::ProcessingRecordsApi(state.clone()),
+    )
+}
+
 fn rights_operations(state: &State) -> RightsOperations {
     (
         requests::RequestsApi(state.clone()),
@@ -100,6 +120,7 @@ pub(crate) type Operations = (
     DeclaredOperations,
     RecordedOperations,
     RightsOperations,
+    AccountableOperations,
     endpoints::EndpointsApi,
     publish::PublishApi,
     webhooks::WebhooksApi,
@@ -112,6 +133,7 @@ pub(crate) fn all(state: &State) -> Operations {
         declared_operations(state),
         recorded_operations(state),
         rights_operations(state),
+        accountable_operations(state),
         endpoints::EndpointsApi(state.clone()),
         publish::PublishApi(state.clone()),
         webhooks::WebhooksApi(state.clone()),

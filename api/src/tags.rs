@@ -25,6 +25,8 @@ pub enum Tag {
     Messages,
     /// Requests of data subjects.
     Requests,
+    /// Personal-data breaches: the register, the authority, the persons.
+    Incidents,
     /// What happened, with proofs, and the work going on behind.
     Audit,
     /// The data subject's own page.

@@ -17,6 +17,7 @@ mod place;
 mod purge;
 mod report;
 mod rows;
+mod scope;
 mod seal;
 mod shred;
 mod sockets;
@@ -43,6 +44,8 @@ enum What {
     Purge(purge::Arguments),
     /// Time until nothing of a person opens any more, with few messages and with many.
     Shred(shred::Arguments),
+    /// Time until it is known whom an incident touched, beside a bare count of the same rows.
+    Scope(scope::Arguments),
     /// Time per message for admission, classification and sealing.
     Seal(seal::Arguments),
     /// Deliveries, memory and connections of a running server, beside a bare loop of sockets.
@@ -60,13 +63,15 @@ fn main() -> anyhow::Result<()> {
         Some(What::Journal(arguments)) => block_on(journal::run(arguments)),
         Some(What::Purge(arguments)) => block_on(purge::run(arguments)),
         Some(What::Shred(arguments)) => block_on(shred::run(arguments)),
+        Some(What::Scope(arguments)) => block_on(scope::run(arguments)),
         Some(What::Seal(arguments)) => block_on(seal::run(arguments)),
         None => {
             block_on(async {
                 seal::run(seal::Arguments::default()).await?;
                 journal::run(journal::Arguments::default()).await?;
                 purge::run(purge::Arguments::default()).await?;
-                shred::run(shred::Arguments::default()).await
+                shred::run(shred::Arguments::default()).await?;
+                scope::run(scope::Arguments::default()).await
             })?;
             sockets::run(&sockets::Arguments::default())
         }

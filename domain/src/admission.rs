@@ -172,7 +172,7 @@ pub fn may_stay(ctx: &Ctx, endpoint: EndpointId, subject: Option<SubjectId>) -> 
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), Denied> {
-    if endpoint.row.enabled {
+    if endpoint.is_open() {
         Ok(())
     } else {
         Err(Denied::Disabled)

@@ -79,6 +79,18 @@ permissions! {
     RequestsRead = "requests:read",
     /// Make, decide and fulfil requests.
     RequestsWrite = "requests:write",
+    /// See incidents.
+    IncidentsRead = "incidents:read",
+    /// Enter incidents, tell authorities and persons.
+    IncidentsWrite = "incidents:write",
+    /// See impact assessments.
+    AssessmentsRead = "assessments:read",
+    /// Make and decide impact assessments.
+    AssessmentsWrite = "assessments:write",
+    /// See audit reports and records of processing.
+    ReportsRead = "reports:read",
+    /// Make audit reports.
+    ReportsWrite = "reports:write",
     /// See the audit log, the background work and take receipts.
     AuditRead = "audit:read",
 }
@@ -108,6 +120,9 @@ pub fn of_role(role: Role) -> Vec<Permission> {
                 | P::MessagesUnseal
                 | P::RequestsRead
                 | P::RequestsWrite
+                | P::IncidentsWrite
+                | P::AssessmentsWrite
+                | P::ReportsWrite
         ),
         Role::Auditor => permission.as_str().ends_with(":read"),
     };

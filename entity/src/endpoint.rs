@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    id::{EndpointId, PurposeId, TenantId},
+    id::{DpiaId, EndpointId, PurposeId, TenantId},
     macros::string_enum,
     tenant_owned,
 };
@@ -109,6 +109,10 @@ pub struct Model {
     pub bytes_per_second: i32,
     /// Seconds in which a session must say whose it is; none: only where a consent has to be known.
     pub authenticate_within_seconds: Option<i32>,
+    /// Somebody said that it needs an impact assessment (GDPR Art. 35).
+    pub dpia_required: bool,
+    /// The assessment that it rests on.
+    pub dpia_id: Option<DpiaId>,
     pub enabled: bool,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

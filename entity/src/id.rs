@@ -73,6 +73,14 @@ typed_ids! {
     ConsentEventId;
     /// Consents that are taken over in bulk.
     ConsentImportId;
+    /// A personal-data breach.
+    IncidentId;
+    /// What the authority was told of one.
+    IncidentNoticeId;
+    /// A data protection impact assessment.
+    DpiaId;
+    /// An audit report.
+    ReportId;
     /// One end-user connection (a session).
     ConnectionId;
     /// A data subject's request.

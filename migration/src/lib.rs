@@ -31,6 +31,8 @@ mod m0012_log_history;
 mod m0014_rights;
 mod m0015_correspondence;
 mod m0016_consent_in_full;
+mod m0017_incidents_and_assessments;
+mod m0018_audit_reports;
 mod v0001_keys;
 mod v0003_pages;
 
@@ -61,6 +63,8 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0014_rights::Migration),
             Box::new(m0015_correspondence::Migration),
             Box::new(m0016_consent_in_full::Migration),
+            Box::new(m0017_incidents_and_assessments::Migration),
+            Box::new(m0018_audit_reports::Migration),
         ]
     }
 }

@@ -116,6 +116,19 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
         "consent-imports",
         text(&acme.owner.send(order).await.expect(202)["id"]),
     );
+    let incident = json!({ "title": "T", "facts": "F", "nature": ["integrity"], "exposure": "stored",
+                           "started_at": "2026-01-01T00:00:00Z" });
+    let incident = acme.create("/incidents", incident).await;
+    ids.insert(
+        "notifications",
+        acme.create(format!("/incidents/{incident}/notifications"), json!({}))
+            .await,
+    );
+    ids.insert("incidents", incident);
+    let dpia = json!({ "title": "T", "description": "D", "necessity": "N",
+                       "risks": [{ "risk": "r", "measure": "m", "residual": "low" }] });
+    ids.insert("dpias", acme.create("/dpias", dpia).await);
+    ids.insert("reports", acme.create("/reports", json!({})).await);
     let chat = acme.channel("chat").await;
     ids.insert("endpoints", chat.id.clone());
     ids.insert(

@@ -220,6 +220,7 @@ impl Postgres {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let done = Command::new(binary::weir())
             .arg("migrate")
+            .env_remove("WEIR_TEST_STORE")
             .env("WEIR_DATA_DIR", folder.path())
             .env_remove("WEIR_TEST_STORE")
             .envs(database.settings())

@@ -3,12 +3,15 @@
 mod erase_withdrawn;
 mod fulfil_request;
 mod import_consents;
+mod mail_affected;
 mod remove_tenant;
+mod scope_incident;
 mod send_portal_code;
 
 use domain::{
     Ctx, Error,
     consents::{EraseWithdrawn, ImportConsents},
+    incidents::{MailAffected, ScopeIncident},
     jobs::{Claimed, Job},
     portal::SendPortalCode,
     requests::FulfilRequest,
@@ -69,6 +72,8 @@ pub(crate) fn attempts(kind: &str) -> i32 {
         FulfilRequest::KIND => FulfilRequest::ATTEMPTS,
         ImportConsents::KIND => ImportConsents::ATTEMPTS,
         RemoveTenant::KIND => RemoveTenant::ATTEMPTS,
+        MailAffected::KIND => MailAffected::ATTEMPTS,
+        ScopeIncident::KIND => ScopeIncident::ATTEMPTS,
         SendPortalCode::KIND => SendPortalCode::ATTEMPTS,
         _ => 10,
     }
@@ -81,6 +86,8 @@ pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> 
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
         ImportConsents::KIND => import_consents::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
         RemoveTenant::KIND => remove_tenant::run(ctx, &claimed.scope, &claimed.payload()?).await,
+        ScopeIncident::KIND => scope_incident::run(ctx, &claimed.scope, &claimed.payload()?).await,
+        MailAffected::KIND => mail_affected::run(ctx, &claimed.scope, &claimed.payload()?).await,
         SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
         // A newer program ordered it, and one of its workers will do it.
         kind => Err(JobError::retry(anyhow::anyhow!(

@@ -3,7 +3,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use domain::{Ctx, consents, housekeeping, nodes, requests, retention, retention_rules, sign_ins, webhooks};
+use domain::{
+    Ctx, consents, housekeeping, incidents, nodes, reports, requests, retention, retention_rules, sign_ins,
+    webhooks,
+};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::chance;
@@ -84,7 +87,7 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         }
     });
     schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move {
-        requests::remind(&ctx).await
+        Ok(requests::remind(&ctx).await? + incidents::remind(&ctx).await? + reports::run_due(&ctx).await?)
     });
     schedule(parts, tasks, stop, "expire", HOURLY, |ctx| async move {
         Ok(requests::expire_stale(&ctx).await?

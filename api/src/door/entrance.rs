@@ -55,7 +55,7 @@ pub(super) async fn admit(
     let Some(endpoint) = picture.endpoint_by_slug(endpoint).cloned() else {
         return Err(Close::NO_ENDPOINT);
     };
-    if !endpoint.row.enabled {
+    if !endpoint.is_open() {
         return Err(Close::DISABLED);
     }
     let token = token.ok_or(Close::UNAUTHORIZED)?;

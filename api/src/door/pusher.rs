@@ -78,7 +78,7 @@ async fn admit(req: &Request, state: &State) -> Result<Entrance, Close> {
     let Some(app) = app.filter(|app| app.endpoint.row.kind == EndpointKind::Channel) else {
         return Err(Close::NO_ENDPOINT);
     };
-    if !app.endpoint.row.enabled {
+    if !app.endpoint.is_open() {
         return Err(Close::DISABLED);
     }
     let person = match token.as_deref() {

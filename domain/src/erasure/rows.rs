@@ -3,7 +3,7 @@
 use entity::{
     connection, consent_event, consent_state, correction, export, export_part,
     id::{ExportId, SubjectId},
-    objection, request, subject,
+    incident_subject, objection, request, subject,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Set, sea_query::Expr};
 
@@ -91,6 +91,10 @@ pub(super) async fn remove_the_rest(tx: &TenantTx, subject: SubjectId, outcome: 
         .exec(tx.conn())
         .await?
         .rows_affected;
+    tx.delete_many::<incident_subject::Entity>()
+        .filter(incident_subject::Column::SubjectId.eq(subject))
+        .exec(tx.conn())
+        .await?;
     tx.delete_many::<consent_state::Entity>()
         .filter(consent_state::Column::SubjectId.eq(subject))
         .exec(tx.conn())

@@ -1,13 +1,14 @@
 //! Keys of persons, one per purpose. Erasure destroys all of a person's, withdrawal the one of a purpose.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use entity::{
     id::{PurposeId, SubjectId, TenantId},
     vault::subject_key,
 };
-use sea_orm::{ColumnTrait, Condition, Set, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
+use uuid::Uuid;
 use vault::key::SubjectKey;
 
 use super::{
@@ -65,6 +66,24 @@ impl Keys {
         let id = (name.tenant, name.subject, name.purpose);
         let row = tx.find_by_id::<subject_key::Entity, _>(id).one(tx.conn()).await?;
         Ok(row.map(|row| row.created_at))
+    }
+
+    /// The keys of a tenant's persons that exist: whose, and for which purpose.
+    pub async fn subjects_with_keys(&self, tenant: TenantId) -> Result<HashSet<(SubjectId, Uuid)>> {
+        let tx = self
+            .store
+            .system_read("the vault keeps keys of all tenants")
+            .await?;
+        let keys: Vec<(SubjectId, Uuid)> = tx
+            .find::<subject_key::Entity>()
+            .select_only()
+            .column(subject_key::Column::SubjectId)
+            .column(subject_key::Column::PurposeId)
+            .filter(subject_key::Column::TenantId.eq(tenant))
+            .into_tuple()
+            .all(tx.conn())
+            .await?;
+        Ok(keys.into_iter().collect())
     }
 
     /// A person's key; made when it does not exist yet.

@@ -179,7 +179,7 @@ fn is_link(text: &str) -> bool {
     text.strip_prefix("{{")
         .and_then(|rest| rest.split_once("}}"))
         .is_some_and(|(name, rest)| {
-            names(name) && !rest.contains(' ') || rest.contains("{{ request_id }}") && names(name)
+            names(name) && !rest.contains(' ') || rest.contains("_id }}") && names(name)
         })
 }
 

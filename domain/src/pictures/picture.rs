@@ -1,15 +1,15 @@
 //! One tenant's picture.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use entity::{
-    data_type, endpoint,
-    id::{DataTypeId, EndpointId, PurposeId, TenantId},
+    data_type, dpia, endpoint,
+    id::{DataTypeId, DpiaId, EndpointId, PurposeId, TenantId},
     purpose, retention_rule, tenant, webhook,
 };
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -17,6 +17,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use super::Slot;
 use crate::{
     ctx::Ctx,
+    dpias,
     duration::Kept,
     endpoints::{AUTHENTICATE_WITHIN, Opened},
     error::{Error, Result},
@@ -36,6 +37,8 @@ pub struct Endpoint {
     pub row: endpoint::Model,
     /// What its messages are processed for.
     pub purpose: Option<Arc<purpose::Model>>,
+    /// It needs an impact assessment that found it acceptable, and has none: closed.
+    pub dpia_missing: bool,
     /// Origins that browsers may connect from; empty: any.
     pub allowed_origins: Vec<String>,
     /// Who is told what happens on it.
@@ -47,6 +50,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether anybody may connect, and anything pass.
+    pub fn is_open(&self) -> bool {
+        self.row.enabled && !self.dpia_missing
+    }
+
     /// The secrets that are accepted now, the newest first. Empty when they could not be opened: then nothing that is
     /// signed is believed.
     pub fn secrets(&self, now: DateTime<Utc>) -> impl Iterator<Item = &str> {
@@ -224,10 +232,20 @@ pub(super) async fn read(ctx: &Ctx, scope: &TenantScope, slot: &Slot) -> Result<
         .map(|purpose| (purpose.id, Arc::new(purpose)))
         .collect();
     let hooks = tx.find::<webhook::Entity>().all(tx.conn()).await?;
+    let assessed: HashSet<DpiaId> = tx
+        .find::<dpia::Entity>()
+        .all(tx.conn())
+        .await?
+        .iter()
+        .filter(|dpia| dpias::is_good(dpia))
+        .map(|dpia| dpia.id)
+        .collect();
     let mut endpoints = HashMap::new();
     for row in tx.find::<endpoint::Entity>().all(tx.conn()).await? {
+        let purpose: Option<Arc<purpose::Model>> = row.purpose_id.and_then(|id| purposes.get(&id)).cloned();
         let endpoint = Endpoint {
-            purpose: row.purpose_id.and_then(|id| purposes.get(&id)).cloned(),
+            dpia_missing: row.dpia_required && !row.dpia_id.is_some_and(|id| assessed.contains(&id)),
+            purpose,
             allowed_origins: serde_json::from_value(row.allowed_origins.clone())?,
             listening: Listening::new(hooks.iter().filter(|hook| hook.endpoint_id == row.id)),
             secrets: Opened::of(&keys, &row),

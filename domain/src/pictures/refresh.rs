@@ -17,13 +17,14 @@ use crate::{
 const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(2);
 
 /// What decides about messages. Every change of a row raises its version; a row that comes or goes changes the count.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "tenant",
     "endpoint",
     "data_type",
     "purpose",
     "retention_rule",
     "webhook",
+    "dpia",
 ];
 
 /// Reads stale pictures again; every few seconds finds out which became stale by the hand of another process.

@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use entity::{
     account, api_key, channel, connection, consent_state, endpoint,
     id::{AccountId, EndpointId},
-    invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token, member, message,
-    portal_sign_in, retention_class, store_meta, tenant, usage_day,
+    incident_subject, invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token,
+    member, message, portal_sign_in, report_schedule, retention_class, store_meta, tenant, usage_day,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,8 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope, job: &RemoveTenant) -> Resul
     everything::<channel::Entity>(&tx).await?;
     everything::<connection::Entity>(&tx).await?;
     everything::<consent_state::Entity>(&tx).await?;
+    everything::<incident_subject::Entity>(&tx).await?;
+    everything::<report_schedule::Entity>(&tx).await?;
     everything::<retention_class::Entity>(&tx).await?;
     everything::<usage_day::Entity>(&tx).await?;
     everything::<log_leaf::Entity>(&tx).await?;

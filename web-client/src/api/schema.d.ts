@@ -388,6 +388,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/dpias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List impact assessments. */
+        get: operations["list_dpias"];
+        put?: never;
+        /** Enter an impact assessment. */
+        post: operations["create_dpia"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dpias/{dpia_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an impact assessment. */
+        get: operations["read_dpia"];
+        /**
+         * Replace an impact assessment.
+         * @description It has to be decided anew; endpoints that need it are closed until then.
+         */
+        put: operations["update_dpia"];
+        post?: never;
+        /** Delete an impact assessment that no endpoint rests on. */
+        delete: operations["delete_dpia"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dpias/{dpia_id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decide what an impact assessment comes to. */
+        post: operations["decide_dpia"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/email-verifications": {
         parameters: {
             query?: never;
@@ -504,6 +561,27 @@ export interface paths {
          */
         get: operations["list_channel_messages"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/dpia": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read whether an endpoint needs an impact assessment. */
+        get: operations["read_endpoint_dpia"];
+        /**
+         * Say whether an endpoint needs an impact assessment, and which it rests on.
+         * @description While it needs one that did not find it acceptable, it is closed: open sockets too.
+         */
+        put: operations["set_endpoint_dpia"];
         post?: never;
         delete?: never;
         options?: never;
@@ -660,6 +738,181 @@ export interface paths {
         };
         /** Whether the process runs. */
         get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List incidents. */
+        get: operations["list_incidents"];
+        put?: never;
+        /**
+         * Enter an incident.
+         * @description The clock of 72 hours begins at `aware_at`. Reminders go to owners and privacy officers until the authority was told.
+         */
+        post: operations["create_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an incident. */
+        get: operations["read_incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change an incident. */
+        patch: operations["update_incident"];
+        trace?: never;
+    };
+    "/incidents/{incident_id}/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the notification to the authority as it stands. */
+        get: operations["read_incident_form"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}/form.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Take the notification to the authority as a page to print. */
+        get: operations["read_incident_form_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how far telling the persons has come. */
+        get: operations["read_incident_mails"];
+        put?: never;
+        /**
+         * Mail the persons whom an incident touched.
+         * @description Everybody whom the scope found is told once, however often this is ordered.
+         */
+        post: operations["mail_incident_subjects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what the authority was told. */
+        get: operations["list_incident_notifications"];
+        put?: never;
+        /**
+         * Note that the authority is told.
+         * @description Keeps the form as it is now, and a leaf with its hash. The first notice stops the clock; after 72 hours it needs a
+         *     reason. What becomes known later follows in further notices (Art. 33(4)).
+         */
+        post: operations["notify_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}/notifications/{notification_id}/form.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Take what the authority was told as a page to print. */
+        get: operations["read_incident_notification_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}/scope": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compute whom an incident touched.
+         * @description From the journal and the records of connections: persons, records, kinds of data, and what of it nobody can read. A job
+         *     does it; `scoping` says how far it has come. The result stays with the incident; compute it anew when more is known.
+         *     While it is being computed, this changes nothing.
+         */
+        post: operations["scope_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{incident_id}/subjects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List whom an incident touched.
+         * @description As its scope found. Somebody who is erased leaves this list.
+         */
+        get: operations["list_incident_subjects"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1498,6 +1751,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/processing-records/controller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the controller's record of processing activities.
+         * @description GDPR Art. 30(1), from what is declared and enforced.
+         */
+        get: operations["read_controller_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/processing-records/processor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the processor's record of processing activities.
+         * @description GDPR Art. 30(2), of whoever runs Weir for you.
+         */
+        get: operations["read_processor_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/purposes": {
         parameters: {
             query?: never;
@@ -1550,6 +1843,100 @@ export interface paths {
         };
         /** Whether it can do its work. */
         get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/report-schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how often a report is made. */
+        get: operations["read_report_schedule"];
+        /** Say how often a report is made. */
+        put: operations["set_report_schedule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List audit reports. */
+        get: operations["list_reports"];
+        put?: never;
+        /**
+         * Make an audit report.
+         * @description Collection, use, retention, security and rights, from the evidence. Each finding has a severity, a proof where there is
+         *     one, and a way out. It is sealed, and its hash is a leaf of the log.
+         */
+        post: operations["create_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an audit report. */
+        get: operations["read_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{report_id}/page.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Take an audit report as a page to print. */
+        get: operations["read_report_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{report_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the receipt of an audit report.
+         * @description A C2SP tlog-proof of the leaf that holds the report's hash.
+         */
+        get: operations["read_report_receipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3003,6 +3390,81 @@ export interface components {
          */
         DisabledReason: "gone" | "failing";
         /**
+         * Dpia
+         * @description A data protection impact assessment.
+         */
+        Dpia: {
+            advice?: string;
+            /**
+             * Format: date-time
+             * @description Since when endpoints may rest on it.
+             */
+            approved_at?: string;
+            /** @description Who approved it, as the audit log names them. */
+            approved_by?: string;
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /**
+             * A data protection impact assessment.
+             * Format: uuid
+             */
+            id: string;
+            necessity: string;
+            outcome: components["schemas"]["DpiaOutcome"];
+            /** Format: date-time */
+            review_at?: string;
+            risks: components["schemas"]["DpiaRisk"][];
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * DpiaDecisionIn
+         * @description What an assessment comes to.
+         */
+        DpiaDecisionIn: {
+            outcome: components["schemas"]["DpiaOutcome"];
+        };
+        /**
+         * DpiaIn
+         * @description What an assessment says (Art. 35(7)).
+         */
+        DpiaIn: {
+            /** @description Of the data protection officer. */
+            advice?: string;
+            /** @description The processing, systematically. */
+            description: string;
+            /** @description Necessity and proportionality. */
+            necessity: string;
+            /**
+             * Format: date-time
+             * @description When to look again.
+             */
+            review_at?: string;
+            risks: components["schemas"]["DpiaRisk"][];
+            title: string;
+        };
+        /**
+         * @description What an assessment came to.
+         * @enum {string}
+         */
+        DpiaOutcome: "draft" | "acceptable" | "consult_authority" | "rejected";
+        /**
+         * DpiaRisk
+         * @description A risk, and what is done about it.
+         */
+        DpiaRisk: {
+            /** @description What is done about it. */
+            measure: string;
+            /** @description What is left: `low`, `medium` or `high`. */
+            residual: string;
+            /** @description To the rights and freedoms of persons. */
+            risk: string;
+        };
+        /**
          * @description How `data` stands for bytes that are no text.
          * @enum {string}
          */
@@ -3072,6 +3534,35 @@ export interface components {
             upstream_url?: string;
             /** Format: int32 */
             version: number;
+        };
+        /**
+         * EndpointDpia
+         * @description Whether an endpoint needs an assessment, and whether it is open.
+         */
+        EndpointDpia: {
+            /** @description Its purpose is about special categories: on a large scale that needs one (GDPR Art. 35(3)(b)). */
+            advised: boolean;
+            /** @description Closed to everybody until an assessment finds it acceptable. */
+            closed: boolean;
+            /**
+             * A data protection impact assessment.
+             * Format: uuid
+             */
+            dpia_id?: string;
+            required: boolean;
+        };
+        /**
+         * EndpointDpiaIn
+         * @description Whether an endpoint needs an assessment, and which.
+         */
+        EndpointDpiaIn: {
+            /**
+             * A data protection impact assessment.
+             * Format: uuid
+             */
+            dpia_id?: string;
+            /** @description While it is required and missing, or not found acceptable, the endpoint is closed. */
+            required: boolean;
         };
         /**
          * EndpointIn
@@ -3301,6 +3792,11 @@ export interface components {
             version: number;
         };
         /**
+         * @description Why persons need not be told in spite of a high risk (Art. 34(3) a–c).
+         * @enum {string}
+         */
+        Exemption: "unintelligible" | "risk_removed" | "disproportionate";
+        /**
          * ExplainedPart
          * @description What is recorded about a person, of one kind.
          */
@@ -3405,6 +3901,11 @@ export interface components {
             size: number;
         };
         /**
+         * @description What got out.
+         * @enum {string}
+         */
+        Exposure: "live" | "stored" | "stored_with_keys";
+        /**
          * ExtensionIn
          * @description That the answer takes longer.
          */
@@ -3502,6 +4003,289 @@ export interface components {
          * @enum {string}
          */
         ImportState: "running" | "completed";
+        /**
+         * Incident
+         * @description A personal-data breach.
+         */
+        Incident: {
+            /** Format: date-time */
+            aware_at: string;
+            /** Format: date-time */
+            closed_at?: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description 72 hours after that.
+             */
+            due_at: string;
+            effects?: string;
+            /** Format: date-time */
+            ended_at?: string;
+            endpoint_ids: string[];
+            exemption?: components["schemas"]["Exemption"];
+            exposure: components["schemas"]["Exposure"];
+            facts: string;
+            /**
+             * A personal-data breach.
+             * Format: uuid
+             */
+            id: string;
+            /** @description Whether that was, or would be now, after 72 hours. */
+            late: boolean;
+            late_reason?: string;
+            lessons?: string;
+            measures?: string;
+            nature: string[];
+            /**
+             * Format: date-time
+             * @description When the authority was told first.
+             */
+            notified_at?: string;
+            risk: components["schemas"]["Risk"];
+            scope?: components["schemas"]["IncidentScope"];
+            /** Format: date-time */
+            scoped_at?: string;
+            /** @description Present while its scope is being computed. */
+            scoping?: components["schemas"]["IncidentScoping"] & unknown;
+            /** Format: date-time */
+            started_at: string;
+            state: components["schemas"]["IncidentState"];
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * IncidentCategory
+         * @description Messages of one kind.
+         */
+        IncidentCategory: {
+            /** @description Kinds of data found in them, by slug. */
+            data_types: string[];
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            records: number;
+            /** @description Persons whom they are about. */
+            subjects: number;
+        };
+        /**
+         * IncidentIn
+         * @description An incident to be entered.
+         */
+        IncidentIn: {
+            /**
+             * Format: date-time
+             * @description When you became aware: the clock of 72 hours begins. Default now.
+             */
+            aware_at?: string;
+            /**
+             * Format: date-time
+             * @description Absent while it goes on.
+             */
+            ended_at?: string;
+            /**
+             * @description Where. Default everywhere.
+             * @default []
+             */
+            endpoint_ids: string[];
+            /** @description What got out. */
+            exposure: components["schemas"]["Exposure"] & unknown;
+            /** @description What happened. */
+            facts: string;
+            /** @description One or more of `confidentiality`, `integrity`, `availability`. */
+            nature: string[];
+            /** @description What it means for the persons. Default `unknown`, which counts as a risk. */
+            risk?: components["schemas"]["Risk"] & unknown;
+            /** Format: date-time */
+            started_at: string;
+            title: string;
+        };
+        /**
+         * IncidentMailIn
+         * @description What to tell the persons.
+         */
+        IncidentMailIn: {
+            /** @description Also those of whom nobody can read anything (Art. 34(3)(a)). Default no. */
+            everybody?: boolean;
+            /** @description In plain words: what happened, and what they can do. */
+            message: string;
+        };
+        /**
+         * IncidentMails
+         * @description How far telling the persons has come.
+         */
+        IncidentMails: {
+            /** @description Persons whom the scope found. */
+            affected: number;
+            failed: number;
+            /** @description A mail to them waits. */
+            queued: number;
+            sent: number;
+            /** @description Of those: nobody can read anything of theirs. */
+            unintelligible: number;
+            /** @description No address of theirs is known. */
+            unreachable: number;
+        };
+        /**
+         * IncidentNotice
+         * @description What the authority was told.
+         */
+        IncidentNotice: {
+            /** @description The form as it was filled in then (Art. 33(3)). */
+            form: unknown;
+            /**
+             * What the authority was told of one.
+             * Format: uuid
+             */
+            id: string;
+            note?: string;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            phase: number;
+            /** @description Where the receipt is that proves when this was said. */
+            receipt_url: string;
+            /** Format: date-time */
+            sent_at: string;
+        };
+        /**
+         * IncidentNoticeIn
+         * @description That the authority is told.
+         */
+        IncidentNoticeIn: {
+            /** @description Why it comes after 72 hours; needed then. */
+            late_reason?: string;
+            /** @description The authority's reference, the way it was sent. */
+            note?: string;
+        };
+        /**
+         * IncidentPatchIn
+         * @description Changes to an incident. What is absent stays; `null` clears.
+         */
+        IncidentPatchIn: {
+            /** @description Likely consequences. */
+            effects?: string;
+            /** Format: date-time */
+            ended_at?: string;
+            endpoint_ids?: string[];
+            /** @description Why persons need not be told (Art. 34(3)). */
+            exemption?: components["schemas"]["Exemption"] & unknown;
+            exposure?: components["schemas"]["Exposure"];
+            facts?: string;
+            /** @description What is done differently from now on. */
+            lessons?: string;
+            /** @description Taken or proposed. */
+            measures?: string;
+            nature?: string[];
+            risk?: components["schemas"]["Risk"];
+            /** Format: date-time */
+            started_at?: string;
+            /** @description Closing needs lessons, a decided risk and, unless a risk is unlikely, a notice to the authority. */
+            state?: components["schemas"]["IncidentState"] & unknown;
+            title?: string;
+        };
+        /**
+         * IncidentScope
+         * @description Whom an incident touched, as the records say it.
+         */
+        IncidentScope: {
+            categories: components["schemas"]["IncidentCategory"][];
+            /** @description Persons who were connected. */
+            connected_subjects: number;
+            /** @description Connections that were open. */
+            connections: number;
+            /** @description Messages that went out on these connections, over their whole life. */
+            deliveries: number;
+            /**
+             * Format: date-time
+             * @description Absent where a copy of the store got out: it holds all that was stored.
+             */
+            from?: string;
+            /** @description Recorded messages about persons. */
+            records: number;
+            /** @description Of those: whoever has them has no keys. */
+            sealed_records: number;
+            /** @description Of those: their keys had been destroyed before it began. */
+            shredded_records: number;
+            /** @description Persons whom recorded messages are about, or who were connected. */
+            subjects: number;
+            /** Format: date-time */
+            to: string;
+            /** @description Recorded messages about nobody in particular. */
+            unattributed_records: number;
+            /** @description Messages that nobody can read (Art. 34(3)(a)). */
+            unintelligible_records: number;
+            /** @description Persons of whom nobody can read anything. */
+            unintelligible_subjects: number;
+        };
+        /**
+         * IncidentScoping
+         * @description How far computing the scope has come.
+         */
+        IncidentScoping: {
+            /**
+             * Format: int64
+             * @description Kinds of messages counted, or persons noted.
+             */
+            done: number;
+            /**
+             * A piece of background work.
+             * Format: uuid
+             * @description The job that does it: `/jobs/{job_id}` says whether it had to be tried again.
+             */
+            job_id: string;
+            step: components["schemas"]["ScopeStep"];
+            /**
+             * Format: int64
+             * @description Of so many.
+             */
+            total: number;
+        };
+        /**
+         * @description How far it has come.
+         * @enum {string}
+         */
+        IncidentState: "open" | "contained" | "closed";
+        /**
+         * IncidentSubject
+         * @description Somebody whom an incident touched.
+         */
+        IncidentSubject: {
+            /**
+             * Format: int64
+             * @description Connections of theirs.
+             */
+            connections: number;
+            /** @description How that mail stands; absent when it was sent more than a month ago. */
+            mail_state?: components["schemas"]["MailState"] & unknown;
+            /**
+             * Format: int64
+             * @description Messages about them.
+             */
+            records: number;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
+            subject_id: string;
+            /** @description Whether a mail to them was written. */
+            told: boolean;
+            /** @description Whether nobody can read any of these messages. */
+            unintelligible: boolean;
+            /** @description They were to be told, and no address of theirs is known. */
+            unreachable: boolean;
+        };
         /**
          * Invitation
          * @description An invitation to become a member.
@@ -3752,6 +4536,11 @@ export interface components {
             /** @description The name of one of `/mail-templates`. */
             template: string;
         };
+        /**
+         * @description Where a mail stands.
+         * @enum {string}
+         */
+        MailState: "queued" | "sent" | "failed";
         /**
          * MailTemplate
          * @description A mail that is sent when something happens.
@@ -4107,6 +4896,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_Dpia
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Dpia: {
+            /** @description The items. */
+            items: components["schemas"]["Dpia"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Endpoint
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -4123,6 +4922,36 @@ export interface components {
         Page_FaultyLine: {
             /** @description The items. */
             items: components["schemas"]["FaultyLine"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Incident
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Incident: {
+            /** @description The items. */
+            items: components["schemas"]["Incident"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_IncidentNotice
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_IncidentNotice: {
+            /** @description The items. */
+            items: components["schemas"]["IncidentNotice"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_IncidentSubject
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_IncidentSubject: {
+            /** @description The items. */
+            items: components["schemas"]["IncidentSubject"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -4253,6 +5082,16 @@ export interface components {
         Page_Purpose: {
             /** @description The items. */
             items: components["schemas"]["Purpose"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Report
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Report: {
+            /** @description The items. */
+            items: components["schemas"]["Report"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -4669,6 +5508,11 @@ export interface components {
             special_basis?: components["schemas"]["SpecialBasis"];
         };
         /**
+         * @description In which form.
+         * @enum {string}
+         */
+        RecordFormat: "json" | "csv" | "html";
+        /**
          * @description When a message is recorded, relative to its delivery.
          * @enum {string}
          */
@@ -4696,6 +5540,90 @@ export interface components {
             code: string;
             /** @description In your words, for the person: it is mailed to them. */
             text: string;
+        };
+        /**
+         * Report
+         * @description An audit report.
+         */
+        Report: {
+            /** @description Whether processing keeps to the retention policy. */
+            adheres_to_retention_policy: boolean;
+            /** @description What it says: five sections with answer, facts and findings, and what changed since the last. */
+            body?: unknown;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: int32
+             * @description Findings to be mended now.
+             */
+            high: number;
+            /**
+             * An audit report.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description Findings to be known.
+             */
+            low: number;
+            /**
+             * Format: int32
+             * @description Findings to be mended.
+             */
+            medium: number;
+            /**
+             * An audit report.
+             * Format: uuid
+             * @description The report that it is compared with.
+             */
+            previous_id?: string;
+            /** @description Where the receipt is that proves it offline. */
+            receipt_url: string;
+            /** @description Of the body, in hex; it is in the leaf. */
+            sha256: string;
+            /** Format: date-time */
+            to: string;
+        };
+        /**
+         * ReportIn
+         * @description Which time a report is about.
+         */
+        ReportIn: {
+            /**
+             * Format: date-time
+             * @description Default: where the last report ended, or a month ago.
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description Default now.
+             */
+            to?: string;
+        };
+        /**
+         * ReportSchedule
+         * @description How often a report is made.
+         */
+        ReportSchedule: {
+            enabled: boolean;
+            /** @description ISO 8601; absent: only on demand. */
+            every?: string;
+            /** Format: date-time */
+            next_at?: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * ReportScheduleIn
+         * @description How often a report is made.
+         */
+        ReportScheduleIn: {
+            enabled: boolean;
+            /** @description ISO 8601, at least `P1D`. */
+            every: string;
         };
         /**
          * Request
@@ -5145,6 +6073,11 @@ export interface components {
             name: string;
         };
         /**
+         * @description What it means for the rights and freedoms of persons (Art. 33(1), 34(1)).
+         * @enum {string}
+         */
+        Risk: "unknown" | "unlikely" | "risk" | "high";
+        /**
          * @description What a member may do; `domain::permissions` holds the table.
          * @enum {string}
          */
@@ -5328,6 +6261,11 @@ export interface components {
          * @enum {string}
          */
         Said: "given" | "renewed" | "refused" | "withdrawn";
+        /**
+         * @description What the job that computes a scope does.
+         * @enum {string}
+         */
+        ScopeStep: "counting" | "noting";
         /**
          * Session
          * @description A place where you are signed in.
@@ -7149,6 +8087,233 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_dpias: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                outcome?: components["schemas"]["DpiaOutcome"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Dpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_dpia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DpiaIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_dpia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dpia_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_dpia: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                dpia_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DpiaIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_dpia: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                dpia_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    decide_dpia: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                dpia_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DpiaDecisionIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     create_email_verification: {
         parameters: {
             query?: never;
@@ -7486,6 +8651,84 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    read_endpoint_dpia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointDpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    set_endpoint_dpia: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointDpiaIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointDpia"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_live_channels: {
         parameters: {
             query?: {
@@ -7758,6 +9001,485 @@ export interface operations {
                 };
                 content?: never;
             };
+        };
+    };
+    list_incidents: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Whether the authority should have been told and was not. */
+                overdue?: boolean;
+                risk?: components["schemas"]["Risk"];
+                state?: components["schemas"]["IncidentState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Incident"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_incident: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_incident_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_incident_form_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_incident_mails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentMails"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    mail_incident_subjects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentMailIn"];
+            };
+        };
+        responses: {
+            /** @description They are written some at a time; ask again for how far that has come. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentMails"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_incident_notifications: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_IncidentNotice"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    notify_incident: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentNoticeIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentNotice"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_incident_notification_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+                notification_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    scope_incident: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being computed; ask again for how far that has come. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_incident_subjects: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Whether a mail to them was written. */
+                told?: boolean;
+                /** @description Whether nobody can read any of the messages about them. */
+                unintelligible?: boolean;
+            };
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_IncidentSubject"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     list_invitations: {
@@ -9678,6 +11400,74 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    read_controller_record: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["RecordFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As a page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_processor_record: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["RecordFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As a page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_purposes: {
         parameters: {
             query?: {
@@ -9888,6 +11678,253 @@ export interface operations {
                 };
                 content?: never;
             };
+        };
+    };
+    read_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    set_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportScheduleIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @description Whether processing kept to the retention policy. */
+                adheres?: boolean;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Report"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_report_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_report_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     list_requests: {

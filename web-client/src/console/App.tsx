@@ -28,6 +28,10 @@ const Subjects = lazy(async () => ({ default: (await import("./subjects/Subjects
 const SubjectPage = lazy(async () => ({ default: (await import("./subjects/SubjectPage")).SubjectPage }));
 const Requests = lazy(async () => ({ default: (await import("./requests/Requests")).Requests }));
 const RequestPage = lazy(async () => ({ default: (await import("./requests/RequestPage")).RequestPage }));
+const Incidents = lazy(async () => ({ default: (await import("./incidents/Incidents")).Incidents }));
+const IncidentPage = lazy(async () => ({ default: (await import("./incidents/IncidentPage")).IncidentPage }));
+const Reports = lazy(async () => ({ default: (await import("./reports/Reports")).Reports }));
+const ReportPage = lazy(async () => ({ default: (await import("./reports/ReportPage")).ReportPage }));
 const AuditLog = lazy(async () => ({ default: (await import("./audit/AuditLog")).AuditLog }));
 const Members = lazy(async () => ({ default: (await import("./people/Members")).Members }));
 const ApiKeys = lazy(async () => ({ default: (await import("./people/ApiKeys")).ApiKeys }));
@@ -62,6 +66,10 @@ export function App() {
           <Route path="subjects/:id" element={<SubjectPage />} />
           <Route path="requests" element={<Requests />} />
           <Route path="requests/:id" element={<RequestPage />} />
+          <Route path="incidents" element={<Incidents />} />
+          <Route path="incidents/:id" element={<IncidentPage />} />
+          <Route path="reports" element={<Reports />} />
+          <Route path="reports/:id" element={<ReportPage />} />
           <Route path="audit" element={<AuditLog />} />
           <Route path="members" element={<Members />} />
           <Route path="api-keys" element={<ApiKeys />} />

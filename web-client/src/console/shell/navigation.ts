@@ -37,7 +37,11 @@ export const NAVIGATION: { heading?: string; items: NavItem[] }[] = [
   },
   {
     heading: "Proof",
-    items: [{ to: "/audit", label: "Audit log", icon: "audit", needs: ["audit:read"] }],
+    items: [
+      { to: "/incidents", label: "Incidents", icon: "warning", needs: ["incidents:read"] },
+      { to: "/reports", label: "Reports", icon: "check", needs: ["reports:read"] },
+      { to: "/audit", label: "Audit log", icon: "audit", needs: ["audit:read"] },
+    ],
   },
   {
     heading: "Tenant",

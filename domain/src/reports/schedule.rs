@@ -1,0 +1,141 @@
+//! Reports by the calendar.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::report_schedule;
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
+use serde_json::json;
+
+use super::{NewReport, create};
+use crate::{
+    audit::{self, Event},
+    ctx::Ctx,
+    duration::Kept,
+    error::{Error, Faults, Result},
+    tenancy::{Actor, TenantScope, TenantTx, expect_version},
+};
+
+/// More often says nothing new.
+const SHORTEST: TimeDelta = TimeDelta::days(1);
+/// When to try again.
+const AGAIN: TimeDelta = TimeDelta::hours(1);
+/// Reports in one run.
+const BATCH: u64 = 100;
+
+/// How often the tenant wants a report; none: only on demand.
+pub async fn read_schedule(tx: &TenantTx) -> Result<Option<report_schedule::Model>> {
+    Ok(tx.find::<report_schedule::Entity>().one(tx.conn()).await?)
+}
+
+/// Says how often the tenant wants a report.
+pub async fn set_schedule(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    expected: Option<i32>,
+    every: &str,
+    enabled: bool,
+) -> Result<report_schedule::Model> {
+    use report_schedule::Column;
+    let current = read_schedule(tx).await?.map_or(0, |schedule| schedule.version);
+    expect_version(current, expected)?;
+    let mut faults = Faults::default();
+    let kept = match every.parse::<Kept>() {
+        Ok(kept) => {
+            faults.check(
+                kept.approximate() >= SHORTEST,
+                "/every",
+                "too_short",
+                "use at least P1D",
+            );
+            Some(kept)
+        }
+        Err(error) => {
+            faults.add("/every", error.code(), error.to_string());
+            None
+        }
+    };
+    faults.finish()?;
+    let next_at = kept.map_or_else(|| ctx.now(), |kept| kept.until(ctx.now()));
+    let row = report_schedule::ActiveModel {
+        every: Set(every.to_owned()),
+        enabled: Set(enabled),
+        next_at: Set(next_at),
+        version: Set(current + 1),
+        ..Default::default()
+    };
+    let clash = OnConflict::column(Column::TenantId)
+        .update_columns([Column::Every, Column::Enabled, Column::NextAt, Column::Version])
+        .to_owned();
+    tx.upsert(row, clash).await?;
+    let event = Event::new("report_schedule.updated").facts(json!({ "every": every, "enabled": enabled }));
+    audit::record(tx, ctx, event).await?;
+    read_schedule(tx)
+        .await?
+        .ok_or(Error::NotFound { what: "schedule" })
+}
+
+/// Makes the reports that are due, over all tenants. Answers how many.
+pub async fn run_due(ctx: &Ctx) -> Result<u64> {
+    use report_schedule::Column;
+    let now = ctx.now();
+    let due = {
+        let view = ctx.store.system_read("reports of all tenants are due").await?;
+        view.find::<report_schedule::Entity>()
+            .filter(Column::Enabled.eq(true))
+            .filter(Column::NextAt.lte(now))
+            .limit(BATCH)
+            .all(view.conn())
+            .await?
+    };
+    let mut made = 0;
+    for schedule in due {
+        let scope = TenantScope::new(schedule.tenant_id, Actor::System);
+        if claim(ctx, &scope, &schedule, now).await? {
+            // One tenant must not keep the others from theirs.
+            match create(ctx, &scope, NewReport::default()).await {
+                Ok(_) => made += 1,
+                Err(error) => {
+                    tracing::error!(tenant.id = %schedule.tenant_id, error = ?error, "a report could not be made");
+                    put_off(ctx, &scope, now + AGAIN).await?;
+                }
+            }
+        }
+    }
+    Ok(made)
+}
+
+/// Puts the next one off; of two processes that look at once, one gets it.
+async fn claim(
+    ctx: &Ctx,
+    scope: &TenantScope,
+    schedule: &report_schedule::Model,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    use report_schedule::Column;
+    let every: Kept = schedule.every.parse().map_err(Error::internal)?;
+    let tx = ctx.store.begin(scope).await?;
+    let claimed = tx
+        .update_many::<report_schedule::Entity>()
+        .set(report_schedule::ActiveModel {
+            next_at: Set(every.until(now)),
+            ..Default::default()
+        })
+        .filter(Column::NextAt.eq(schedule.next_at))
+        .exec(tx.conn())
+        .await?
+        .rows_affected;
+    tx.save().await?;
+    Ok(claimed == 1)
+}
+
+async fn put_off(ctx: &Ctx, scope: &TenantScope, to: DateTime<Utc>) -> Result<()> {
+    let tx = ctx.store.begin(scope).await?;
+    tx.update_many::<report_schedule::Entity>()
+        .set(report_schedule::ActiveModel {
+            next_at: Set(to),
+            ..Default::default()
+        })
+        .exec(tx.conn())
+        .await?;
+    tx.save().await?;
+    Ok(())
+}
