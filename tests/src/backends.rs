@@ -220,6 +220,8 @@ impl Postgres {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let done = Command::new(binary::weir())
             .arg("migrate")
+            // It is about the tests, and no setting.
+            .env_remove("WEIR_TEST_STORE")
             .env("WEIR_DATA_DIR", folder.path())
             .envs(database.settings())
             .output()
