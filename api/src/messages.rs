@@ -139,7 +139,7 @@ impl Message {
     }
 }
 
-fn data(bytes: Vec<u8>) -> (Value, Option<Encoding>) {
+pub(crate) fn data(bytes: Vec<u8>) -> (Value, Option<Encoding>) {
     match String::from_utf8(bytes) {
         Ok(text) => match serde_json::from_str(&text) {
             Ok(value @ (Value::Object(_) | Value::Array(_))) => (value, None),

@@ -1,10 +1,10 @@
 //! Which operations there are. A new resource gets its two lines here.
 
 use crate::{
-    account, api_keys, audit, channels, connections, consent_imports, consents, data_types, dpias, endpoints,
-    gpc, incidents, invitations, jobs, jurisdictions, mails, members, messages, notices, portal,
-    processing_records, publish, purposes, reports, requests, retention, retention_changes, retention_rules,
-    sign_ins, state::State, subjects, tenant, webhooks,
+    account, api_keys, audit, balances, channels, connections, consent_imports, consents, data_types, dpias,
+    endpoints, gpc, holds, incidents, invitations, jobs, jurisdictions, mails, members, messages, notices,
+    portal, processing_records, publish, purposes, reports, requests, retention, retention_changes,
+    retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -58,6 +58,8 @@ fn declared_operations(state: &State) -> DeclaredOperations {
 /// What passed, who was there, and how long either is kept.
 type RecordedOperations = (
     retention::RetentionApi,
+    holds::HoldsApi,
+    balances::BalancesApi,
     connections::ConnectionsApi,
     channels::ChannelsApi,
     messages::MessagesApi,
@@ -66,6 +68,8 @@ type RecordedOperations = (
 fn recorded_operations(state: &State) -> RecordedOperations {
     (
         retention::RetentionApi(state.clone()),
+        holds::HoldsApi(state.clone()),
+        balances::BalancesApi(state.clone()),
         connections::ConnectionsApi(state.clone()),
         channels::ChannelsApi(state.clone()),
         messages::MessagesApi(state.clone()),

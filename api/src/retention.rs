@@ -12,8 +12,8 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 use serde::Deserialize;
 
 use crate::{
-    body::Body, caller::Caller, messages::parse_id, problem::ApiError, retention_rules::Rule, state::State,
-    tags::Tag,
+    balances::Balance, body::Body, caller::Caller, messages::parse_id, problem::ApiError,
+    retention_rules::Rule, state::State, tags::Tag,
 };
 
 /// What is asked about: a recorded message, all that is recorded about a person, or a message as it could come.
@@ -166,6 +166,14 @@ pub struct RetentionClass {
     oldest_at: Option<DateTime<Utc>>,
     /// When the first of them expires.
     next_expiry_at: Option<DateTime<Utc>>,
+    /// Messages that have expired and are not removed yet; nobody can read them.
+    overdue: i64,
+    /// For how many seconds the oldest of those has been expired.
+    lag_seconds: f64,
+    /// Messages that are gone but for what legal holds keep of them.
+    held: u64,
+    /// The newest balance, with its receipt: the last proof.
+    balance: Option<Balance>,
 }
 
 /// What is held.
@@ -236,6 +244,10 @@ impl RetentionApi {
             messages: class.messages,
             oldest_at: class.oldest_at,
             next_expiry_at: class.next_expiry_at,
+            overdue: class.overdue,
+            lag_seconds: class.lag.as_seconds_f64(),
+            held: class.held,
+            balance: class.balance.map(Balance::from),
         };
         Ok(Json(Retention {
             classes: classes.into_iter().map(out).collect(),

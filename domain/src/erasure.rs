@@ -26,11 +26,15 @@ use crate::{
     Error, Result,
     audit::{self, Event},
     ctx::Ctx,
-    requests::{self, Changes, Outcome},
+    holds,
+    requests::{self, Changes, Outcome, refusals},
     standings::Standing,
     subjects,
     tenancy::{TenantScope, TenantTx},
 };
+
+/// Why what a hold covers is not erased yet.
+const HELD: &str = "legal_claims";
 
 /// An erasure under way.
 pub struct Erasing {
@@ -95,18 +99,43 @@ pub async fn hide(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> Re
 /// Erases. Answers the completed request.
 pub async fn carry_out(ctx: &Ctx, scope: &TenantScope, erasing: &Erasing) -> Result<request::Model> {
     if let Some(subject) = erasing.subject {
-        let keys = ctx.keys.destroy_subject(scope.tenant(), subject).await?;
+        let keys = {
+            let watch = holds::watch(ctx, scope).await?;
+            preserve(ctx, scope, &watch, erasing, subject).await?;
+            ctx.keys.destroy_subject(scope.tenant(), subject).await?
+        };
         rows::remember(ctx, scope, &erasing.request, |outcome| outcome.keys += keys).await?;
         rows::remove_messages(ctx, scope, &erasing.request, subject).await?;
     }
     let request = finish(ctx, scope, erasing).await?;
     if let Some(subject) = erasing.subject {
         // What was on its way into the journal when the person was hidden has arrived by now.
+        let watch = holds::watch(ctx, scope).await?;
+        holds::preserve_subject(ctx, scope, &watch, subject, None).await?;
         rows::sweep_late_messages(ctx, scope, subject).await?;
         ctx.keys.destroy_subject(scope.tenant(), subject).await?;
         ctx.store.forget_log().await?;
     }
     Ok(request)
+}
+
+/// What a hold covers is not the person's to take away (GDPR Art. 17(3)(e)): it waits for the end of the hold.
+async fn preserve(
+    ctx: &Ctx,
+    scope: &TenantScope,
+    watch: &holds::Watch,
+    erasing: &Erasing,
+    subject: SubjectId,
+) -> Result<()> {
+    let preserved = holds::preserve_subject(ctx, scope, watch, subject, None).await?;
+    if preserved.messages == 0 {
+        return Ok(());
+    }
+    // A run that goes on after a crash finds less: what is there already was counted then.
+    rows::remember(ctx, scope, &erasing.request, |outcome| {
+        outcome.held = outcome.held.max(preserved.messages);
+    })
+    .await
 }
 
 /// The last transaction: afterwards there is nobody.
@@ -117,12 +146,19 @@ async fn finish(ctx: &Ctx, scope: &TenantScope, erasing: &Erasing) -> Result<req
     if let Some(subject) = erasing.subject {
         rows::remove_the_rest(&tx, subject, &mut outcome).await?;
     }
-    let facts = json!({
+    let kept = (outcome.held > 0)
+        .then(|| refusals::refusal(HELD, RequestKind::Erasure))
+        .flatten();
+    let mut facts = json!({
         "messages": outcome.messages,
         "connections": outcome.connections,
         "consents": outcome.consents,
         "keys": outcome.keys,
     });
+    if let Some(reason) = kept {
+        facts["held"] = json!(outcome.held);
+        facts["refused_in_part"] = json!({ "code": reason.code, "dpv": reason.dpv });
+    }
     let mut event = Event::new("subject.erased")
         .target("request", request.id)
         .facts(facts);
@@ -131,13 +167,24 @@ async fn finish(ctx: &Ctx, scope: &TenantScope, erasing: &Erasing) -> Result<req
     }
     let index = audit::record(&tx, ctx, event).await?;
     let opening = opening(&tx, index, erasing.subject).await?;
-    let more = json!({ "outcome": outcome, "attach_receipt": index, "opening": opening });
+    let profile = requests::profile(&request);
+    let more = json!({
+        "outcome": outcome,
+        "attach_receipt": index,
+        "opening": opening,
+        "code": kept.map(|reason| reason.code),
+        "because": kept.map(|reason| reason.because),
+        "provision": kept.map(|reason| reason.provision),
+        "complaint": profile.complaint,
+        "remedy": profile.remedy,
+    });
     requests::notify(&tx, ctx, &request, "request_completed_erasure", more).await?;
     let pseudonym = traces::remove(&tx, ctx, &request, erasing.subject).await?;
     let changes = Changes {
         completed_at: Some(ctx.now()),
         result: Some(serde_json::to_value(outcome)?),
         audit_index: Some(index),
+        refusal: kept.map(|reason| (reason.code.to_owned(), None)),
         forget_subject: true,
         pseudonym: Some(pseudonym),
         ..Changes::default()

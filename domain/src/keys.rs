@@ -7,6 +7,7 @@
 
 mod buckets;
 mod destroy;
+mod holds;
 mod open;
 mod pages;
 mod prepare;

@@ -3,6 +3,8 @@
 //! One noun, one module; the same verbs everywhere (`create`, `list`, `read`, `update`, `delete`, then real verbs).
 //! Functions take a transaction on one tenant ([`tenancy::TenantTx`]) and the [`ctx::Ctx`]; they know no HTTP, no
 //! sockets and no mail. What must happen later is written as a job or a mail in the same transaction.
+// A sample of every value that a letter may name is one literal.
+#![recursion_limit = "256"]
 
 pub mod accounts;
 pub mod admission;
@@ -26,6 +28,7 @@ pub mod error;
 pub mod exports;
 pub mod fields;
 pub mod gpc;
+pub mod holds;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod ids;
@@ -43,6 +46,7 @@ pub mod messages;
 pub mod minimise;
 pub mod nodes;
 pub mod notices;
+mod officers;
 pub mod page;
 pub mod permissions;
 pub mod pictures;

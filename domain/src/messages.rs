@@ -25,8 +25,8 @@ pub use channel::{History, Window, history};
 pub use open::{Unsealed, open, unseal};
 pub use search::{Filter, search};
 pub use stretch::{Past, Remembered, Start, Stretch, stretch};
-pub(crate) use subject::held_by_channel;
 pub use subject::{Held, count_subject, erase_subject, for_subject, held};
+pub(crate) use subject::{gone_for_good, held_by_channel};
 
 use crate::{
     ctx::Ctx,

@@ -57,6 +57,10 @@ permissions! {
     RulesRead = "rules:read",
     /// Change retention rules.
     RulesWrite = "rules:write",
+    /// See legal holds, and which messages they keep.
+    HoldsRead = "holds:read",
+    /// Place, change and lift legal holds.
+    HoldsWrite = "holds:write",
     /// See persons.
     SubjectsRead = "subjects:read",
     /// Add, change and erase persons.
@@ -117,6 +121,8 @@ pub fn of_role(role: Role) -> Vec<Permission> {
                 | P::TenantDelete
                 | P::MembersWrite
                 | P::RulesWrite
+                | P::HoldsRead
+                | P::HoldsWrite
                 | P::MessagesUnseal
                 | P::RequestsRead
                 | P::RequestsWrite

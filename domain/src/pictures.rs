@@ -47,6 +47,8 @@ pub(crate) struct Slot {
     reading: tokio::sync::Mutex<()>,
     pub(crate) classes: Arc<Classes>,
     pub(crate) counters: Arc<Counters>,
+    /// Shared by whoever destroys, exclusive for whoever places or ends a hold (`holds::watch`).
+    holding: Arc<tokio::sync::RwLock<()>>,
     /// What the tables looked like from outside when it was last compared.
     fingerprint: Mutex<Option<refresh::Look>>,
 }
@@ -61,6 +63,7 @@ impl Slot {
             reading: tokio::sync::Mutex::default(),
             classes: Arc::default(),
             counters: Arc::default(),
+            holding: Arc::default(),
             fingerprint: Mutex::default(),
         }
     }
@@ -139,6 +142,11 @@ impl Pictures {
 
     pub(crate) fn slot(&self, tenant: TenantId) -> Option<Arc<Slot>> {
         self.tenants.read().get(&tenant).cloned()
+    }
+
+    /// Between whoever destroys a tenant's data and whoever places or ends a hold on them.
+    pub(crate) fn holding(&self, tenant: TenantId) -> Arc<tokio::sync::RwLock<()>> {
+        self.slot_or_new(tenant).holding.clone()
     }
 
     fn slot_or_new(&self, tenant: TenantId) -> Arc<Slot> {

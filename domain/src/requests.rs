@@ -81,6 +81,8 @@ pub struct Outcome {
     pub corrections: u64,
     /// Purposes no longer pursued.
     pub purposes: u64,
+    /// Messages, among those erased, of which a legal hold keeps a copy until it ends.
+    pub held: u64,
 }
 
 impl Outcome {

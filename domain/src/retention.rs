@@ -4,7 +4,9 @@
 //! reading. So a change of rule acts at once on what is already stored, and nothing expired is ever read, however far
 //! behind the removal ([`purge`]) is.
 
+mod balance;
 mod classes;
+pub(crate) mod counts;
 mod cut;
 mod dashboard;
 mod explain;
@@ -16,6 +18,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use balance::{BalanceFilter, balance, balance_all, balances, find_balance};
 pub use classes::{Class, ClassKey, Classes};
 pub use cut::{Cut, first_readable};
 pub use dashboard::{ClassSummary, classes};

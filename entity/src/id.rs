@@ -67,6 +67,10 @@ typed_ids! {
     RetentionRuleId;
     /// A change of the rules that waits.
     RetentionChangeId;
+    /// A legal hold.
+    HoldId;
+    /// What became of all that came into a class, at one moment.
+    BalanceId;
     /// A person that data is about.
     SubjectId;
     /// One recorded change of a consent.

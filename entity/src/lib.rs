@@ -8,7 +8,9 @@
 pub mod account;
 pub mod api_key;
 pub mod audit_event;
+pub mod balance;
 pub mod channel;
+pub mod class_count;
 pub mod connection;
 pub mod consent_event;
 pub mod consent_import;
@@ -21,6 +23,8 @@ pub mod dpia;
 pub mod endpoint;
 pub mod export;
 pub mod export_part;
+pub mod held_message;
+pub mod hold;
 pub mod id;
 pub mod idempotency;
 pub mod incident;

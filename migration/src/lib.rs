@@ -27,6 +27,7 @@ mod m0006_background_work;
 mod m0007_endpoint_limits;
 mod m0008_webhooks;
 mod m0010_rule_changes;
+mod m0011_holds_and_balance;
 mod m0012_log_history;
 mod m0014_rights;
 mod m0015_correspondence;
@@ -59,6 +60,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0007_endpoint_limits::Migration),
             Box::new(m0008_webhooks::Migration),
             Box::new(m0010_rule_changes::Migration),
+            Box::new(m0011_holds_and_balance::Migration),
             Box::new(m0012_log_history::Migration),
             Box::new(m0014_rights::Migration),
             Box::new(m0015_correspondence::Migration),

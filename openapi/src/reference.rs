@@ -219,7 +219,7 @@ fn kind(schema: &Value) -> String {
 }
 
 /// What the codes of problems mean. Stable: clients decide by them.
-const PROBLEMS: [(&str, u16, &str); 20] = [
+const PROBLEMS: [(&str, u16, &str); 21] = [
     (
         "malformed_request",
         400,
@@ -280,6 +280,11 @@ const PROBLEMS: [(&str, u16, &str); 20] = [
         "conflict",
         409,
         "A value clashes with what is there. `errors` names the field.",
+    ),
+    (
+        "erasure_under_way",
+        409,
+        "What rested on a consent before is still being put aside for a legal hold. Repeat the new consent in a few seconds.",
     ),
     (
         "idempotency_in_progress",

@@ -156,6 +156,10 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
         .await;
     eventually("the test", || async { receiver.events().pop() }).await;
     ids.insert("deliveries", test);
+    let hold = json!({ "name": "all", "reason": "a test" });
+    ids.insert("holds", acme.create("/holds", hold).await);
+    let drawn = acme.owner.post("/balances", json!({})).await.expect(200);
+    ids.insert("balances", text(&drawn["items"][0]["id"]));
     let mut socket = acme.connect(&chat, "ada").await;
     let open = eventually("the connection", || async {
         acme.owner.all("/connections").await.pop()

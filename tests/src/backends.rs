@@ -220,9 +220,9 @@ impl Postgres {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let done = Command::new(binary::weir())
             .arg("migrate")
+            // It is about the tests, and no setting.
             .env_remove("WEIR_TEST_STORE")
             .env("WEIR_DATA_DIR", folder.path())
-            .env_remove("WEIR_TEST_STORE")
             .envs(database.settings())
             .output()
             .expect("the binary runs");

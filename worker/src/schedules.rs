@@ -4,8 +4,8 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    Ctx, consents, housekeeping, incidents, nodes, reports, requests, retention, retention_rules, sign_ins,
-    webhooks,
+    Ctx, consents, holds, housekeeping, incidents, nodes, reports, requests, retention, retention_rules,
+    sign_ins, webhooks,
 };
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,6 +21,8 @@ const CHECKPOINTS: Duration = Duration::from_secs(5);
 const RULE_CHANGES: Duration = Duration::from_secs(2);
 /// The gate closes at the instant at which a consent ends; this is how soon open sockets hear of it.
 const CONSENTS: Duration = Duration::from_secs(1);
+/// How soon what a hold kept goes once it is over.
+const HOLDS: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const HOURLY: Duration = Duration::from_hours(1);
 
@@ -40,6 +42,7 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
                 clippy::cast_precision_loss,
                 reason = "milliseconds of lag are far below 2^52"
             )]
+            metrics::gauge!("weir_retention_backlog_messages").set(report.backlog as f64);
             metrics::gauge!("weir_retention_lag_seconds").set(report.lag.num_milliseconds() as f64 / 1000.0);
             // The budget keeps each run short for the sake of others; what is left waits for nothing else.
             if !report.more {
@@ -63,6 +66,12 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         RULE_CHANGES,
         |ctx| async move { retention_rules::apply_due(&ctx).await },
     );
+    schedule(parts, tasks, stop, "release_holds", HOLDS, |ctx| async move {
+        holds::sweep(&ctx).await
+    });
+    schedule(parts, tasks, stop, "balance", HOURLY, |ctx| async move {
+        retention::balance_all(&ctx).await
+    });
     schedule(parts, tasks, stop, "sweep", HOUSEKEEPING, |ctx| async move {
         let swept = retention::sweep(&ctx).await?;
         let lifted = requests::lift_due(&ctx).await?;
@@ -87,7 +96,10 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         }
     });
     schedule(parts, tasks, stop, "remind", HOURLY, |ctx| async move {
-        Ok(requests::remind(&ctx).await? + incidents::remind(&ctx).await? + reports::run_due(&ctx).await?)
+        Ok(requests::remind(&ctx).await?
+            + holds::remind(&ctx).await?
+            + incidents::remind(&ctx).await?
+            + reports::run_due(&ctx).await?)
     });
     schedule(parts, tasks, stop, "expire", HOURLY, |ctx| async move {
         Ok(requests::expire_stale(&ctx).await?

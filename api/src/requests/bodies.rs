@@ -246,7 +246,7 @@ pub struct Request {
     pub(crate) version: i32,
 }
 
-/// Why a request was refused.
+/// Why a request was refused; of one that is completed: why a part of it was.
 #[derive(Clone, Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Refusal {
@@ -286,6 +286,8 @@ pub struct RequestResult {
     corrections: u64,
     /// Purposes no longer pursued.
     purposes: u64,
+    /// Of those messages, how many a legal hold keeps a copy of until it ends; `refusal` says why.
+    held: u64,
 }
 
 /// A package made for an access request.
@@ -387,6 +389,7 @@ pub(crate) async fn shown(
                 keys: done.keys,
                 corrections: done.corrections,
                 purposes: done.purposes,
+                held: done.held,
             }),
             export: export.map(|export| ExportOut {
                 size: export.size,

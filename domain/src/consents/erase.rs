@@ -19,10 +19,12 @@ use super::is_valid_at;
 use crate::{
     audit::{self, Event},
     ctx::Ctx,
-    error::Result,
+    error::{Error, Result},
+    holds,
     ids::MessageId,
     jobs::{self, Job},
-    pictures,
+    messages, pictures,
+    retention::counts,
     tenancy::{TenantScope, TenantTx},
 };
 
@@ -69,19 +71,38 @@ pub(super) async fn order(
 
 /// A consent comes back. Whatever the erasure has not got to yet must not open again: the key goes before anything can be
 /// sealed under it anew. While the gate is closed nothing is; so it does no harm should the transaction fail.
-pub(super) async fn begin_anew(ctx: &Ctx, purpose: &purpose::Model, subject: SubjectId) -> Result<()> {
-    if purpose.lawful_basis == LawfulBasis::Consent {
-        ctx.keys
-            .destroy_subject_purpose(purpose.tenant_id, subject, purpose.id)
-            .await?;
+///
+/// What a hold covers is put aside by the erasure, in transactions of its own; until then the consent has to wait.
+pub(super) async fn begin_anew(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    purpose: &purpose::Model,
+    subject: SubjectId,
+) -> Result<()> {
+    if purpose.lawful_basis != LawfulBasis::Consent {
+        return Ok(());
     }
+    if holds::is_waiting(tx, ctx, subject, Some(purpose.id)).await? {
+        return Err(Error::conflict(
+            "erasure_under_way",
+            "what rested on the consent before is still being put aside for a legal hold; repeat this in a few seconds",
+        ));
+    }
+    ctx.keys
+        .destroy_subject_purpose(purpose.tenant_id, subject, purpose.id)
+        .await?;
     Ok(())
 }
 
 /// Does what [`EraseWithdrawn`] says. Every step can be run again.
 pub async fn erase_withdrawn(ctx: &Ctx, scope: &TenantScope, job: &EraseWithdrawn) -> Result<()> {
-    let before = destroy_key(ctx, scope, job).await?;
-    let messages = remove(ctx, scope, job, before).await?;
+    let messages = {
+        // What a hold covers is not the person's to take away (GDPR Art. 17(3)(e)).
+        let watch = holds::watch(ctx, scope).await?;
+        holds::preserve_subject(ctx, scope, &watch, job.subject, Some(job.purpose)).await?;
+        let before = destroy_key(ctx, scope, job).await?;
+        remove(ctx, scope, job, before).await?
+    };
     if messages == 0 {
         return Ok(());
     }
@@ -159,9 +180,10 @@ async fn remove(
             .add_option(before.map(|before| Column::Id.lt(before.0)));
         loop {
             let tx = ctx.store.begin(scope).await?;
-            let ids: Vec<i64> = tx
+            let rows: Vec<(i64, i64)> = tx
                 .find::<message::Entity>()
                 .select_only()
+                .column(Column::ClassId)
                 .column(Column::Id)
                 .filter(theirs.clone())
                 .order_by_asc(Column::Id)
@@ -169,7 +191,10 @@ async fn remove(
                 .into_tuple()
                 .all(tx.conn())
                 .await?;
-            let Some(last) = ids.last() else { break };
+            let Some((_, last)) = rows.last() else { break };
+            for (class, gone) in messages::gone_for_good(&tx, &rows).await? {
+                counts::deleted(&tx, class, gone).await?;
+            }
             total += tx
                 .delete_many::<message::Entity>()
                 .filter(theirs.clone())

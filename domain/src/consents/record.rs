@@ -162,7 +162,7 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
         erase::order(tx, ctx, &purpose, subject).await?;
     }
     if in_force && holds && before.is_some() && !held {
-        erase::begin_anew(ctx, &purpose, subject).await?;
+        erase::begin_anew(tx, ctx, &purpose, subject).await?;
     }
     Ok(Recorded {
         event,

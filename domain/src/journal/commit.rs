@@ -1,6 +1,9 @@
 //! One group in one transaction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use entity::id::{EndpointId, TenantId};
 use sea_orm::{ConnectionTrait, DbErr, Value};
@@ -82,6 +85,7 @@ async fn write(
         Err(_) => Ok(()),
     };
     let mut values = Vec::with_capacity(group.len() * 10);
+    let mut ingested: BTreeMap<i64, (TenantId, i64)> = BTreeMap::new();
     for (gone, message) in group {
         let outcome = match channels.get_mut(&(message.endpoint, message.channel)) {
             Some(place) if !gone => {
@@ -89,6 +93,7 @@ async fn write(
                 place.next += 1;
                 let id = message.row.as_ref().map(|row| row.id);
                 if let Some(row) = message.row {
+                    ingested.entry(row.class).or_insert((message.tenant, 0)).1 += 1;
                     values.extend([
                         Value::from(row.class),
                         row.id.0.into(),
@@ -119,7 +124,11 @@ async fn write(
     // Only now: whatever failed above, every message has its answer.
     placed?;
     let tx = begun?;
-    for statement in inserts.messages(values) {
+    for statement in inserts
+        .messages(values)
+        .into_iter()
+        .chain(inserts.counts(&ingested))
+    {
         tx.conn().execute_raw(statement).await?;
     }
     tx.save().await

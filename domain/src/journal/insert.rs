@@ -1,6 +1,9 @@
 //! The statements of the journal. Row counts are powers of two, so that a handful of prepared statements serves groups
 //! of any size: preparing a statement of a thousand rows costs more than running it.
 
+use std::collections::BTreeMap;
+
+use entity::id::TenantId;
 use sea_orm::{DbBackend, Statement, Value, sea_query::Values};
 
 /// The largest: 512 rows of ten values stay far below what SQLite (32,766) and Postgres (65,535) take.
@@ -64,14 +67,18 @@ impl Insert {
 /// The statements of one journal.
 pub(super) struct Inserts {
     backend: DbBackend,
+    /// Where this process counts.
+    shard: i16,
     channels: Insert,
     messages: Insert,
+    counts: Insert,
 }
 
 impl Inserts {
-    pub(super) fn new(backend: DbBackend) -> Self {
+    pub(super) fn new(backend: DbBackend, shard: i16) -> Self {
         Self {
             backend,
+            shard,
             // The row's own lock gives out positions: whoever commits second counts on from the first.
             channels: Insert::new(
                 backend,
@@ -88,12 +95,36 @@ impl Inserts {
                 10,
                 "",
             ),
+            counts: Insert::new(
+                backend,
+                "INSERT INTO class_count (class_id, shard, tenant_id, ingested, deleted, anonymised)",
+                6,
+                " ON CONFLICT (class_id, shard) DO UPDATE \
+                 SET ingested = class_count.ingested + excluded.ingested",
+            ),
         }
     }
 
     /// Values in the order of the columns: id, tenant, endpoint, name, epoch, how many positions, now.
     pub(super) fn channels(&self, values: Vec<Value>) -> Vec<Statement> {
         self.channels.statements(self.backend, values)
+    }
+
+    /// What came into which class of which tenant.
+    pub(super) fn counts(&self, ingested: &BTreeMap<i64, (TenantId, i64)>) -> Vec<Statement> {
+        let mut values = Vec::with_capacity(ingested.len() * 6);
+        // In one order everywhere, so that two processes never wait for each other.
+        for (class, (tenant, count)) in ingested {
+            values.extend([
+                Value::from(*class),
+                self.shard.into(),
+                (*tenant).into(),
+                (*count).into(),
+                0_i64.into(),
+                0_i64.into(),
+            ]);
+        }
+        self.counts.statements(self.backend, values)
     }
 
     /// Values in the order of the columns.
@@ -108,7 +139,7 @@ mod tests {
 
     #[test]
     fn any_number_of_rows_is_inserted_exactly_once_by_few_statements() {
-        let inserts = Inserts::new(DbBackend::Sqlite);
+        let inserts = Inserts::new(DbBackend::Sqlite, 0);
         for rows in [1_usize, 2, 3, 511, 512, 513, 1023, 1024, 1500] {
             let values: Vec<Value> = (0..rows * 10)
                 .map(|value| Value::BigInt(i64::try_from(value).ok()))

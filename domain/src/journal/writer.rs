@@ -9,6 +9,7 @@ use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
 };
+use vault::chance;
 
 use super::{
     Gauges, JournalError, Queued, Settings,
@@ -42,9 +43,12 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(ctx: Ctx, settings: Settings, gauges: Arc<Gauges>, stop: Arc<Notify>) -> Self {
         let backend = ctx.store.connection_for_maintenance().get_database_backend();
+        // Two processes may draw the same: then they wait for each other, which is all that the shards spare them.
+        let [byte] = chance::bytes::<1>(&*ctx.chance);
+        let shard = i16::from(byte % 64);
         Self {
             sealer: Sealer::new(ctx.clone()),
-            inserts: Arc::new(Inserts::new(backend)),
+            inserts: Arc::new(Inserts::new(backend, shard)),
             sealed: Vec::new(),
             ctx,
             settings,

@@ -104,7 +104,7 @@ impl Keys {
         Ok(bucket)
     }
 
-    async fn create_bucket(
+    pub(super) async fn create_bucket(
         &self,
         tenant: TenantId,
         class: i64,
@@ -136,7 +136,11 @@ impl Keys {
         Ok(())
     }
 
-    async fn load_bucket(&self, tenant: TenantId, wanted: Condition) -> Result<Option<Arc<Bucket>>> {
+    pub(super) async fn load_bucket(
+        &self,
+        tenant: TenantId,
+        wanted: Condition,
+    ) -> Result<Option<Arc<Bucket>>> {
         let wanted = wanted.add(bucket_key::Column::TenantId.eq(tenant));
         for _ in 0..READS {
             let generation = self.generation();

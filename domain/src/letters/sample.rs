@@ -18,7 +18,7 @@ pub fn values(template: &str) -> Value {
             "request_id": "0195b6a0-0000-7000-8000-000000000001", "kind": "erasure",
             "received_at": "2026-11-21T09:00:00+00:00", "due_at": "2026-12-21T23:59:59+00:00",
             "expires_at": "2026-12-01T09:00:00Z",
-            "outcome": { "messages": 2, "connections": 1, "consents": 0, "keys": 3 },
+            "outcome": { "messages": 2, "connections": 1, "consents": 0, "keys": 3, "held": 2 },
             "opening": { "subject": "0195b6a0-0000-7000-8000-000000000002", "salt": "00ff" },
             "attach_receipt": 7,
             "because": "the law obliges us to keep the data", "provision": "Art. 17(3)(b) GDPR",
@@ -28,6 +28,8 @@ pub fn values(template: &str) -> Value {
             "aware_at": "2026-11-21T09:00:00Z", "from": "2026-11-20T09:00:00Z", "late": false, "hours": 12,
             "message": "Change your password.\nDo it today.", "consequences": "Spam.", "measures": "Ended all sessions.",
             "contact": "dpo@acme.example", "contact_name": "Dora",
+            "hold_name": "Wile ./. Acme <GmbH>", "placed_at": "2026-11-21T09:00:00+00:00", "kept": 3,
+            "alarm": "unbalanced", "class": "7", "difference": -2,
         "stage": "due", "days": 3, "waits_for_decision": true,
     })
 }

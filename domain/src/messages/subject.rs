@@ -1,10 +1,10 @@
 //! What is recorded about one person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use entity::{
-    channel,
+    channel, held_message,
     id::{DataTypeId, EndpointId, PurposeId, SubjectId},
     message::{self, Column},
 };
@@ -14,7 +14,9 @@ use super::{
     Message,
     reader::{Place, Reader},
 };
-use crate::{ctx::Ctx, duration::Kept, error::Result, ids::MessageId, pictures, tenancy::TenantTx};
+use crate::{
+    ctx::Ctx, duration::Kept, error::Result, ids::MessageId, pictures, retention::counts, tenancy::TenantTx,
+};
 
 /// What is held about a person, of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,9 +215,10 @@ pub async fn count_subject(tx: &TenantTx, ctx: &Ctx, subject: SubjectId) -> Resu
 
 /// Removes a person's messages, the oldest first, at most `limit`. Answers how many; 0: none are left.
 pub async fn erase_subject(tx: &TenantTx, subject: SubjectId, limit: u64) -> Result<u64> {
-    let ids: Vec<i64> = tx
+    let rows: Vec<(i64, i64)> = tx
         .find::<message::Entity>()
         .select_only()
+        .column(Column::ClassId)
         .column(Column::Id)
         .filter(Column::SubjectId.eq(subject))
         .order_by_asc(Column::Id)
@@ -223,14 +226,39 @@ pub async fn erase_subject(tx: &TenantTx, subject: SubjectId, limit: u64) -> Res
         .into_tuple()
         .all(tx.conn())
         .await?;
-    let Some(last) = ids.last() else {
-        return Ok(0);
-    };
-    let gone = tx
-        .delete_many::<message::Entity>()
-        .filter(Column::SubjectId.eq(subject))
-        .filter(Column::Id.lte(*last))
-        .exec(tx.conn())
-        .await?;
-    Ok(gone.rows_affected)
+    for (class, gone) in gone_for_good(tx, &rows).await? {
+        counts::deleted(tx, class, gone).await?;
+    }
+    let mut gone = 0;
+    for some in rows.chunks(500) {
+        gone += tx
+            .delete_many::<message::Entity>()
+            .filter(Column::SubjectId.eq(subject))
+            .filter(Column::Id.is_in(some.iter().map(|(_, id)| *id)))
+            .exec(tx.conn())
+            .await?
+            .rows_affected;
+    }
+    Ok(gone)
+}
+
+/// Of these messages (class and id), which are about to go, how many no hold keeps, by class.
+pub(crate) async fn gone_for_good(tx: &TenantTx, rows: &[(i64, i64)]) -> Result<BTreeMap<i64, u64>> {
+    let mut gone: BTreeMap<i64, u64> = BTreeMap::new();
+    for some in rows.chunks(500) {
+        let held: HashSet<i64> = tx
+            .find::<held_message::Entity>()
+            .select_only()
+            .column(held_message::Column::MessageId)
+            .filter(held_message::Column::MessageId.is_in(some.iter().map(|(_, id)| *id)))
+            .into_tuple::<i64>()
+            .all(tx.conn())
+            .await?
+            .into_iter()
+            .collect();
+        for (class, _) in some.iter().filter(|(_, id)| !held.contains(id)) {
+            *gone.entry(*class).or_default() += 1;
+        }
+    }
+    Ok(gone)
 }

@@ -88,6 +88,8 @@ pub struct Picture {
     pub rules: Rules,
     /// Since when these rules have been known here.
     pub(crate) rules_since: DateTime<Utc>,
+    /// When they became what they are, as far as is known.
+    pub(crate) rules_changed: DateTime<Utc>,
     /// What passed and is not yet written down.
     pub counters: Arc<Counters>,
     pub(crate) classes: Arc<Classes>,
@@ -261,10 +263,15 @@ pub(super) async fn read(ctx: &Ctx, scope: &TenantScope, slot: &Slot) -> Result<
         .iter()
         .map(|row| Compiled::new(row, keys.clone()))
         .collect::<Result<_>>()?;
-    let rules = Rules::new(&tx.find::<retention_rule::Entity>().all(tx.conn()).await?)?;
-    let rules_since = match slot.picture.load().as_deref() {
-        Some(before) if before.rules == rules => before.rules_since,
-        _ => ctx.now(),
+    let rows = tx.find::<retention_rule::Entity>().all(tx.conn()).await?;
+    let rules = Rules::new(&rows)?;
+    let (rules_since, rules_changed) = match slot.picture.load().as_deref() {
+        Some(before) if before.rules == rules => (before.rules_since, before.rules_changed),
+        Some(_) => (ctx.now(), ctx.now()),
+        None => {
+            let newest = rows.iter().map(|row| row.updated_at).max();
+            (ctx.now(), newest.unwrap_or(DateTime::UNIX_EPOCH))
+        }
     };
     slot.classes.read(&tx).await?;
     slot.counters.begin(usage::today(&tx, ctx).await?);
@@ -274,6 +281,7 @@ pub(super) async fn read(ctx: &Ctx, scope: &TenantScope, slot: &Slot) -> Result<
         data_types,
         rules,
         rules_since,
+        rules_changed,
         counters: slot.counters.clone(),
         classes: slot.classes.clone(),
         endpoints,

@@ -16,13 +16,15 @@ use super::{
     correspondence::tell_deciders,
     steps::{Changes, step},
 };
-use crate::{Result, ctx::Ctx, tenancy::TenantTx, tenants};
+use crate::{Result, ctx::Ctx, holds, tenancy::TenantTx, tenants};
 
 /// Why a request waits for a person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// Some of what would be erased is kept because a law says so (GDPR Art. 17(3)(b)).
     LegalObligation,
+    /// A legal hold covers some of what would be erased (GDPR Art. 17(3)(e)).
+    Hold,
     /// It repeats requests that were answered just now (GDPR Art. 12(5)).
     Repeated,
     /// Whether the data are wrong is for a person to say (Art. 16).
@@ -39,6 +41,7 @@ impl Doubt {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LegalObligation => "some of the data are kept for a legal obligation (Art. 17(3)(b) GDPR)",
+            Self::Hold => "a legal hold covers some of the data (Art. 17(3)(e) GDPR)",
             Self::Accuracy => "somebody must see whether the data are wrong (Art. 16 GDPR)",
             Self::Policy => "every request waits for one here",
             Self::Repeated => "it repeats requests that were answered within a day (Art. 12(5) GDPR)",
@@ -54,6 +57,7 @@ async fn doubt(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<Opt
     let always = tenants::read(tx).await?.request_approval == RequestApproval::Always;
     let policy = always.then_some(Doubt::Policy);
     let doubt = match request.kind {
+        RequestKind::Erasure if is_held(tx, ctx, request).await? => Ok(Some(Doubt::Hold)),
         RequestKind::Erasure => Ok(is_kept_by_law(tx, request)
             .await?
             .then_some(Doubt::LegalObligation)),
@@ -76,6 +80,14 @@ async fn doubt(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<Opt
         }
     };
     doubt.map(|doubt| doubt.or(policy))
+}
+
+/// Whether it is to be refused as long as the hold stands, or carried out but for what is held, a person decides.
+async fn is_held(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<bool> {
+    match request.subject_id {
+        Some(subject) => holds::is_waiting(tx, ctx, subject, None).await,
+        None => Ok(false),
+    }
 }
 
 async fn is_kept_by_law(tx: &TenantTx, request: &request::Model) -> Result<bool> {

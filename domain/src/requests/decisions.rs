@@ -77,7 +77,7 @@ pub async fn refuse(
     let facts = json!({ "kind": request.kind, "code": code, "dpv": reason.dpv, "late": late });
     let changes = Changes {
         note: Some(format!("{} ({})", reason.because, reason.provision)),
-        refusal: Some((code.to_owned(), text.to_owned())),
+        refusal: Some((code.to_owned(), Some(text.to_owned()))),
         ..Changes::default()
     };
     let request = end(

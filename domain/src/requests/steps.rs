@@ -44,7 +44,8 @@ pub fn may_follow(kind: RequestKind, from: RequestState, to: RequestState) -> bo
 pub(crate) struct Changes {
     pub(crate) note: Option<String>,
     pub(crate) completed_at: Option<DateTime<Utc>>,
-    pub(crate) refusal: Option<(String, String)>,
+    /// The code, and words for the person.
+    pub(crate) refusal: Option<(String, Option<String>)>,
     pub(crate) result: Option<serde_json::Value>,
     pub(crate) export: Option<ExportId>,
     pub(crate) audit_index: Option<i64>,
@@ -81,7 +82,7 @@ pub(crate) async fn step(
     }
     if let Some((code, text)) = changes.refusal {
         row.refusal_code = Set(Some(code));
-        row.refusal_text = Set(Some(text));
+        row.refusal_text = Set(text);
     }
     if let Some(result) = changes.result {
         row.result = Set(Some(result));

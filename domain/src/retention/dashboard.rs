@@ -1,7 +1,8 @@
 //! What is held, class by class.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
+    balance,
     id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId},
     message,
 };
@@ -13,7 +14,7 @@ use crate::{
     error::Result,
     ids::MessageId,
     pictures::{self, Picture},
-    retention::classes::Class,
+    retention::{balance::last, classes::Class, counts},
     tenancy::TenantTx,
 };
 
@@ -40,6 +41,14 @@ pub struct ClassSummary {
     pub oldest_at: Option<DateTime<Utc>>,
     /// When the oldest of them expires.
     pub next_expiry_at: Option<DateTime<Utc>>,
+    /// Messages that have expired and are not removed yet; nobody can read them.
+    pub overdue: i64,
+    /// For how long the oldest of those has been expired.
+    pub lag: TimeDelta,
+    /// Messages that are gone but for what legal holds keep of them.
+    pub held: u64,
+    /// The newest balance.
+    pub balance: Option<balance::Model>,
 }
 
 #[derive(FromQueryResult)]
@@ -82,6 +91,21 @@ async fn summary(
             .one(tx.conn())
             .await?
     };
+    let overdue = tx
+        .find::<message::Entity>()
+        .select_only()
+        .column_as(message::Column::Id.count(), "messages")
+        .column_as(message::Column::Id.min(), "oldest")
+        .filter(message::Column::ClassId.eq(id))
+        .filter(message::Column::Id.lt(cut.lowest()))
+        .into_model::<Counted>()
+        .one(tx.conn())
+        .await?;
+    let line = MessageId(cut.lowest().min(MessageId::first_at(ctx.now()).0)).at();
+    let lag = overdue
+        .as_ref()
+        .and_then(|overdue| overdue.oldest)
+        .map_or(TimeDelta::zero(), |oldest| line - MessageId(oldest).at());
     let pattern = class.key.pattern.as_deref();
     let cases = picture.rules.cases(class.key.case(), pattern);
     let kept = cases
@@ -101,5 +125,9 @@ async fn summary(
         messages: counted.map_or(0, |counted| counted.messages),
         oldest_at: oldest.map(MessageId::at),
         next_expiry_at: oldest.map(|oldest| kept.until(oldest.at())),
+        overdue: overdue.map_or(0, |overdue| overdue.messages),
+        lag,
+        held: counts::held_only(tx, id, i64::MIN, i64::MAX).await?,
+        balance: last(tx, id).await?,
     })
 }

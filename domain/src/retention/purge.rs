@@ -8,14 +8,19 @@
 mod evidence;
 mod messages;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::TenantId;
+use serde_json::json;
 
 use super::sweep;
 use crate::{
+    audit::{self, Event},
     ctx::Ctx,
     error::{Error, Result},
-    pictures,
+    officers, pictures,
+    tenancy::{Actor, TenantScope},
 };
 
 /// How much one run may do.
@@ -45,6 +50,8 @@ pub struct Report {
     pub keys: u64,
     /// For how long the oldest message that was removed had been expired.
     pub lag: TimeDelta,
+    /// Messages that had expired and were still there when the budget ran out.
+    pub backlog: u64,
     /// The budget ran out: there is more to do.
     pub more: bool,
 }
@@ -58,6 +65,8 @@ pub(super) struct Progress {
     scanned: Option<(DateTime<Utc>, i64)>,
     /// Under the rules known since then, what was filed under them is removed up to this id.
     own: Option<(DateTime<Utc>, i64)>,
+    /// What the holds with this fingerprint cover is put aside up to this id.
+    preserved: Option<(u64, i64)>,
     /// Buckets that still have a key.
     keys: KeysLeft,
 }
@@ -79,7 +88,13 @@ pub(crate) struct PurgeMemory {
     /// Where the next run begins, so that a tenant with very much to remove keeps nobody waiting for ever.
     next: usize,
     evidence: evidence::Evidence,
+    /// When a tenant last heard that the removal is late.
+    alarmed: HashMap<TenantId, DateTime<Utc>>,
 }
+
+/// Later than this, those who answer for the data hear of it, once an hour.
+const LATE: TimeDelta = TimeDelta::minutes(5);
+const ALARM_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// How often it is looked which tenants there are.
 const LIST_EVERY: TimeDelta = TimeDelta::seconds(5);
@@ -113,7 +128,19 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
             Err(Error::Gone { .. } | Error::NotFound { .. }) => continue,
             Err(error) => return Err(error),
         };
+        let lag_of_others = std::mem::take(&mut report.lag);
         messages::purge(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+        let lag = report.lag;
+        report.lag = lag.max(lag_of_others);
+        if lag >= LATE
+            && memory
+                .alarmed
+                .get(&tenant)
+                .is_none_or(|at| now - *at >= ALARM_EVERY)
+        {
+            alarm(ctx, tenant, lag, &report).await?;
+            memory.alarmed.insert(tenant, now);
+        }
         if report.more {
             memory.next = (place + 1) % count;
             break;
@@ -121,4 +148,16 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
     }
     memory.evidence.write_due(ctx).await?;
     Ok(report)
+}
+
+/// What has expired is unreadable all the same; but it should not lie around.
+async fn alarm(ctx: &Ctx, tenant: TenantId, lag: TimeDelta, report: &Report) -> Result<()> {
+    tracing::warn!(tenant.id = %tenant, lag_seconds = lag.num_seconds(), "the removal of expired data is late");
+    let tx = ctx.store.begin(&TenantScope::new(tenant, Actor::System)).await?;
+    let facts = json!({ "lag_seconds": lag.num_seconds(), "backlog": report.backlog });
+    audit::record(&tx, ctx, Event::new("retention.late").facts(facts)).await?;
+    let values = json!({ "alarm": "late", "minutes": lag.num_minutes() });
+    officers::tell(&tx, ctx, "retention_alarm", values).await?;
+    tx.save().await?;
+    Ok(())
 }

@@ -577,3 +577,121 @@ fn explicitness_counts_what_is_named() {
         Some((2, 1))
     );
 }
+
+/// Changes rows behind everybody's back.
+async fn tamper(bed: &Bed, sql: &str) {
+    use sea_orm::ConnectionTrait;
+    let tx = bed
+        .ctx()
+        .store
+        .system("a test tampers with the store")
+        .await
+        .unwrap();
+    let done = tx.conn().execute_unprepared(sql).await.unwrap();
+    assert_eq!(done.rows_affected(), 1, "{sql}");
+    tx.save().await.unwrap();
+}
+
+async fn drawn(bed: &Bed) -> Vec<(i64, i64, i64, i64)> {
+    let drawn = super::balance(bed.ctx(), &bed.world.scope).await.unwrap();
+    drawn
+        .iter()
+        .map(|row| (row.ingested, row.live, row.deleted, row.difference))
+        .collect()
+}
+
+async fn alarms(bed: &Bed) -> Vec<serde_json::Value> {
+    let mails = crate::mails::claim(bed.ctx(), 100, TimeDelta::days(365))
+        .await
+        .unwrap();
+    let alarms = mails
+        .into_iter()
+        .filter(|mail| mail.template == "retention_alarm");
+    alarms.map(|mail| mail.values).collect()
+}
+
+#[tokio::test]
+async fn what_came_in_is_live_or_deleted_and_nothing_else() {
+    let bed = Bed::new().await;
+    bed.rule("PT1H", |_| {}).await;
+    assert!(drawn(&bed).await.is_empty());
+    let (ada, _standing) = bed.person("ada").await;
+    for number in 0..5 {
+        bed.say("main", &number.to_string()).await;
+    }
+    for _ in 0..2 {
+        bed.try_say("main", Some(ada), "by ada").await.unwrap();
+    }
+    assert_eq!(drawn(&bed).await, [(7, 7, 0, 0)]);
+    assert!(drawn(&bed).await.is_empty(), "nothing changed since");
+    let tx = bed.ctx().store.begin(&bed.world.scope).await.unwrap();
+    assert_eq!(messages::erase_subject(&tx, ada, 100).await.unwrap(), 2);
+    tx.save().await.unwrap();
+    assert_eq!(drawn(&bed).await, [(7, 5, 2, 0)]);
+    bed.advance(TimeDelta::hours(2));
+    bed.say("main", "younger").await;
+    let budget = Budget { rows: 3, batch: 2 };
+    while purge(bed.ctx(), budget).await.unwrap().more {
+        assert!(drawn(&bed).await.iter().all(|row| row.3 == 0));
+    }
+    assert_eq!(drawn(&bed).await, [(8, 1, 7, 0)]);
+    let unbalanced = |told: Vec<serde_json::Value>| told.iter().any(|alarm| alarm["alarm"] == "unbalanced");
+    assert!(!unbalanced(alarms(&bed).await));
+    let tx = bed.read().await;
+    let leaves = tx
+        .find::<audit_event::Entity>()
+        .filter(audit_event::Column::Kind.eq("retention.balanced"))
+        .all(tx.conn())
+        .await
+        .unwrap();
+    assert!(leaves.len() >= 3);
+}
+
+#[tokio::test]
+async fn a_planted_row_and_a_missing_one_make_the_balance_fail_and_the_owner_hears_of_it_once() {
+    let bed = Bed::new().await;
+    bed.rule("P30D", |_| {}).await;
+    for number in 0..3 {
+        bed.say("main", &number.to_string()).await;
+    }
+    assert_eq!(drawn(&bed).await, [(3, 3, 0, 0)]);
+    tamper(
+        &bed,
+        "INSERT INTO message SELECT class_id, id - 1, tenant_id, channel_id, position, subject_id, bucket_id, flags, size, sealed \
+         FROM message ORDER BY id LIMIT 1",
+    )
+    .await;
+    assert_eq!(drawn(&bed).await, [(3, 4, 0, -1)]);
+    let told = alarms(&bed).await;
+    assert_eq!((told.len(), &told[0]["difference"]), (1, &serde_json::json!(-1)));
+    assert!(drawn(&bed).await.is_empty(), "the same is not told again");
+    for left in [3, 2] {
+        tamper(
+            &bed,
+            "DELETE FROM message WHERE id IN (SELECT id FROM message ORDER BY id LIMIT 1)",
+        )
+        .await;
+        assert_eq!(drawn(&bed).await, [(3, left, 0, 3 - left)]);
+    }
+    assert_eq!(alarms(&bed).await[0]["difference"], 1);
+}
+
+#[tokio::test]
+async fn a_removal_that_is_late_is_told_once_an_hour_and_a_new_rule_is_not_late() {
+    let bed = Bed::new().await;
+    bed.rule("P30D", |_| {}).await;
+    bed.say("main", "old").await;
+    bed.advance(TimeDelta::days(2));
+    bed.rule("PT10M", |_| {}).await;
+    let report = bed.purge().await;
+    assert_eq!((report.messages, report.backlog), (1, 0));
+    assert!(report.lag < TimeDelta::minutes(1), "{}", report.lag);
+    assert!(alarms(&bed).await.is_empty(), "the rule ended it just now");
+    for (minutes, alarm) in [(20, 1), (20, 0), (60, 1)] {
+        bed.say("main", "left lying").await;
+        bed.advance(TimeDelta::minutes(10 + minutes));
+        let report = bed.purge().await;
+        assert!(report.lag >= TimeDelta::minutes(minutes - 1));
+        assert_eq!(alarms(&bed).await.len(), alarm, "after {minutes} minutes");
+    }
+}

@@ -8,7 +8,8 @@
 
 use chrono::TimeDelta;
 use entity::{
-    account, api_key, channel, connection, consent_state, endpoint,
+    account, api_key, channel, class_count, connection, consent_state, endpoint, held_message,
+    hold::{self, HoldState},
     id::{AccountId, EndpointId},
     incident_subject, invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token,
     member, message, portal_sign_in, report_schedule, retention_class, store_meta, tenant, usage_day,
@@ -22,6 +23,7 @@ use crate::{
     audit::{self, Event},
     ctx::Ctx,
     error::{Error, Result},
+    holds,
     jobs::{self, Job},
     log,
     tenancy::{SystemTx, TenantScope, TenantTx},
@@ -57,7 +59,7 @@ pub struct Leaving {
 
 /// Takes the tenant out of service. `confirm` is its slug: this cannot be undone.
 pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Result<Leaving> {
-    let tx = ctx.store.begin(scope).await?;
+    let tx = holds::begin(ctx, scope).await?;
     let tenant = read(&tx).await?;
     if confirm != tenant.slug {
         let detail = format!(
@@ -65,6 +67,20 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
             tenant.slug
         );
         return Err(Error::invalid("?confirm", "confirmation_needed", detail));
+    }
+    // A hold beats every deletion, this one too.
+    let stands = tx
+        .find::<hold::Entity>()
+        .filter(hold::Column::State.eq(HoldState::Active))
+        .limit(1)
+        .one(tx.conn())
+        .await?;
+    if let Some(hold) = stands {
+        let detail = format!(
+            "the legal hold \"{}\" stands; lift it first, if you may",
+            hold.name
+        );
+        return Err(Error::conflict("held", detail));
     }
     let endpoints: Vec<EndpointId> = tx
         .find::<endpoint::Entity>()
@@ -129,6 +145,8 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope, job: &RemoveTenant) -> Resul
     everything::<incident_subject::Entity>(&tx).await?;
     everything::<report_schedule::Entity>(&tx).await?;
     everything::<retention_class::Entity>(&tx).await?;
+    everything::<class_count::Entity>(&tx).await?;
+    everything::<held_message::Entity>(&tx).await?;
     everything::<usage_day::Entity>(&tx).await?;
     everything::<log_leaf::Entity>(&tx).await?;
     everything::<log_tile::Entity>(&tx).await?;

@@ -104,6 +104,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/balances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List balances.
+         * @description Newest first. One is drawn every hour for every retention class in which something changed, and once a day for all.
+         */
+        get: operations["list_balances"];
+        put?: never;
+        /**
+         * Draw balances now.
+         * @description Of the retention classes in which something changed since their last one.
+         */
+        post: operations["draw_balances"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/balances/{balance_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a balance. */
+        get: operations["read_balance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/connect/{tenant}/{endpoint}": {
         parameters: {
             query?: never;
@@ -740,6 +781,105 @@ export interface paths {
         get: operations["healthz"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List legal holds. */
+        get: operations["list_holds"];
+        put?: never;
+        /**
+         * Place a legal hold.
+         * @description What it covers is kept, whatever rules and erasures say: put aside under a key of the hold's own just before it
+         *     would go, and readable through the hold only. From the answer on nothing it covers is destroyed any more.
+         */
+        post: operations["create_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/holds/{hold_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a legal hold. */
+        get: operations["read_hold"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a legal hold. */
+        patch: operations["update_hold"];
+        trace?: never;
+    };
+    "/holds/{hold_id}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift a legal hold.
+         * @description What it kept and would be gone without it is destroyed: its key at once, its rows right after. What another hold
+         *     covers goes over to that one.
+         */
+        post: operations["lift_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/holds/{hold_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a legal hold keeps.
+         * @description Oldest first: messages that would be gone without it. What it covers and is not gone yet is among the messages.
+         *     With `unseal` every message is opened, which needs `messages:unseal` and is recorded.
+         */
+        get: operations["list_held_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/holds/{hold_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Note that a legal hold was reviewed and is still needed. */
+        post: operations["review_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2924,6 +3064,58 @@ export interface components {
             target?: components["schemas"]["Target"] & unknown;
         };
         /**
+         * Balance
+         * @description What became of all that came into a retention class: ingested = live + deleted + anonymised + held.
+         */
+        Balance: {
+            /**
+             * Format: int64
+             * @description Gone but for what is left when personal data are taken away, in a class of its own.
+             */
+            anonymised: number;
+            /** Format: date-time */
+            at: string;
+            /** @description The retention class. */
+            class_id: string;
+            /**
+             * Format: int64
+             * @description Gone for good.
+             */
+            deleted: number;
+            /**
+             * Format: int64
+             * @description Ingested less all others; 0, or something is wrong.
+             */
+            difference: number;
+            /**
+             * Format: int64
+             * @description Gone, but for what a legal hold keeps.
+             */
+            held: number;
+            /**
+             * What became of all that came into a class, at one moment.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Recorded, ever.
+             */
+            ingested: number;
+            /**
+             * Format: int64
+             * @description Stored now.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description Its leaf in the log.
+             */
+            log_index: number;
+            /** @description Where the receipt is that proves it offline. */
+            receipt_url: string;
+        };
+        /**
          * CancelChangeIn
          * @description Why a change is called off.
          */
@@ -3465,6 +3657,14 @@ export interface components {
             risk: string;
         };
         /**
+         * DrawnBalances
+         * @description What was drawn just now.
+         */
+        DrawnBalances: {
+            /** @description The balances of classes in which something changed since their last one. */
+            items: components["schemas"]["Balance"][];
+        };
+        /**
          * @description How `data` stands for bytes that are no text.
          * @enum {string}
          */
@@ -3994,6 +4194,283 @@ export interface components {
             purpose?: string;
         };
         /**
+         * HeldMessage
+         * @description A message that would be gone without the hold.
+         */
+        HeldMessage: {
+            channel: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description What it says, once unsealed: a JSON object or list as such, anything else as text. */
+            data?: unknown;
+            direction: components["schemas"]["Direction"];
+            /** @description Set when `data` is no text. */
+            encoding?: components["schemas"]["Encoding"] & unknown;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /** @description What its sender called it, once unsealed. */
+            event?: string;
+            /**
+             * Format: date-time
+             * @description When it was put aside.
+             */
+            held_at: string;
+            id: string;
+            /**
+             * Format: int64
+             * @description Its position in the channel.
+             */
+            offset: number;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            /** @description Whether `data` is left out. */
+            sealed: boolean;
+            /**
+             * Format: int32
+             * @description Bytes.
+             */
+            size: number;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Whom it is about; they may have been erased since.
+             */
+            subject_id?: string;
+        };
+        /**
+         * Hold
+         * @description A legal hold: what it covers is kept, whatever rules say, until it is lifted.
+         */
+        Hold: {
+            authority?: string;
+            channel_pattern?: string;
+            /**
+             * Format: date-time
+             * @description When nothing was left of what it kept.
+             */
+            cleared_at?: string;
+            /** @description Where the receipt of that is. */
+            cleared_receipt_url?: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             */
+            data_type_id?: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id?: string;
+            /** Format: date-time */
+            ends_at?: string;
+            /**
+             * A legal hold.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was lifted, or ended.
+             */
+            lifted_at?: string;
+            lifted_by?: string;
+            /** @description Where the receipt of that is. */
+            lifted_receipt_url?: string;
+            lifted_why?: string;
+            name: string;
+            /** Format: date-time */
+            next_review_at: string;
+            /** @description `member:<id>` or `api_key:<id>`. */
+            placed_by: string;
+            /** @description Where the receipt is that proves that it was placed. */
+            placed_receipt_url: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            reason: string;
+            /** Format: date-time */
+            recorded_from?: string;
+            /** Format: date-time */
+            recorded_to?: string;
+            /** @description ISO 8601. */
+            review_every: string;
+            /** Format: date-time */
+            starts_at: string;
+            state: components["schemas"]["HoldState"];
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
+            subject_id?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * HoldDetails
+         * @description A hold with what it keeps, counted.
+         */
+        HoldDetails: {
+            authority?: string;
+            channel_pattern?: string;
+            /**
+             * Format: date-time
+             * @description When nothing was left of what it kept.
+             */
+            cleared_at?: string;
+            /** @description Where the receipt of that is. */
+            cleared_receipt_url?: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             */
+            data_type_id?: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id?: string;
+            /** Format: date-time */
+            ends_at?: string;
+            /**
+             * A legal hold.
+             * Format: uuid
+             */
+            id: string;
+            /** @description Messages that are put aside for it. */
+            kept: number;
+            /**
+             * Format: date-time
+             * @description When it was lifted, or ended.
+             */
+            lifted_at?: string;
+            lifted_by?: string;
+            /** @description Where the receipt of that is. */
+            lifted_receipt_url?: string;
+            lifted_why?: string;
+            name: string;
+            /** Format: date-time */
+            next_review_at: string;
+            /** @description `member:<id>` or `api_key:<id>`. */
+            placed_by: string;
+            /** @description Where the receipt is that proves that it was placed. */
+            placed_receipt_url: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             */
+            purpose_id?: string;
+            reason: string;
+            /** Format: date-time */
+            recorded_from?: string;
+            /** Format: date-time */
+            recorded_to?: string;
+            /** @description ISO 8601. */
+            review_every: string;
+            /** Format: date-time */
+            starts_at: string;
+            state: components["schemas"]["HoldState"];
+            /**
+             * A person that data is about.
+             * Format: uuid
+             */
+            subject_id?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /**
+         * HoldIn
+         * @description A hold to be placed. What is not named is not limited: a hold that names nothing covers every message.
+         */
+        HoldIn: {
+            /** @description Who wants it: a court, an authority, a file number. */
+            authority?: string;
+            /** @description Only on channels that fit: `*` stands for any run of characters. */
+            channel_pattern?: string;
+            /**
+             * An entry of the data catalogue.
+             * Format: uuid
+             * @description Only messages in which it was found.
+             */
+            data_type_id?: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             * @description Only on this endpoint.
+             */
+            endpoint_id?: string;
+            /**
+             * Format: date-time
+             * @description Until when it stands. Default until it is lifted.
+             */
+            ends_at?: string;
+            /** @description What people call it; typed again to lift it. */
+            name: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             * @description Only messages for this purpose.
+             */
+            purpose_id?: string;
+            /** @description Why it is placed. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Only what was recorded from then on.
+             */
+            recorded_from?: string;
+            /**
+             * Format: date-time
+             * @description Only what was recorded before.
+             */
+            recorded_to?: string;
+            /** @description How often you are reminded to review it, ISO 8601. Default `P90D`. */
+            review_every?: string;
+            /**
+             * Format: date-time
+             * @description From when on it stands. Default now.
+             */
+            starts_at?: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Only about this person.
+             */
+            subject_id?: string;
+        };
+        /**
+         * HoldPatchIn
+         * @description Changes to a hold. What is absent stays; `null` clears. What it covers never changes: place another one.
+         */
+        HoldPatchIn: {
+            authority?: string;
+            /** Format: date-time */
+            ends_at?: string;
+            name?: string;
+            reason?: string;
+            review_every?: string;
+        };
+        /**
+         * @description Where a hold stands.
+         * @enum {string}
+         */
+        HoldState: "active" | "lifted" | "ended";
+        /**
          * @description What the lines are.
          * @enum {string}
          */
@@ -4412,6 +4889,16 @@ export interface components {
          */
         LifecycleKind: "channel_occupied" | "channel_vacated";
         /**
+         * LiftIn
+         * @description The end of a hold.
+         */
+        LiftIn: {
+            /** @description The name of the hold, typed again: what it keeps is destroyed. */
+            confirm: string;
+            /** @description Why, for whoever asks later. */
+            why?: string;
+        };
+        /**
          * LiftingIn
          * @description That a restriction or an objection ends.
          */
@@ -4826,6 +5313,16 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_Balance
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Balance: {
+            /** @description The items. */
+            items: components["schemas"]["Balance"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Channel
          * @description Part of a list, newest first unless said otherwise.
          */
@@ -4922,6 +5419,26 @@ export interface components {
         Page_FaultyLine: {
             /** @description The items. */
             items: components["schemas"]["FaultyLine"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_HeldMessage
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_HeldMessage: {
+            /** @description The items. */
+            items: components["schemas"]["HeldMessage"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Hold
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Hold: {
+            /** @description The items. */
+            items: components["schemas"]["Hold"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -5519,7 +6036,7 @@ export interface components {
         RecordMode: "before" | "after" | "never";
         /**
          * Refusal
-         * @description Why a request was refused.
+         * @description Why a request was refused; of one that is completed: why a part of it was.
          */
         Refusal: {
             code: string;
@@ -5849,6 +6366,8 @@ export interface components {
             consents: number;
             /** @description Corrections made. */
             corrections: number;
+            /** @description Of those messages, how many a legal hold keeps a copy of until it ends; `refusal` says why. */
+            held: number;
             keys: number;
             messages: number;
             /** @description Purposes no longer pursued. */
@@ -5923,6 +6442,8 @@ export interface components {
          * @description What is held of one kind: same endpoint, purpose, data types and channel pattern.
          */
         RetentionClass: {
+            /** @description The newest balance, with its receipt: the last proof. */
+            balance?: components["schemas"]["Balance"] & unknown;
             /** @description The channels it is limited to. */
             channel_pattern?: string;
             /** @description Slugs of what was found in it. */
@@ -5934,7 +6455,14 @@ export interface components {
              * Format: uuid
              */
             endpoint_id: string;
+            /** @description Messages that are gone but for what legal holds keep of them. */
+            held: number;
             id: string;
+            /**
+             * Format: double
+             * @description For how many seconds the oldest of those has been expired.
+             */
+            lag_seconds: number;
             /**
              * Format: int64
              * @description Messages that can be read.
@@ -5947,6 +6475,11 @@ export interface components {
             next_expiry_at?: string;
             /** Format: date-time */
             oldest_at?: string;
+            /**
+             * Format: int64
+             * @description Messages that have expired and are not removed yet; nobody can read them.
+             */
+            overdue: number;
             /**
              * A reason for processing.
              * Format: uuid
@@ -7344,6 +7877,108 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_balances: {
+        parameters: {
+            query?: {
+                /** @description Of this retention class. */
+                class_id?: string;
+                cursor?: string;
+                /** @description Only those that do not add up, or only those that do. */
+                failing?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Balance"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    draw_balances: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawnBalances"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_balance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                balance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Balance"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -9001,6 +9636,281 @@ export interface operations {
                 };
                 content?: never;
             };
+        };
+    };
+    list_holds: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                /** @description Naming this endpoint. */
+                endpoint_id?: string;
+                limit?: number;
+                /** @description Naming this purpose. */
+                purpose_id?: string;
+                /** @description Only those whose review is due, or only the others. */
+                review_due?: boolean;
+                state?: components["schemas"]["HoldState"];
+                /** @description Naming this person. */
+                subject_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Hold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldDetails"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    update_hold: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldPatchIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    lift_hold: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiftIn"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_held_messages: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Open them. */
+                unseal?: boolean;
+            };
+            header?: never;
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HeldMessage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    review_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now. */
+            200: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     list_incidents: {

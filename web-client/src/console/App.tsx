@@ -24,6 +24,8 @@ const Purposes = lazy(async () => ({ default: (await import("./catalogue/Purpose
 const Notices = lazy(async () => ({ default: (await import("./catalogue/Notices")).Notices }));
 const NoticePage = lazy(async () => ({ default: (await import("./catalogue/NoticePage")).NoticePage }));
 const Rules = lazy(async () => ({ default: (await import("./rules/Rules")).Rules }));
+const Retention = lazy(async () => ({ default: (await import("./retention/Retention")).Retention }));
+const Holds = lazy(async () => ({ default: (await import("./holds/Holds")).Holds }));
 const Subjects = lazy(async () => ({ default: (await import("./subjects/Subjects")).Subjects }));
 const SubjectPage = lazy(async () => ({ default: (await import("./subjects/SubjectPage")).SubjectPage }));
 const Requests = lazy(async () => ({ default: (await import("./requests/Requests")).Requests }));
@@ -62,6 +64,8 @@ export function App() {
           <Route path="notices" element={<Notices />} />
           <Route path="notices/:id" element={<NoticePage />} />
           <Route path="rules" element={<Rules />} />
+          <Route path="retention" element={<Retention />} />
+          <Route path="holds" element={<Holds />} />
           <Route path="subjects" element={<Subjects />} />
           <Route path="subjects/:id" element={<SubjectPage />} />
           <Route path="requests" element={<Requests />} />

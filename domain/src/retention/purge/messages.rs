@@ -1,8 +1,10 @@
 //! Messages of one tenant, class by class.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{channel, message, retention_class};
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
+use entity::{channel, class_count, held_message, message, retention_class};
+use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
     Budget, KeysLeft, Progress, Report,
@@ -11,15 +13,19 @@ use super::{
 use crate::{
     ctx::Ctx,
     error::Result,
+    holds::{self, Watch},
     ids::MessageId,
     pictures::Picture,
-    retention::{classes::Class, cut::Cut},
+    retention::{classes::Class, counts, cut::Cut},
     tenancy::{Actor, TenantScope, TenantTx},
 };
 
 /// A message on its way was admitted a moment before the rules changed, perhaps by another process that heard of the
 /// change seconds later.
 const ON_THE_WAY: TimeDelta = TimeDelta::seconds(60);
+
+/// By then what had its id at that moment is in the journal or will never be: a group is sealed and committed in one go.
+const SETTLED: TimeDelta = TimeDelta::seconds(5);
 
 /// Longer than any bucket is open.
 const LONGEST_SLICE: TimeDelta = TimeDelta::days(2);
@@ -83,6 +89,50 @@ impl Run<'_> {
         (!self.cut.is_uniform() && since < until).then_some((since, until))
     }
 
+    /// The tenant's holds that stand. Read from the store by whoever is about to destroy something, not from memory: another
+    /// process may have placed one just now.
+    async fn watch(&self) -> Result<Watch> {
+        holds::watch(self.ctx, &self.scope).await
+    }
+
+    /// How far destruction may go now. What is on its way into the journal has an id already; under a hold it is waited for,
+    /// so that it can be put aside.
+    fn reach(&self, watch: &Watch, line: i64) -> i64 {
+        if watch.iter().any(|hold| hold.may_cover(&self.class.key)) {
+            line.min(MessageId::first_at(self.ctx.now() - SETTLED).0)
+        } else {
+            line
+        }
+    }
+
+    /// Has what holds cover put aside, of these messages from one id to another.
+    async fn preserve(&self, watch: &Watch, which: Condition, from: i64, to: i64) -> Result<()> {
+        if watch.is_empty() || from >= to {
+            return Ok(());
+        }
+        let which = which
+            .add(message::Column::Id.gte(from))
+            .add(message::Column::Id.lt(to));
+        holds::preserve(self.ctx, &self.scope, (self.id, self.class), watch, which).await?;
+        Ok(())
+    }
+
+    /// Has all put aside that holds cover below a line, but for what an earlier run put aside under the same holds.
+    async fn preserve_below(&self, watch: &Watch, line: i64) -> Result<()> {
+        if watch.is_empty() {
+            return Ok(());
+        }
+        let mut hasher = DefaultHasher::new();
+        watch.hash(&mut hasher);
+        let print = hasher.finish();
+        let known = self.class.progress.lock().preserved;
+        let from = known.filter(|(under, _)| *under == print).map_or(0, |(_, id)| id);
+        self.preserve(watch, Condition::all(), from, line).await?;
+        let settled = MessageId::first_at(self.ctx.now() - ON_THE_WAY).0;
+        self.class.progress.lock().preserved = Some((print, line.min(settled).max(from)));
+        Ok(())
+    }
+
     /// Destroys the keys of buckets in which everything has expired.
     async fn keys(&mut self, report: &mut Report) -> Result<()> {
         let due = {
@@ -101,11 +151,23 @@ impl Run<'_> {
         }
         let keys = &self.ctx.keys;
         let tenant = self.picture.tenant;
-        report.keys += keys.destroy_buckets(tenant, self.id, None, self.line()).await?;
+        let watch = self.watch().await?;
+        let lowest = self.cut.lowest();
+        let reach = self.reach(&watch, lowest);
+        self.preserve_below(&watch, reach).await?;
+        let line = if reach < lowest {
+            MessageId(reach).at().min(self.line())
+        } else {
+            self.line()
+        };
+        report.keys += keys.destroy_buckets(tenant, self.id, None, line).await?;
         if let Some((since, until)) = self.own() {
+            let until = self.reach(&watch, until);
+            self.preserve(&watch, Condition::all(), since, until).await?;
             let (since, until) = (Some(MessageId(since).at()), MessageId(until).at());
             report.keys += keys.destroy_buckets(tenant, self.id, since, until).await?;
         }
+        drop(watch);
         let left = keys.earliest_bucket_end(self.picture.tenant, self.id).await?;
         self.class.progress.lock().keys = left.map_or(KeysLeft::None, KeysLeft::EndsAt);
         Ok(())
@@ -128,16 +190,26 @@ impl Run<'_> {
             self.class.progress.lock().oldest = Some(MessageId::first_at(self.ctx.now()).0);
             return Ok(());
         };
-        if first < lowest {
-            let line = self.line().min(self.ctx.now());
-            report.lag = report.lag.max(line - MessageId(first).at());
+        if first >= lowest {
+            self.class.progress.lock().oldest = Some(first);
+            return Ok(());
         }
-        while first < lowest {
+        let now = self.ctx.now();
+        // What a new rule ended just now has not been late for longer than the rule is there.
+        let late = (self.line().min(now) - MessageId(first).at()).min(now - self.picture.rules_changed);
+        report.lag = report.lag.max(late);
+        let watch = self.watch().await?;
+        let reach = self.reach(&watch, lowest);
+        self.preserve_below(&watch, reach).await?;
+        while first < reach {
             if report.messages >= self.budget.rows {
                 report.more = true;
+                report.backlog += self.count(first, lowest).await?;
                 return Ok(());
             }
-            let (stop, count) = self.remove(Condition::all(), first, lowest, evidence).await?;
+            let (stop, count) = self
+                .remove(&watch, Condition::all(), first, reach, evidence)
+                .await?;
             report.messages += count;
             first = stop;
             tokio::task::yield_now().await;
@@ -193,14 +265,20 @@ impl Run<'_> {
         report: &mut Report,
         remember: impl Fn(&mut Progress, i64),
     ) -> Result<()> {
+        if start >= end {
+            return Ok(());
+        }
         let expired = self.cut.expired(self.ctx.store.engine());
+        let watch = self.watch().await?;
+        let end = self.reach(&watch, end);
+        self.preserve(&watch, expired.clone(), start, end).await?;
         while start < end {
             if report.messages >= self.budget.rows {
                 report.more = true;
                 return Ok(());
             }
             let some = expired.clone().add(message::Column::Id.gte(start));
-            let (stop, count) = self.remove(some, start, end, evidence).await?;
+            let (stop, count) = self.remove(&watch, some, start, end, evidence).await?;
             report.messages += count;
             start = stop;
             remember(&mut self.class.progress.lock(), start);
@@ -217,6 +295,20 @@ impl Run<'_> {
         }
         evidence.write_now(self.ctx, self.id).await?;
         let tx = self.ctx.store.begin(&self.scope).await?;
+        let held = tx
+            .find::<held_message::Entity>()
+            .filter(held_message::Column::ClassId.eq(self.id))
+            .limit(1)
+            .one(tx.conn())
+            .await?;
+        // Its balance still counts what a hold keeps of it.
+        if held.is_some() {
+            return Ok(());
+        }
+        tx.delete_many::<class_count::Entity>()
+            .filter(class_count::Column::ClassId.eq(self.id))
+            .exec(tx.conn())
+            .await?;
         tx.delete_many::<retention_class::Entity>()
             .filter(retention_class::Column::Id.eq(self.id))
             .exec(tx.conn())
@@ -228,6 +320,16 @@ impl Run<'_> {
         tx.save().await?;
         self.picture.classes.forget(self.class);
         Ok(())
+    }
+
+    async fn count(&self, start: i64, end: i64) -> Result<u64> {
+        let tx = self.ctx.store.read(&self.scope).await?;
+        let rows = tx
+            .find::<message::Entity>()
+            .filter(message::Column::ClassId.eq(self.id))
+            .filter(message::Column::Id.gte(start))
+            .filter(message::Column::Id.lt(end));
+        Ok(rows.count(tx.conn()).await?)
     }
 
     async fn has_rows(&self, start: i64, end: i64) -> Result<bool> {
@@ -281,16 +383,24 @@ impl Run<'_> {
     /// Answers where the batch ended, and how many rows went.
     async fn remove(
         &self,
+        watch: &Watch,
         which: Condition,
         first: i64,
         end: i64,
         evidence: &mut Evidence,
     ) -> Result<(i64, u64)> {
+        let is_held = !watch.is_empty();
         let tx = self.ctx.store.begin(&self.scope).await?;
         let stop = self.boundary(&tx, first, end).await?;
+        let held_before = if is_held {
+            counts::held_only(&tx, self.id, first, stop).await?
+        } else {
+            0
+        };
         let count = tx
             .delete_many::<message::Entity>()
             .filter(message::Column::ClassId.eq(self.id))
+            .filter(message::Column::Id.gte(first))
             .filter(message::Column::Id.lt(stop))
             .filter(which)
             .exec(tx.conn())
@@ -299,6 +409,14 @@ impl Run<'_> {
         if count == 0 {
             return Ok((stop, 0));
         }
+        let held = if is_held {
+            counts::held_only(&tx, self.id, first, stop)
+                .await?
+                .saturating_sub(held_before)
+        } else {
+            0
+        };
+        counts::deleted(&tx, self.id, count.saturating_sub(held)).await?;
         let now = self.ctx.now();
         let only = self
             .picture

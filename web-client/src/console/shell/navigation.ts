@@ -26,6 +26,7 @@ export const NAVIGATION: { heading?: string; items: NavItem[] }[] = [
       { to: "/notices", label: "Notices", icon: "notice", needs: ["catalogue:read"] },
       { to: "/data-types", label: "Data types", icon: "tag", needs: ["catalogue:read"] },
       { to: "/rules", label: "Retention rules", icon: "rule", needs: ["rules:read"] },
+      { to: "/holds", label: "Legal holds", icon: "lock", needs: ["holds:read"] },
     ],
   },
   {
@@ -38,6 +39,7 @@ export const NAVIGATION: { heading?: string; items: NavItem[] }[] = [
   {
     heading: "Proof",
     items: [
+      { to: "/retention", label: "Balances", icon: "check", needs: ["rules:read"] },
       { to: "/incidents", label: "Incidents", icon: "warning", needs: ["incidents:read"] },
       { to: "/reports", label: "Reports", icon: "check", needs: ["reports:read"] },
       { to: "/audit", label: "Audit log", icon: "audit", needs: ["audit:read"] },
