@@ -27,6 +27,7 @@ mod gpc;
 mod happenings;
 mod health;
 mod history;
+mod household;
 mod idempotency;
 mod invitations;
 mod jobs;
@@ -72,6 +73,7 @@ pub use describe::description;
 use doors::Doors;
 pub use gatekeeper::{Gatekeeper, JournalKeeper, RegistryKeeper};
 pub use history::HistoryKeeper;
+pub use household::Household;
 pub use meters::SocketMeters;
 use state::State;
 

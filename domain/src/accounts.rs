@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use vault::redact::Redacted;
 
 use crate::{
+    changes::Change,
     audit::{self, Event},
     authentication::{self, By, Caller, Door},
     ctx::Ctx,
@@ -308,6 +309,7 @@ async fn save_and_record(
         tx.save().await?;
     }
     ctx.authentications.forget_account(account);
+    ctx.changes.note(&Change::Credentials);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use vault::{redact::Redacted, token};
 
 use crate::{
+    changes::Change,
     audit::{self, Event},
     authentication::{API_KEY_PREFIX, Caller, scopes},
     ctx::Ctx,
@@ -198,6 +199,7 @@ pub async fn revoke_named(ctx: &Ctx, scope: &TenantScope, name: &str) -> Result<
 }
 
 fn forget_after(tx: &TenantTx, ctx: &Ctx, key: ApiKeyId) {
+    ctx.tell_after(tx, Change::Credentials);
     let ctx = ctx.clone();
     tx.after_save(move || ctx.authentications.forget_key(key));
 }

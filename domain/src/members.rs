@@ -15,6 +15,7 @@ use sea_orm::{
 use serde_json::json;
 
 use crate::{
+    changes::Change,
     accounts,
     audit::{self, Event},
     authentication::Caller,
@@ -233,6 +234,7 @@ async fn forget_unless_member(tx: &TenantTx, account: AccountId) -> Result<()> {
 }
 
 fn forget_after(tx: &TenantTx, ctx: &Ctx, member: MemberId) {
+    ctx.tell_after(tx, Change::Credentials);
     let ctx = ctx.clone();
     tx.after_save(move || ctx.authentications.forget_member(member));
 }

@@ -19,6 +19,7 @@ pub use provisioning::{Provision, find_or_create};
 pub use usage::{Stored, Usage, stored, usage};
 
 use crate::{
+    changes::Change,
     accounts::email,
     audit::{self, Event},
     controllers::Controller,
@@ -172,6 +173,7 @@ pub async fn update(
             .facts(json!({ "changed": changed, "version": tenant.version })),
     )
     .await?;
+    ctx.tell_after(tx, Change::Tenant(slug.as_str().into()));
     let ctx = ctx.clone();
     tx.after_save(move || ctx.tenants.forget(&slug));
     Ok(tenant)

@@ -15,6 +15,7 @@ mod audit;
 mod bootstrap;
 mod catalogue;
 mod channels;
+mod cluster;
 mod compose;
 mod connections;
 mod consent;
