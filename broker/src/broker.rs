@@ -408,7 +408,8 @@ impl Broker {
         sum.finish()
     }
 
-    pub(crate) fn channels_here(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
+    /// As [`Broker::channels`], of this node only.
+    pub fn channels_here(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
         let channels = self.0.hub.endpoint(endpoint).map(|endpoint| endpoint.channels());
         let mut found: Vec<_> = channels
             .iter()
@@ -435,7 +436,8 @@ impl Broker {
         sum.finish().pop().unwrap_or(here)
     }
 
-    pub(crate) fn channel_here(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
+    /// As [`Broker::channel`], of this node only.
+    pub fn channel_here(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
         let found = self.0.hub.endpoint(endpoint);
         match found.and_then(|endpoint| endpoint.channel(name)) {
             Some(channel) => self.info(endpoint, &channel),
@@ -463,7 +465,8 @@ impl Broker {
         users
     }
 
-    pub(crate) fn users_here(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
+    /// As [`Broker::users`], of this node only.
+    pub fn users_here(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
         let endpoint = self.0.hub.endpoint(endpoint);
         let channel = endpoint.and_then(|endpoint| endpoint.channel(channel));
         channel.map(|channel| channel.users()).unwrap_or_default()

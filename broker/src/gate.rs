@@ -423,7 +423,8 @@ mod tests {
             _ => None,
         })
         .collect();
-        assert_eq!(events, ["b".into(), "c".into(), "a".into()]);
+        let wanted: [Box<str>; 3] = ["b".into(), "c".into(), "a".into()];
+        assert_eq!(events, wanted);
     }
 
     #[test]

@@ -60,7 +60,11 @@ impl Lease {
 
     /// Whether people may be served now.
     pub(super) fn is_valid(&self) -> bool {
-        let now = self.millis(Instant::now());
+        self.is_valid_at(Instant::now())
+    }
+
+    fn is_valid_at(&self, now: Instant) -> bool {
+        let now = self.millis(now);
         now < self.until.load(Ordering::Acquire) && now < self.done_by.load(Ordering::Acquire)
     }
 
@@ -108,39 +112,50 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::advance;
-
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_ends_by_itself_and_is_counted_from_the_beginning_of_what_confirmed_it() {
+    #[test]
+    fn a_lease_ends_by_itself_and_is_counted_from_the_beginning_of_what_confirmed_it() {
         let lease = Lease::new();
-        assert!(lease.is_valid());
-        let began = Instant::now();
-        advance(LEASE - Duration::from_millis(1)).await;
-        assert!(lease.is_valid());
-        lease.confirm(began + Duration::from_secs(1));
-        advance(Duration::from_secs(1)).await;
-        assert!(!lease.is_valid(), "it counts from when it began");
-        lease.confirm(Instant::now());
-        assert!(lease.is_valid());
+        let start = lease.start;
+        let just_before = LEASE - Duration::from_millis(1);
+        assert!(lease.is_valid_at(start + just_before));
+        assert!(!lease.is_valid_at(start + LEASE));
+        let began = start + Duration::from_secs(1);
+        lease.confirm(began);
+        assert!(lease.is_valid_at(began + just_before));
+        assert!(!lease.is_valid_at(began + LEASE));
+        lease.confirm(start);
+        assert!(lease.is_valid_at(began + just_before), "what began earlier takes nothing away");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_order_that_is_not_done_ends_it() {
+    #[test]
+    fn an_order_that_is_not_done_ends_it() {
         let lease = Lease::new();
         lease.begin((1, 1));
         lease.begin((1, 2));
         lease.end((1, 1));
-        advance(DONE_WITHIN).await;
-        lease.confirm(Instant::now());
-        assert!(!lease.is_valid());
+        let later = Instant::now() + DONE_WITHIN;
+        lease.confirm(later);
+        assert!(!lease.is_valid_at(later));
         lease.end((1, 2));
-        assert!(lease.is_valid());
+        assert!(lease.is_valid_at(later));
     }
 
     #[test]
     fn whoever_waits_waits_longer_than_any_lease_can_last() {
         assert!(LEASE + DONE_WITHIN < WAIT);
+    }
+
+    #[test]
+    fn a_beat_is_taken_once_and_takes_those_before_it_along() {
+        let lease = Lease::new();
+        for number in 1..=3 {
+            lease.note_beat(number);
+        }
+        assert!(lease.take_beat(2).is_some());
+        assert!(lease.take_beat(1).is_none(), "an older one says nothing new");
+        assert!(lease.take_beat(2).is_none());
+        assert!(lease.take_beat(3).is_some());
     }
 }
