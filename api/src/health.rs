@@ -40,7 +40,11 @@ pub async fn readyz(Data(state): Data<&State>) -> Response {
         body["backplane"] = backplane.into();
         body["serving"] = serving.into();
         body["nodes"] = (company.others.len() + 1).into();
-        body["degraded"] = if backplane { json!([]) } else { json!(["backplane"]) };
+        body["degraded"] = if backplane {
+            json!([])
+        } else {
+            json!(["backplane"])
+        };
     }
     Json(body).with_status(status).into_response()
 }

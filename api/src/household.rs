@@ -30,8 +30,11 @@ impl Household {
     /// Tells the other nodes of every change of this process. A request that made some is answered when all have followed.
     pub fn tell(ctx: &Ctx, broker: &Broker) {
         let broker = broker.clone();
-        ctx.changes.tell(move |change| {
-            let Ok(told) = serde_json::to_string(change) else { return };
+        let others = broker.company().is_some();
+        ctx.changes.tell(others, move |change| {
+            let Ok(told) = serde_json::to_string(change) else {
+                return;
+            };
             if let Some(number) = broker.change(&told) {
                 RequestContext::changed(number);
             }
@@ -85,7 +88,10 @@ impl House for Household {
 }
 
 fn failed(error: &domain::Error) {
-    tracing::warn!(error = format!("{error:#}"), "what other nodes changed could not be read");
+    tracing::warn!(
+        error = format!("{error:#}"),
+        "what other nodes changed could not be read"
+    );
 }
 
 /// Seals a tenant's messages between nodes with the tenant's own key: who destroys that destroys them too.

@@ -82,7 +82,6 @@ impl Core {
         all(told).await;
     }
 
-
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
@@ -394,7 +393,9 @@ impl Broker {
     /// The channels of an endpoint that somebody is subscribed to and whose names begin so, sorted by name.
     pub async fn channels(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
         let here = self.channels_here(endpoint, prefix);
-        let Some(cluster) = &self.0.cluster else { return here };
+        let Some(cluster) = &self.0.cluster else {
+            return here;
+        };
         let given = cluster.give(&Order::Channels(endpoint, prefix.into()));
         let elsewhere = cluster.obeyed::<Vec<FarChannel>>(given).await;
         let mut sum = Sum::default();
@@ -424,7 +425,9 @@ impl Broker {
     /// One channel of an endpoint; zeroes where nobody is subscribed.
     pub async fn channel(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
         let here = self.channel_here(endpoint, name);
-        let Some(cluster) = &self.0.cluster else { return here };
+        let Some(cluster) = &self.0.cluster else {
+            return here;
+        };
         let given = cluster.give(&Order::Channel(endpoint, name.into()));
         let elsewhere = cluster.obeyed::<FarChannel>(given).await;
         let mut sum = Sum::default();

@@ -111,7 +111,9 @@ impl Close {
             Self::DISCONNECTED_BY_TENANT,
             Self::RECONNECT,
         ];
-        let ours = ours.into_iter().find(|close| close.code == code && close.reason == reason);
+        let ours = ours
+            .into_iter()
+            .find(|close| close.code == code && close.reason == reason);
         ours.unwrap_or_else(|| Self::received(code, reason))
     }
 

@@ -526,6 +526,11 @@ pub trait Registry: Send + Sync + 'static {
     /// Something happened on a channel. Called under the channel's lock, and so in the order in which it happened there:
     /// take note and return; it must not call the broker.
     fn happened(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, what: Happening);
+    /// Another node is gone that may have told of this beginning: that a channel is occupied, or that this user is a member. It
+    /// goes on here, and from here its end is told.
+    fn kept(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, user: Option<&str>) {
+        let _ = (tenant, endpoint, channel, user);
+    }
 }
 
 /// What seals things on their way between the nodes of an installation: the same on all of them.

@@ -196,7 +196,9 @@ impl Core {
         };
         let message = Message::new(said.channel, said.payload, said.position, said.expires_at);
         // Whatever counts has counted.
-        channel.deliver(Counting::Journal, message, &way, origin, &self.settings).1
+        channel
+            .deliver(Counting::Journal, message, &way, origin, &self.settings)
+            .1
     }
 
     pub(crate) fn admit(

@@ -75,8 +75,7 @@ impl Life {
     fn check(&self) {
         if let Err(refusal) = self.core.admission.may_stay(&self.gate.identity) {
             self.gate.shut(refusal.into(), Manner::Drop);
-        } else if self.core.is_draining()
-            || (self.gate.identity.subject().is_some() && self.core.is_fenced())
+        } else if self.core.is_draining() || (self.gate.identity.subject().is_some() && self.core.is_fenced())
         {
             self.gate.shut(Close::RECONNECT, Manner::Drop);
         }

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use vault::redact::Redacted;
 
 use crate::{
-    changes::Change,
     audit::{self, Event},
     authentication::{self, By, Caller, Door},
+    changes::Change,
     ctx::Ctx,
     error::{Error, Faults, Result},
     fields,

@@ -7,9 +7,9 @@ use serde_json::json;
 use vault::{redact::Redacted, token};
 
 use crate::{
-    changes::Change,
     audit::{self, Event},
     authentication::{API_KEY_PREFIX, Caller, scopes},
+    changes::Change,
     ctx::Ctx,
     error::{Faults, Result},
     fields,

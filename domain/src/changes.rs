@@ -30,7 +30,10 @@ pub enum Change {
     Keys,
 }
 
-type Outlet = Box<dyn Fn(&Change) + Send + Sync>;
+struct Outlet {
+    tell: Box<dyn Fn(&Change) + Send + Sync>,
+    others: bool,
+}
 
 /// Where changes of this process go.
 #[derive(Default)]
@@ -38,13 +41,20 @@ pub struct Changes(OnceLock<Outlet>);
 
 impl Changes {
     /// Tells `outlet` of every change from now on, after it was saved. It must not wait. Once; a second one is not heard.
-    pub fn tell(&self, outlet: impl Fn(&Change) + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(outlet));
+    /// `others`: whether there are any that hold sockets.
+    pub fn tell(&self, others: bool, outlet: impl Fn(&Change) + Send + Sync + 'static) {
+        let tell = Box::new(outlet);
+        let _ = self.0.set(Outlet { tell, others });
+    }
+
+    /// Whether there is anybody else.
+    pub(crate) fn are_heard(&self) -> bool {
+        self.0.get().is_some_and(|outlet| outlet.others)
     }
 
     pub(crate) fn note(&self, change: &Change) {
         if let Some(outlet) = self.0.get() {
-            outlet(change);
+            (outlet.tell)(change);
         }
     }
 }

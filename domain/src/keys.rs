@@ -172,7 +172,9 @@ impl Keys {
     pub fn open_from_node(&self, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let open = || {
             let roots = self.roots.lock().clone();
-            roots.iter().find_map(|root| root.open_value(context, sealed).ok())
+            roots
+                .iter()
+                .find_map(|root| root.open_value(context, sealed).ok())
         };
         open().or_else(|| {
             // It may be one that came while this process runs.

@@ -15,10 +15,10 @@ use sea_orm::{
 use serde_json::json;
 
 use crate::{
-    changes::Change,
     accounts,
     audit::{self, Event},
     authentication::Caller,
+    changes::Change,
     ctx::Ctx,
     error::{Error, Result},
     page::{self, Page, PageIn},

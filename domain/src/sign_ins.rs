@@ -15,10 +15,10 @@ use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use vault::{password, redact::Redacted, token};
 
 use crate::{
-    changes::Change,
     accounts::{self, email},
     audit::{self, Event},
     authentication::{self, By, Door, SESSION_PREFIX},
+    changes::Change,
     ctx::Ctx,
     error::{Error, Result},
     members::Membership,

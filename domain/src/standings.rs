@@ -85,7 +85,8 @@ impl Standing {
             || *objections != facts.objections;
         self.gone.store(gone, Ordering::Release);
         self.restricted.store(facts.restricted, Ordering::Release);
-        self.objects.store(!facts.objections.is_empty(), Ordering::Release);
+        self.objects
+            .store(!facts.objections.is_empty(), Ordering::Release);
         *consents = facts.consents;
         *objections = facts.objections;
         changed

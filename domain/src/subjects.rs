@@ -21,8 +21,8 @@ pub use sealing::{Person, reveal};
 use sealing::{seal_email, sealed};
 
 use crate::{
-    changes::Change,
     audit::{self, Event},
+    changes::Change,
     connections,
     ctx::Ctx,
     error::{Error, Faults, Result},

@@ -19,9 +19,9 @@ pub use provisioning::{Provision, find_or_create};
 pub use usage::{Stored, Usage, stored, usage};
 
 use crate::{
-    changes::Change,
     accounts::email,
     audit::{self, Event},
+    changes::Change,
     controllers::Controller,
     ctx::Ctx,
     deadlines,

@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
 use serde_json::{Value, json};
 use tests::{
-    Endpoint, Server, Socket, Tenant,
+    Endpoint, Receiver, Server, Socket, Tenant,
     backends::{Postgres, Redis},
     eventually,
     socket::Frame,
@@ -31,6 +31,11 @@ struct Cluster {
 impl Cluster {
     /// Nodes that hear each other, or nothing where Postgres and Redis are not installed.
     async fn start(count: usize) -> Option<Self> {
+        Self::start_with(count, &[]).await
+    }
+
+    /// The same with settings of their own.
+    async fn start_with(count: usize, settings: &[(&str, &str)]) -> Option<Self> {
         if !Postgres::is_installed() || !Redis::is_installed() {
             eprintln!("skipped: postgresql and redis-server are not installed; `make test` installs them");
             return None;
@@ -38,7 +43,11 @@ impl Cluster {
         let database = Postgres::shared().database();
         let redis = Arc::new(Redis::start());
         let builder = |number: usize| {
-            Server::builder()
+            settings
+                .iter()
+                .fold(Server::builder(), |builder, (name, value)| {
+                    builder.env(name, *value)
+                })
                 .env("WEIR_NODE__NAME", format!("node-{number}"))
                 .env("WEIR_NODE__NUMBER", number.to_string())
                 .database(database.clone())
@@ -99,7 +108,10 @@ impl Cluster {
             .send(json!({ "event": "pusher:subscribe", "data": wish }).to_string())
             .await;
         let welcome = socket.json().await;
-        assert_eq!(welcome["event"], "pusher_internal:subscription_succeeded", "{welcome}");
+        assert_eq!(
+            welcome["event"], "pusher_internal:subscription_succeeded",
+            "{welcome}"
+        );
         let data: Value = serde_json::from_str(&text(&welcome["data"])).expect("JSON in JSON");
         (socket, data["presence"].clone())
     }
@@ -109,7 +121,10 @@ impl Cluster {
 async fn readiness(node: &Server) -> Value {
     let nobody = node.nobody();
     let asked = nobody.request(reqwest::Method::GET, "//readyz");
-    nobody.try_send(asked).await.map_or(Value::Null, |answer| answer.json())
+    nobody
+        .try_send(asked)
+        .await
+        .map_or(Value::Null, |answer| answer.json())
 }
 
 /// What a plain socket hears: so many messages.
@@ -122,10 +137,18 @@ async fn hears(socket: &mut Socket, count: usize) -> Vec<String> {
 }
 
 /// A socket of a subscriber who wants to be told where the channel stands.
-async fn with_offsets(cluster: &Cluster, endpoint: &Endpoint, node: usize, recover: Value) -> (Socket, Value) {
+async fn with_offsets(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    node: usize,
+    recover: Value,
+) -> (Socket, Value) {
     let key = text(&endpoint.json["key"]);
     let path = format!("/app/{key}?protocol=7");
-    let mut socket = cluster.nodes[node].connect(&path, &[]).await.expect("a handshake");
+    let mut socket = cluster.nodes[node]
+        .connect(&path, &[])
+        .await
+        .expect("a handshake");
     socket.text().await;
     let hello = json!({ "v": 1, "features": ["offsets"] });
     let hello = json!({ "event": "weir:hello", "data": hello });
@@ -139,7 +162,10 @@ async fn with_offsets(cluster: &Cluster, endpoint: &Endpoint, node: usize, recov
         .send(json!({ "event": "pusher:subscribe", "data": wish }).to_string())
         .await;
     let welcome = socket.json().await;
-    assert_eq!(welcome["event"], "pusher_internal:subscription_succeeded", "{welcome}");
+    assert_eq!(
+        welcome["event"], "pusher_internal:subscription_succeeded",
+        "{welcome}"
+    );
     let data: Value = serde_json::from_str(&text(&welcome["data"])).expect("JSON in JSON");
     (socket, data["weir"].clone())
 }
@@ -148,7 +174,11 @@ async fn alike_everywhere(cluster: &Cluster, acme: &Tenant, chat: &Endpoint) {
     let mut sockets = Vec::new();
     for node in 0..3 {
         for person in ["ada", "bob"] {
-            sockets.push(cluster.connect(acme, chat, node, &format!("{person}-{node}")).await);
+            sockets.push(
+                cluster
+                    .connect(acme, chat, node, &format!("{person}-{node}"))
+                    .await,
+            );
         }
     }
     let mut publishers = Vec::new();
@@ -156,18 +186,29 @@ async fn alike_everywhere(cluster: &Cluster, acme: &Tenant, chat: &Endpoint) {
         let (acme, chat) = (cluster.at(acme, node), chat.clone());
         publishers.push(tokio::spawn(async move {
             for n in 0..40 {
-                acme.publish(&chat, json!({ "data": format!("{node}-{n}") })).await.expect(201);
+                acme.publish(&chat, json!({ "data": format!("{node}-{n}") }))
+                    .await
+                    .expect(201);
             }
         }));
     }
     let first = hears(&mut sockets[0], 120).await;
     for node in 0..3 {
-        let of_node = first.iter().filter(|heard| heard.starts_with(&format!("{node}-")));
+        let of_node = first
+            .iter()
+            .filter(|heard| heard.starts_with(&format!("{node}-")));
         let wanted: Vec<_> = (0..40).map(|n| format!("{node}-{n}")).collect();
-        assert!(of_node.eq(&wanted), "one publisher's messages keep their order: {first:?}");
+        assert!(
+            of_node.eq(&wanted),
+            "one publisher's messages keep their order: {first:?}"
+        );
     }
     for socket in &mut sockets[1..] {
-        assert_eq!(hears(socket, 120).await, first, "everybody hears the same in the same order");
+        assert_eq!(
+            hears(socket, 120).await,
+            first,
+            "everybody hears the same in the same order"
+        );
     }
     for publisher in publishers {
         publisher.await.expect("it published");
@@ -186,7 +227,9 @@ async fn alike_everywhere(cluster: &Cluster, acme: &Tenant, chat: &Endpoint) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_on_any_node_is_heard_on_all_once_and_in_one_order() {
-    let Some(cluster) = Cluster::start(3).await else { return };
+    let Some(cluster) = Cluster::start(3).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let chat = acme.channel("chat").await;
     alike_everywhere(&cluster, &acme, &chat).await;
@@ -198,7 +241,9 @@ async fn what_is_said_on_any_node_is_heard_on_all_once_and_in_one_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_records_is_heard_on_all_once_and_in_one_order_too() {
-    let Some(cluster) = Cluster::start(3).await else { return };
+    let Some(cluster) = Cluster::start(3).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     alike_everywhere(&cluster, &acme, &chat).await;
@@ -206,7 +251,9 @@ async fn what_nobody_records_is_heard_on_all_once_and_in_one_order_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let news = acme.purpose("news").await;
     let body = json!({ "slug": "news", "kind": "channel", "purpose_id": news, "on_withdrawal": "close" });
@@ -246,11 +293,21 @@ async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers(
     let boundary = begun.load(Ordering::SeqCst);
     let (heard, code) = listen.await.expect("she listened");
     assert_eq!(code, 4031);
-    assert!(heard.iter().all(|number| *number < boundary), "nothing that began after the answer");
-    assert!(took < Duration::from_secs(4), "nobody had to be waited for: {took:?}");
+    assert!(
+        heard.iter().all(|number| *number < boundary),
+        "nothing that began after the answer"
+    );
+    assert!(
+        took < Duration::from_secs(4),
+        "nobody had to be waited for: {took:?}"
+    );
     let cutoffs = done["cutoffs"].as_array().cloned().unwrap_or_default();
     if !cutoffs.is_empty() {
-        assert_eq!(cutoffs[0]["messages_out"], heard.len(), "it says where she stood: {done}");
+        assert_eq!(
+            cutoffs[0]["messages_out"],
+            heard.len(),
+            "it says where she stood: {done}"
+        );
     }
     hears(&mut bob, 100).await;
     stop.store(true, Ordering::SeqCst);
@@ -266,14 +323,19 @@ async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_endpoint_and_a_revoked_key_act_on_every_node_when_the_change_is_answered() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let chat = acme.channel("chat").await;
     let there = cluster.at(&acme, 1);
     for n in 0..5 {
         let key = acme
             .owner
-            .post("/api-keys", json!({ "name": format!("key {n}"), "scopes": ["endpoints:read"] }))
+            .post(
+                "/api-keys",
+                json!({ "name": format!("key {n}"), "scopes": ["endpoints:read"] }),
+            )
             .await
             .expect(201);
         let client = cluster.nodes[1].nobody().with_token(text(&key["token"]));
@@ -281,7 +343,11 @@ async fn a_changed_endpoint_and_a_revoked_key_act_on_every_node_when_the_change_
         let id = text(&key["id"]);
         let answer = acme.owner.delete(format!("/api-keys/{id}")).await;
         assert!(answer.is_success(), "{}", answer.text());
-        assert_eq!(client.get("/endpoints").await.status, 401, "revoked is revoked everywhere");
+        assert_eq!(
+            client.get("/endpoints").await.status,
+            401,
+            "revoked is revoked everywhere"
+        );
     }
     let mut ada = cluster.connect(&acme, &chat, 1, "ada").await;
     there.publish(&chat, json!({ "data": "one" })).await.expect(201);
@@ -298,7 +364,9 @@ async fn a_changed_endpoint_and_a_revoked_key_act_on_every_node_when_the_change_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_of_all_nodes_see_each_other_and_those_of_a_killed_node_are_gone_in_time() {
-    let Some(mut cluster) = Cluster::start(3).await else { return };
+    let Some(mut cluster) = Cluster::start(3).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let chat = acme.channel("chat").await;
     let room = "presence-room";
@@ -323,7 +391,10 @@ async fn members_of_all_nodes_see_each_other_and_those_of_a_killed_node_are_gone
     for node in 0..3 {
         let there = cluster.at(&acme, node);
         let found = there.owner.get(&live).await.expect(200);
-        assert_eq!(found["items"], json!([{ "name": room, "subscribers": 43, "members": 42 }]));
+        assert_eq!(
+            found["items"],
+            json!([{ "name": room, "subscribers": 43, "members": 42 }])
+        );
         let members = there.owner.all(format!("{live}/{room}/members")).await;
         assert_eq!(members.len(), 42);
     }
@@ -338,12 +409,17 @@ async fn members_of_all_nodes_see_each_other_and_those_of_a_killed_node_are_gone
     }
     assert!(killed.elapsed() < Duration::from_secs(30));
     let found = cluster.at(&acme, 1).owner.get(&live).await.expect(200);
-    assert_eq!(found["items"], json!([{ "name": room, "subscribers": 2, "members": 2 }]));
+    assert_eq!(
+        found["items"],
+        json!([{ "name": room, "subscribers": 2, "members": 2 }])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let chat = acme.channel("chat").await;
     let mut ears = vec![
@@ -357,7 +433,9 @@ async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded()
         floods.push(tokio::spawn(async move {
             let mut said = 0;
             while !stop.load(Ordering::SeqCst) {
-                acme.publish(&chat, json!({ "data": format!("{node}-{said}") })).await.expect(201);
+                acme.publish(&chat, json!({ "data": format!("{node}-{said}") }))
+                    .await
+                    .expect(201);
                 said += 1;
                 sleep(Duration::from_millis(2)).await;
             }
@@ -385,7 +463,11 @@ async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded()
         total += flood.await.expect("every publish was taken");
     }
     let first = hears(&mut ears[0], total).await;
-    assert_eq!(hears(&mut ears[1], total).await, first, "both heard everything in one order");
+    assert_eq!(
+        hears(&mut ears[1], total).await,
+        first,
+        "both heard everything in one order"
+    );
     for ear in &mut ears {
         ear.is_silent_for(Duration::from_millis(300)).await;
     }
@@ -393,7 +475,9 @@ async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nothing_is_recorded_whoever_may_have_missed_something_is_told() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     let (mut ada, standing) = with_offsets(&cluster, &chat, 1, Value::Null).await;
@@ -402,7 +486,9 @@ async fn where_nothing_is_recorded_whoever_may_have_missed_something_is_told() {
         let acme = cluster.at(&acme, node);
         let chat = chat.clone();
         async move {
-            acme.publish(&chat, json!({ "data": words, "channel": "room" })).await.expect(201)
+            acme.publish(&chat, json!({ "data": words, "channel": "room" }))
+                .await
+                .expect(201)
         }
     };
     say(0, "one").await;
@@ -443,7 +529,9 @@ async fn where_nothing_is_recorded_whoever_may_have_missed_something_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_while_redis_is_away_acts_on_every_node_before_it_answers() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let news = acme.purpose("news").await;
     let body = json!({ "slug": "news", "kind": "channel", "purpose_id": news, "on_withdrawal": "close" });
@@ -458,7 +546,10 @@ async fn a_withdrawal_while_redis_is_away_acts_on_every_node_before_it_answers()
         .await;
     }
     let there = cluster.at(&acme, 1);
-    there.publish(&news, json!({ "data": "before" })).await.expect(201);
+    there
+        .publish(&news, json!({ "data": "before" }))
+        .await
+        .expect(201);
     assert_eq!(ada.text().await, "before", "her own node goes on serving her");
     acme.consent("ada", "news", "withdrawn").await.expect(201);
     there.publish(&news, json!({ "data": "after" })).await.expect(201);
@@ -476,7 +567,9 @@ async fn a_withdrawal_while_redis_is_away_acts_on_every_node_before_it_answers()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_stopped_for_a_while_serves_nobody_what_was_withdrawn_meanwhile() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let news = acme.purpose("news").await;
     let body = json!({ "slug": "news", "kind": "channel", "purpose_id": news, "on_withdrawal": "close" });
@@ -487,7 +580,10 @@ async fn a_node_that_is_stopped_for_a_while_serves_nobody_what_was_withdrawn_mea
     let asked = Instant::now();
     acme.consent("ada", "news", "withdrawn").await.expect(201);
     let took = asked.elapsed();
-    assert!(took > Duration::from_secs(3), "its lease was waited for: {took:?}");
+    assert!(
+        took > Duration::from_secs(3),
+        "its lease was waited for: {took:?}"
+    );
     assert!(took < Duration::from_secs(20), "and no longer: {took:?}");
     for n in 0..20 {
         acme.publish(&news, json!({ "data": n })).await.expect(201);
@@ -507,7 +603,9 @@ fn signal(node: &Server, signal: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quotas_count_the_sockets_of_all_nodes() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant("acme").await;
     let chat = acme
         .endpoint(json!({ "slug": "chat", "kind": "channel", "max_connections": 2 }))
@@ -526,7 +624,9 @@ async fn quotas_count_the_sockets_of_all_nodes() {
 
 #[tokio::test]
 async fn nothing_that_anybody_says_or_is_called_can_be_read_in_redis() {
-    let Some(cluster) = Cluster::start(2).await else { return };
+    let Some(cluster) = Cluster::start(2).await else {
+        return;
+    };
     let acme = cluster.nodes[0].tenant_without_rules("acme").await;
     let chat = acme.channel("chat").await;
     let mut spy = std::process::Command::new("redis-cli")
@@ -536,7 +636,9 @@ async fn nothing_that_anybody_says_or_is_called_can_be_read_in_redis() {
         .expect("redis-cli is installed with Redis");
     sleep(Duration::from_millis(200)).await;
     let mut bob = cluster.connect(&acme, &chat, 1, "bob-the-subject").await;
-    let (_ada, _) = cluster.join(&chat, 0, "presence-secret-room", "ada-the-user").await;
+    let (_ada, _) = cluster
+        .join(&chat, 0, "presence-secret-room", "ada-the-user")
+        .await;
     let body = json!({ "data": "a secret word", "subject": "bob-the-subject" });
     acme.publish(&chat, body).await.expect(201);
     assert_eq!(bob.text().await, "a secret word");
@@ -556,4 +658,82 @@ async fn nothing_that_anybody_says_or_is_called_can_be_read_in_redis() {
     }
     // Every key of a tenant's carries its hash tag.
     assert!(seen.contains(":{") && seen.contains("}:c:"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_are_told_of_the_first_and_the_last_of_all_nodes_and_of_the_dead() {
+    let settings = [("WEIR_WEBHOOKS__RETURN_WITHIN_MS", "1000")];
+    let Some(mut cluster) = Cluster::start_with(3, &settings).await else {
+        return;
+    };
+    let acme = cluster.nodes[0].tenant_without_rules("acme").await;
+    let chat = acme.channel("chat").await;
+    let receiver = Receiver::start().await;
+    let events = [
+        "channel_occupied",
+        "channel_vacated",
+        "member_added",
+        "member_removed",
+    ];
+    let hook = json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": events });
+    acme.owner.post("/webhooks", hook).await.expect(201);
+    let room = "presence-room";
+    let of = |name: &str, user: &str| {
+        let all = receiver.events_of(name);
+        all.iter().filter(|event| event["user_id"] == user).count()
+    };
+
+    let (mut first, _) = cluster.join(&chat, 0, room, "ada").await;
+    receiver
+        .event("member_added", |event| event["user_id"] == "ada")
+        .await;
+    let (mut second, _) = cluster.join(&chat, 1, room, "ada").await;
+    first.close(1000, "").await;
+    sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(of("member_removed", "ada"), 0, "she is on the other node");
+    // She goes to yet another one, with a moment in between.
+    second.close(1000, "").await;
+    sleep(Duration::from_millis(300)).await;
+    let (mut third, _) = cluster.join(&chat, 2, room, "ada").await;
+    sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(of("member_removed", "ada"), 0, "she came back elsewhere");
+    assert_eq!(of("member_added", "ada"), 1, "{:?}", receiver.events());
+    assert_eq!(receiver.events_of("channel_occupied").len(), 1);
+    third.close(1000, "").await;
+    receiver
+        .event("member_removed", |event| event["user_id"] == "ada")
+        .await;
+    receiver.event("channel_vacated", |_| true).await;
+
+    // Bob comes by the node that is to die, and to another one; the guest to that node only.
+    let (_doomed, _) = cluster.join(&chat, 2, room, "bob").await;
+    receiver
+        .event("member_added", |event| event["user_id"] == "bob")
+        .await;
+    let (_guest, _) = cluster.join(&chat, 2, room, "guest").await;
+    receiver
+        .event("member_added", |event| event["user_id"] == "guest")
+        .await;
+    let (mut bob, _) = cluster.join(&chat, 1, room, "bob").await;
+    cluster.nodes[2].kill();
+    eventually_within(Duration::from_secs(50), "the guest's end is told", || async {
+        (of("member_removed", "guest") > 0).then_some(())
+    })
+    .await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(of("member_removed", "guest"), 1, "once");
+    assert_eq!(of("member_removed", "bob"), 0, "he is on another node");
+    assert_eq!(
+        receiver.events_of("channel_vacated").len(),
+        1,
+        "and so is the channel"
+    );
+    bob.close(1000, "").await;
+    receiver
+        .event("member_removed", |event| event["user_id"] == "bob")
+        .await;
+    eventually("the channel is empty", || async {
+        (receiver.events_of("channel_vacated").len() == 2).then_some(())
+    })
+    .await;
 }

@@ -218,7 +218,14 @@ impl Postgres {
     fn make_template(self: &Arc<Self>) {
         let database = self.create(TEMPLATE, None);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let done = Command::new(binary::weir())
+        let mut command = Command::new(binary::weir());
+        // What says which store the run is about is no setting.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("WEIR_") {
+                command.env_remove(name);
+            }
+        }
+        let done = command
             .arg("migrate")
             .env("WEIR_DATA_DIR", folder.path())
             .envs(database.settings())
@@ -412,7 +419,8 @@ impl Redis {
 
     /// Starts again on the same port after [`Redis::stop`].
     pub fn start_again(&self) {
-        *self.child.lock().expect("nobody panicked with it") = Self::launch(&self.words, self.port, &self.home);
+        *self.child.lock().expect("nobody panicked with it") =
+            Self::launch(&self.words, self.port, &self.home);
         self.wait_until_ready();
     }
 

@@ -139,7 +139,8 @@ pub(super) async fn batch(state: &State, app: &App, body: &[u8]) -> Result<Reply
         if index > 0 {
             out.push(',');
         }
-        info.write(&mut out, state, app, name(channel)?, Some(published)).await;
+        info.write(&mut out, state, app, name(channel)?, Some(published))
+            .await;
     }
     out.push_str("]}");
     Ok(Reply::Json(out))

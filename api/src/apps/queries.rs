@@ -76,7 +76,10 @@ impl Info {
     ) {
         let mut object = Object::open(out);
         if self.user_count || self.subscription_count {
-            let found = state.broker.channel(app.endpoint.row.id.0, channel.as_str()).await;
+            let found = state
+                .broker
+                .channel(app.endpoint.row.id.0, channel.as_str())
+                .await;
             if self.user_count && channel.kind() == Kind::Presence {
                 object.number("user_count", found.users.unwrap_or_default());
             }

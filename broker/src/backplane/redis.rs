@@ -205,7 +205,10 @@ async fn keep(shared: Arc<Shared>) {
 
 impl Shared {
     fn is_at(&self, number: u64) -> bool {
-        self.line.lock().as_ref().is_some_and(|line| line.number == number)
+        self.line
+            .lock()
+            .as_ref()
+            .is_some_and(|line| line.number == number)
     }
 
     async fn connect(self: &Arc<Self>) -> Result<u64, RedisError> {
@@ -271,7 +274,9 @@ impl Shared {
                 };
                 let Some(heard) = heard(&topic, bytes) else { return };
                 if self.ears.try_send(heard).is_err() {
-                    tracing::error!("more came from Redis than could be worked on; comparing what was missed");
+                    tracing::error!(
+                        "more came from Redis than could be worked on; comparing what was missed"
+                    );
                     self.lose(number);
                 }
             }
@@ -335,7 +340,10 @@ fn heard(topic: &[u8], bytes: Vec<u8>) -> Option<Heard> {
             let first = colon(1)?;
             let second = colon(first + 1)?;
             let epoch = std::str::from_utf8(&bytes[1..first]).ok()?.into();
-            let offset = std::str::from_utf8(&bytes[first + 1..second]).ok()?.parse().ok()?;
+            let offset = std::str::from_utf8(&bytes[first + 1..second])
+                .ok()?
+                .parse()
+                .ok()?;
             Some(Heard::Parcel {
                 topic,
                 position: Some(Standing { epoch, offset }),

@@ -179,7 +179,11 @@ async fn whoever_listens_hears_everything_once_and_in_order([mut one, mut two]: 
     }
     two.send(parcel("b", "for one", Count::No)).await.unwrap();
     for n in 0..100 {
-        assert_eq!(one.parcel().await, (None, Bytes::from(n.to_string())), "who sends hears it too");
+        assert_eq!(
+            one.parcel().await,
+            (None, Bytes::from(n.to_string())),
+            "who sends hears it too"
+        );
         assert_eq!(two.parcel().await, (None, Bytes::from(n.to_string())));
     }
     assert_eq!(one.parcel().await, (None, Bytes::from("for one")));
@@ -192,7 +196,11 @@ async fn whoever_listens_hears_everything_once_and_in_order([mut one, mut two]: 
 
 async fn a_counted_parcel_gets_the_next_position_and_keeps_it([one, mut two]: [Node; 2]) {
     two.way.listen(vec![topic("a")]).await.unwrap();
-    let begin = two.way.standing(vec![topic("a"), topic("b")], "begin".into()).await.unwrap();
+    let begin = two
+        .way
+        .standing(vec![topic("a"), topic("b")], "begin".into())
+        .await
+        .unwrap();
     let at = |epoch: &str, offset| Standing {
         epoch: epoch.into(),
         offset,
@@ -200,15 +208,29 @@ async fn a_counted_parcel_gets_the_next_position_and_keeps_it([one, mut two]: [N
     assert_eq!(begin, [at("begin", 0), at("begin", 0)]);
     // Whatever bytes: they are sealed.
     let words = "x:y#\u{0}\r\n=";
-    assert_eq!(one.send(parcel("a", words, next("1"))).await, Ok(Some(at("begin", 1))));
-    assert_eq!(one.send(parcel("a", "two", next("2"))).await, Ok(Some(at("begin", 2))));
+    assert_eq!(
+        one.send(parcel("a", words, next("1"))).await,
+        Ok(Some(at("begin", 1)))
+    );
+    assert_eq!(
+        one.send(parcel("a", "two", next("2"))).await,
+        Ok(Some(at("begin", 2)))
+    );
     let again = one.send(parcel("a", words, next("1"))).await;
-    assert_eq!(again, Ok(Some(at("begin", 1))), "sent again, it stands where it stood");
+    assert_eq!(
+        again,
+        Ok(Some(at("begin", 1))),
+        "sent again, it stands where it stood"
+    );
     assert_eq!(two.parcel().await, (Some(at("begin", 1)), Bytes::from(words)));
     assert_eq!(two.parcel().await, (Some(at("begin", 2)), Bytes::from("two")));
     two.hears_nothing().await;
     let elsewhere = one.send(parcel("c", "x", next("3"))).await;
-    assert_eq!(elsewhere, Ok(Some(at("epoch-of-3", 1))), "each topic counts for itself");
+    assert_eq!(
+        elsewhere,
+        Ok(Some(at("epoch-of-3", 1))),
+        "each topic counts for itself"
+    );
     let stands = two.way.standing(vec![topic("a")], "unused".into()).await;
     assert_eq!(stands, Ok(vec![at("begin", 2)]));
 }
@@ -226,7 +248,14 @@ async fn a_renewed_topic_begins_anew_for_everybody([one, mut two]: [Node; 2]) {
         let (position, bytes) = two.parcel().await;
         heard.push((position.map(|position| position.offset), bytes));
     }
-    assert_eq!(heard, [(Some(1), "x".into()), (None, "look".into()), (Some(1), "y".into())]);
+    assert_eq!(
+        heard,
+        [
+            (Some(1), "x".into()),
+            (None, "look".into()),
+            (Some(1), "y".into())
+        ]
+    );
 }
 
 async fn two_who_count_at_once_never_get_the_same_position([mut one, mut two]: [Node; 2]) {
@@ -248,7 +277,10 @@ async fn two_who_count_at_once_never_get_the_same_position([mut one, mut two]: [
             offsets.push(position.unwrap().offset);
             words.push(bytes);
         }
-        assert!(offsets.iter().copied().eq(1..=400), "without gaps, in order: {offsets:?}");
+        assert!(
+            offsets.iter().copied().eq(1..=400),
+            "without gaps, in order: {offsets:?}"
+        );
         heard.push(words);
     }
     assert_eq!(heard[0], heard[1], "both hear the same");
@@ -256,7 +288,10 @@ async fn two_who_count_at_once_never_get_the_same_position([mut one, mut two]: [
 
 async fn claim(node: &Node, name: &str, here: bool) -> bool {
     let living = vec!["one".into(), "two".into()];
-    node.way.claim(topic("a"), name.into(), here, living).await.unwrap()
+    node.way
+        .claim(topic("a"), name.into(), here, living)
+        .await
+        .unwrap()
 }
 
 async fn the_first_and_the_last_of_all_are_told_so([one, two]: [Node; 2]) {
@@ -271,7 +306,10 @@ async fn the_first_and_the_last_of_all_are_told_so([one, two]: [Node; 2]) {
 
 async fn the_dead_do_not_count([one, two]: [Node; 2]) {
     claim(&two, "ghost", true).await;
-    assert!(claim(&one, "one", true).await, "a node that is not living has nobody");
+    assert!(
+        claim(&one, "one", true).await,
+        "a node that is not living has nobody"
+    );
 }
 
 #[tokio::test]
@@ -293,7 +331,11 @@ async fn who_was_cut_off_is_told_and_hears_again_what_it_listened_to() {
     one.cut(false);
     assert!(matches!(ears.hear().await, Heard::Back));
     two.send(vec![parcel("b", "heard", next("2"))]).await.unwrap();
-    assert_eq!(ears.parcel().await.1, "heard", "what was asked for meanwhile, too");
+    assert_eq!(
+        ears.parcel().await.1,
+        "heard",
+        "what was asked for meanwhile, too"
+    );
     bus.flush();
     let stands = ears.way.standing(vec![topic("a")], "fresh".into()).await.unwrap();
     assert_eq!((&*stands[0].epoch, stands[0].offset), ("fresh", 0));
@@ -321,19 +363,35 @@ async fn a_redis_that_restarts_or_hangs_is_told_and_heard_again() {
             Err(Away) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    assert_ne!(after.epoch, before.epoch, "what it had counted is gone, and that shows");
+    assert_ne!(
+        after.epoch, before.epoch,
+        "what it had counted is gone, and that shows"
+    );
     assert_eq!(one.parcel().await.0, Some(after));
     two.send(parcel("b", "z", Count::No)).await.unwrap();
     assert_eq!(one.parcel().await.1, "z", "what was asked for meanwhile, too");
 
     let signal = |name: &str| {
         let pid = server.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     };
     signal("-STOP");
     let asked = Instant::now();
-    assert_eq!(one.send(parcel("a", "x", Count::No)).await, Err(Away), "it does not answer");
-    assert!(asked.elapsed() < Duration::from_secs(5), "that is not waited for for long");
+    assert_eq!(
+        one.send(parcel("a", "x", Count::No)).await,
+        Err(Away),
+        "it does not answer"
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "that is not waited for for long"
+    );
     assert!(!one.way.is_up());
     signal("-CONT");
     one.is_back().await;

@@ -113,7 +113,9 @@ impl Cluster {
     pub(super) fn is_somebody_unheard(&self) -> bool {
         let heard = self.peers.names();
         let known = self.peers.known.lock();
-        known.iter().any(|name| *name != self.name && !heard.contains(name))
+        known
+            .iter()
+            .any(|name| *name != self.name && !heard.contains(name))
     }
 
     /// Sessions that other nodes have of a tenant or of an endpoint.
@@ -213,7 +215,9 @@ pub(super) async fn beat(cluster: Arc<Cluster>) {
         }
         let is_fenced = cluster.is_fenced();
         if is_fenced && !fenced {
-            tracing::error!("neither the other nodes nor the store say who may be served: people are sent away");
+            tracing::error!(
+                "neither the other nodes nor the store say who may be served: people are sent away"
+            );
         }
         if is_fenced {
             Cluster::fence(&core);

@@ -14,7 +14,13 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Cluster, orders::Order, sender::Outgoing, topics::Topic, wire::{Kind, Said}};
+use super::{
+    Cluster,
+    orders::Order,
+    sender::Outgoing,
+    topics::Topic,
+    wire::{Kind, Said},
+};
 use crate::{
     broker::Core,
     host::Happening,
@@ -98,7 +104,9 @@ impl Cluster {
         }
         if topic.notes.speaks.load(Ordering::SeqCst) {
             match change {
-                Local::Added(user, info) => self.say_word(&topic, &Word::Added(user.into(), info.map(Into::into))),
+                Local::Added(user, info) => {
+                    self.say_word(&topic, &Word::Added(user.into(), info.map(Into::into)))
+                }
                 Local::Removed(user) => self.say_word(&topic, &Word::Removed(user.into())),
                 Local::Occupied | Local::Vacated => {}
             }
@@ -106,7 +114,9 @@ impl Cluster {
     }
 
     fn say_word(&self, topic: &Topic, word: &Word) {
-        let Ok(plain) = serde_json::to_vec(word) else { return };
+        let Ok(plain) = serde_json::to_vec(word) else {
+            return;
+        };
         // Full: it is told with the next comparison.
         let _ = self.queue.try_send(Outgoing::OnChannel {
             key: topic.key.clone(),
@@ -166,7 +176,12 @@ impl Cluster {
                 format!("{}:m:{}", place.name, hex::encode(blind)).into()
             }
         };
-        let living = self.peers.ids().iter().map(|node| format!("{node:x}").into()).collect();
+        let living = self
+            .peers
+            .ids()
+            .iter()
+            .map(|node| format!("{node:x}").into())
+            .collect();
         let me = format!("{:x}", self.me).into();
         match self.backplane.claim(name, me, here, living).await {
             Ok(alone) => alone,
@@ -191,7 +206,13 @@ impl Cluster {
         channel.with_crowd(|crowd| {
             topic.notes.speaks.store(true, Ordering::SeqCst);
             topic.notes.told.store(crowd.count, Ordering::SeqCst);
-            self.say_word(topic, &Word::All(Crowd { cached: None, ..crowd }));
+            self.say_word(
+                topic,
+                &Word::All(Crowd {
+                    cached: None,
+                    ..crowd
+                }),
+            );
         });
         if self.peers.ids().is_empty() {
             return;
@@ -246,6 +267,15 @@ impl Cluster {
     /// A node is gone, and everybody with it.
     pub(super) fn crowds_gone(&self, core: &Core, node: u64) {
         let topics: Vec<_> = self.topics.read().values().cloned().collect();
+        for topic in &topics {
+            let (endpoint, channel) = &topic.key;
+            for (who, claim) in topic.notes.claims.lock().iter() {
+                if claim.wanted && claim.noted {
+                    core.registry
+                        .kept(topic.tenant, *endpoint, channel, who.as_deref());
+                }
+            }
+        }
         with_around(core, |around| {
             for topic in topics {
                 if let Some(channel) = Self::channel_of(core, &topic) {
@@ -258,7 +288,9 @@ impl Cluster {
     /// Tells the others how many are here, where that changed.
     pub(super) fn tell_count(&self, topic: &Topic, channel: &Channel) {
         let count = channel.subscribers() as u64;
-        if topic.notes.speaks.load(Ordering::SeqCst) && topic.notes.told.swap(count, Ordering::SeqCst) != count {
+        if topic.notes.speaks.load(Ordering::SeqCst)
+            && topic.notes.told.swap(count, Ordering::SeqCst) != count
+        {
             self.say_word(topic, &Word::Count(count));
         }
     }
@@ -266,7 +298,10 @@ impl Cluster {
     /// Who of this node's is on a channel, for whoever asks.
     #[expect(clippy::unused_self, reason = "the node is asked, not the channel")]
     pub(super) fn crowd_here(&self, core: &Core, tenant: Uuid, endpoint: Uuid, name: &str) -> Crowd {
-        let endpoint = core.hub.endpoint(endpoint).filter(|endpoint| endpoint.tenant == tenant);
+        let endpoint = core
+            .hub
+            .endpoint(endpoint)
+            .filter(|endpoint| endpoint.tenant == tenant);
         let channel = endpoint.and_then(|endpoint| endpoint.channel(name));
         let mut all = Crowd::default();
         if let Some(channel) = channel {

@@ -29,7 +29,10 @@ pub(super) async fn hear_all(
     let control = cluster.control();
     let mine = cluster.of_node(cluster.me);
     // Where it fails it is tried again when the backplane is there.
-    let _ = cluster.backplane.listen(vec![Arc::clone(&control), Arc::clone(&mine)]).await;
+    let _ = cluster
+        .backplane
+        .listen(vec![Arc::clone(&control), Arc::clone(&mine)])
+        .await;
     if cluster.is_up() {
         cluster.back();
     }
@@ -80,7 +83,9 @@ impl Cluster {
             Kind::Crowd if mine => return,
             _ => {}
         }
-        let Some(Some(place)) = topic.place.get() else { return };
+        let Some(Some(place)) = topic.place.get() else {
+            return;
+        };
         let Some(plain) = place.secret.open(&place.bound, body) else {
             self.meters.unread.increment(1);
             // Something was said, and it is not known what.
@@ -114,14 +119,7 @@ impl Cluster {
         });
     }
 
-    fn hear_counted(
-        &self,
-        core: &Core,
-        topic: &Topic,
-        head: Head,
-        position: &Standing,
-        mut said: Said,
-    ) {
+    fn hear_counted(&self, core: &Core, topic: &Topic, head: Head, position: &Standing, mut said: Said) {
         let mut alone = false;
         if head.from == self.me
             && let Some(flight) = self.flights.lock().get_mut(&head.number)
@@ -176,7 +174,10 @@ impl Cluster {
                 return;
             }
             cluster.deaf.store(false, Ordering::SeqCst);
-            cluster.flights.lock().retain(|_, flight| *flight != Flight::Alone);
+            cluster
+                .flights
+                .lock()
+                .retain(|_, flight| *flight != Flight::Alone);
             cluster.peers.all_are_there();
             cluster.tell_untold().await;
             cluster.compare_all(&core).await;

@@ -126,7 +126,10 @@ mod tests {
         assert!(lease.is_valid_at(began + just_before));
         assert!(!lease.is_valid_at(began + LEASE));
         lease.confirm(start);
-        assert!(lease.is_valid_at(began + just_before), "what began earlier takes nothing away");
+        assert!(
+            lease.is_valid_at(began + just_before),
+            "what began earlier takes nothing away"
+        );
     }
 
     #[test]

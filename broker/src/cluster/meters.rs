@@ -22,11 +22,20 @@ pub(super) struct Meters {
 
 impl Meters {
     pub(super) fn new() -> Self {
-        metrics::describe_gauge!("weir_backplane_up", "1 while the backplane is reached and nothing is missing");
-        metrics::describe_gauge!("weir_node_serving", "1 while this node knows what the others changed");
+        metrics::describe_gauge!(
+            "weir_backplane_up",
+            "1 while the backplane is reached and nothing is missing"
+        );
+        metrics::describe_gauge!(
+            "weir_node_serving",
+            "1 while this node knows what the others changed"
+        );
         metrics::describe_gauge!("weir_nodes", "nodes that are heard of, this one included");
         metrics::describe_gauge!("weir_backplane_topics", "channels that this node listens to");
-        metrics::describe_counter!("weir_backplane_parcels_total", "what went to (out) and came from (in) other nodes");
+        metrics::describe_counter!(
+            "weir_backplane_parcels_total",
+            "what went to (out) and came from (in) other nodes"
+        );
         metrics::describe_histogram!(
             "weir_backplane_answer_seconds",
             metrics::Unit::Seconds,
@@ -40,7 +49,10 @@ impl Meters {
             "weir_backplane_alone_total",
             "messages that only this node's subscribers got, since the backplane was cut off"
         );
-        metrics::describe_counter!("weir_backplane_unread_total", "what came from other nodes and did not open");
+        metrics::describe_counter!(
+            "weir_backplane_unread_total",
+            "what came from other nodes and did not open"
+        );
         metrics::describe_histogram!(
             "weir_order_seconds",
             metrics::Unit::Seconds,

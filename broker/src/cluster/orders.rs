@@ -93,7 +93,9 @@ impl From<Cutoff> for FarCutoff {
             session: cutoff.session,
             endpoint: cutoff.endpoint,
             delivered: cutoff.delivered,
-            last: cutoff.last.map(|last| (last.id, last.offset, (*last.epoch).into())),
+            last: cutoff
+                .last
+                .map(|last| (last.id, last.offset, (*last.epoch).into())),
             exact: cutoff.exact,
         }
     }
@@ -241,7 +243,9 @@ impl Cluster {
         while !hopeless {
             let heard = {
                 let waiting = self.orders.waiting.lock();
-                let Some(one) = waiting.get(&given.number) else { break };
+                let Some(one) = waiting.get(&given.number) else {
+                    break;
+                };
                 if one.left.is_empty() {
                     break;
                 }
@@ -357,7 +361,9 @@ impl Cluster {
 
     fn answer(&self, from: u64, number: u64, answer: &impl Serialize) {
         self.lease.end((from, number));
-        let Ok(plain) = serde_json::to_vec(answer) else { return };
+        let Ok(plain) = serde_json::to_vec(answer) else {
+            return;
+        };
         let body = self.house.seal(HOUSE, &plain);
         let bytes = self.head(Kind::Done, number).with(&body);
         let topic = self.of_node(from);
@@ -462,6 +468,9 @@ impl Cluster {
 
     pub(crate) async fn cutoffs(&self, given: Given) -> Vec<Cutoff> {
         let all = self.obeyed::<Vec<FarCutoff>>(given).await;
-        all.into_iter().flat_map(|(_, some)| some).map(Cutoff::from).collect()
+        all.into_iter()
+            .flat_map(|(_, some)| some)
+            .map(Cutoff::from)
+            .collect()
     }
 }

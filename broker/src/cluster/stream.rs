@@ -157,7 +157,15 @@ mod tests {
     fn each_message_comes_once_and_in_order_however_it_arrives() {
         let mut stream = Stream::default();
         stream.stand_at(at("e", 4));
-        let positions = [("e", 6), ("e", 5), ("e", 5), ("e", 4), ("e", 9), ("e", 8), ("e", 7)];
+        let positions = [
+            ("e", 6),
+            ("e", 5),
+            ("e", 5),
+            ("e", 4),
+            ("e", 9),
+            ("e", 8),
+            ("e", 7),
+        ];
         assert_eq!(out(&mut stream, &positions), [5, 6, 7, 8, 9]);
         assert!(!stream.has_gap());
     }
@@ -167,7 +175,9 @@ mod tests {
         let mut stream = Stream::default();
         assert!(out(&mut stream, &[("e", 5), ("e", 7), ("e", 6)]).is_empty());
         stream.stand_at(at("e", 5));
-        let rest: Vec<_> = std::iter::from_fn(|| stream.next()).map(|said| said.class).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| stream.next())
+            .map(|said| said.class)
+            .collect();
         assert_eq!(rest, [6, 7]);
     }
 
@@ -188,7 +198,9 @@ mod tests {
         for offset in 1..=4 {
             stream.fill(offset, || said(offset * 10));
         }
-        let rest: Vec<_> = std::iter::from_fn(|| stream.next()).map(|said| said.class).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| stream.next())
+            .map(|said| said.class)
+            .collect();
         assert_eq!(rest, [20, 30, 4]);
     }
 }

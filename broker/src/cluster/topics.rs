@@ -13,7 +13,13 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{Cluster, Key, Place, Untold, crowds::Notes, sender::Outgoing, stream::Stream, wire::{Kind, Said}};
+use super::{
+    Cluster, Key, Place, Untold,
+    crowds::Notes,
+    sender::Outgoing,
+    stream::Stream,
+    wire::{Kind, Said},
+};
 use crate::{
     backplane::Standing,
     broker::Core,
@@ -109,7 +115,9 @@ impl Cluster {
             .get_or_init(|| self.place(topic.tenant, topic.key.0, &topic.key.1))
             .await;
         let Some(place) = place else { return };
-        self.named.write().insert(Arc::clone(&place.name), Arc::clone(topic));
+        self.named
+            .write()
+            .insert(Arc::clone(&place.name), Arc::clone(topic));
         let heard = self.backplane.listen(vec![Arc::clone(&place.name)]).await;
         match core.admission.counting(topic.key.0) {
             Counting::Journal => self.search(core, topic).await,
@@ -194,7 +202,12 @@ impl Cluster {
         };
         if top.epoch != base.epoch {
             // A count that began meanwhile is whole where all of it is here; the stretch begins elsewhere.
-            if base.epoch.is_empty() && stretch.messages.first().is_some_and(|first| first.position.offset == 1) {
+            if base.epoch.is_empty()
+                && stretch
+                    .messages
+                    .first()
+                    .is_some_and(|first| first.position.offset == 1)
+            {
                 recorded.stand_at(Standing {
                     epoch: Arc::clone(&top.epoch),
                     offset: 0,
@@ -271,7 +284,9 @@ impl Cluster {
         if !topic.ready.initialized() {
             return;
         }
-        let Some(Some(place)) = topic.place.get() else { return };
+        let Some(Some(place)) = topic.place.get() else {
+            return;
+        };
         if core.admission.counting(topic.key.0) == Counting::Journal {
             return self.search(core, topic).await;
         }
@@ -283,7 +298,8 @@ impl Cluster {
         let same = {
             let mut counted = topic.counted.lock();
             let base = counted.base();
-            let same = base.is_some_and(|base| base.epoch == standing.epoch && base.offset >= standing.offset);
+            let same =
+                base.is_some_and(|base| base.epoch == standing.epoch && base.offset >= standing.offset);
             if !same {
                 // What was heard in the meantime waits behind it.
                 counted.stand_at(standing);
@@ -337,7 +353,10 @@ pub(super) async fn sweep(cluster: Arc<Cluster>) {
         cluster.meters.topics.set(all.len() as f64);
         for topic in all {
             let (endpoint, name) = &topic.key;
-            let channel = core.hub.endpoint(*endpoint).and_then(|endpoint| endpoint.channel(name));
+            let channel = core
+                .hub
+                .endpoint(*endpoint)
+                .and_then(|endpoint| endpoint.channel(name));
             let used = channel.as_ref().is_some_and(|channel| channel.subscribers() > 0);
             if let (true, Some(channel)) = (used, &channel) {
                 cluster.tell_count(&topic, channel);

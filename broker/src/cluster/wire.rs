@@ -234,7 +234,10 @@ pub(super) fn read_text(from: &mut Bytes) -> Option<Box<str>> {
 }
 
 /// The outer `None` is what does not read.
-#[expect(clippy::option_option, reason = "one says that it does not read, the other that there is none")]
+#[expect(
+    clippy::option_option,
+    reason = "one says that it does not read, the other that there is none"
+)]
 pub(super) fn read_option<T>(
     from: &mut Bytes,
     read: impl FnOnce(&mut Bytes) -> Option<T>,
@@ -321,7 +324,10 @@ mod tests {
             from: 1,
             number: u64::MAX,
         };
-        assert_eq!(Head::take(head.with(b"x")), Some((head, Bytes::from_static(b"x"))));
+        assert_eq!(
+            Head::take(head.with(b"x")),
+            Some((head, Bytes::from_static(b"x")))
+        );
         assert_eq!(Head::take(Bytes::from_static(&[18; 16])), None);
         assert_eq!(Head::take(Bytes::from_static(&[99; 17])), None);
     }

@@ -341,7 +341,9 @@ impl Channel {
     /// The newest event of a cache channel.
     pub(crate) fn newest(&self) -> Option<(Arc<Delivery>, Origin)> {
         let state = self.state.lock();
-        state.cached().map(|kept| (Arc::clone(&kept.delivery), kept.origin()))
+        state
+            .cached()
+            .map(|kept| (Arc::clone(&kept.delivery), kept.origin()))
     }
 
     /// Forgets the newest event, where it is from this person.
@@ -409,7 +411,11 @@ impl State {
     /// Members who are elsewhere and not here.
     fn only_far(&self) -> u32 {
         let Some(far) = &self.far else { return 0 };
-        let only = far.members().keys().filter(|user| !self.members.has(user)).count();
+        let only = far
+            .members()
+            .keys()
+            .filter(|user| !self.members.has(user))
+            .count();
         u32::try_from(only).unwrap_or(u32::MAX)
     }
 

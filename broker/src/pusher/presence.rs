@@ -97,7 +97,9 @@ impl Members {
 
     /// The members' ids and what is told of them, sorted.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.0.iter().map(|(user, member)| (&**user, member.info.as_deref()))
+        self.0
+            .iter()
+            .map(|(user, member)| (&**user, member.info.as_deref()))
     }
 
     /// As [`Members::write`], with others who are elsewhere.

@@ -103,8 +103,8 @@ impl<IO: Socket> Session<IO> {
         let was_open = self.front.leg().is_open();
         for _ in 0..BURST {
             // Whoever sends faster than the journal records waits here, and with it its TCP window.
-            let waits = self.attaching.is_some()
-                || self.recording.len() >= self.front.life.core.settings.window;
+            let waits =
+                self.attaching.is_some() || self.recording.len() >= self.front.life.core.settings.window;
             if self.front.leg().is_open() && waits {
                 return false;
             }

@@ -19,8 +19,8 @@ use serde_json::json;
 
 use super::read;
 use crate::{
-    changes::Change,
     audit::{self, Event},
+    changes::Change,
     ctx::Ctx,
     error::{Error, Result},
     jobs::{self, Job},

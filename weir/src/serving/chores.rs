@@ -73,7 +73,9 @@ impl Chores {
                 let there = nodes::beat(&state.ctx, &state.settings.node).await?;
                 if state.broker.company().is_some() {
                     let names = nodes::living(&state.ctx).await?;
-                    state.broker.known_nodes(names.into_iter().map(String::into_boxed_str).collect());
+                    state
+                        .broker
+                        .known_nodes(names.into_iter().map(String::into_boxed_str).collect());
                 }
                 if there {
                     return Ok(());

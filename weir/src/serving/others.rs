@@ -3,17 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use api::{
-    Gatekeeper, HistoryKeeper, Household,
-    relays::Relays,
-    signing::Signings,
-};
+use api::{Gatekeeper, HistoryKeeper, Household, relays::Relays, signing::Signings};
 use broker::{
     Broker, Close, Nodes,
     backplane::redis::Redis,
-    host::{
-        Draft, Happening, Identity, Journal, JournalFault, OnCommit, Position, Registry, Traffic,
-    },
+    host::{Draft, Happening, Identity, Journal, JournalFault, OnCommit, Position, Registry, Traffic},
 };
 use domain::{Ctx, installation};
 use futures_util::future::BoxFuture;

@@ -89,7 +89,10 @@ impl Channel {
                 tells_position: message.position.is_some(),
                 at: kept.delivery.at,
             };
-            Some((said.written(), u64::try_from(left.as_millis()).unwrap_or_default()))
+            Some((
+                said.written(),
+                u64::try_from(left.as_millis()).unwrap_or_default(),
+            ))
         });
         tell(Crowd {
             count: self.roster.len() as u64,
@@ -105,7 +108,11 @@ impl Channel {
     /// Remembers what another node remembers, where that is newer.
     pub(crate) fn remember_far(&self, said: Said, left: u64) {
         let mut state = self.state.lock();
-        if !self.is_cache || state.cached().is_some_and(|kept| kept.published >= said.published) {
+        if !self.is_cache
+            || state
+                .cached()
+                .is_some_and(|kept| kept.published >= said.published)
+        {
             return;
         }
         let message = Message::new(said.channel, said.payload, said.position, said.expires_at);

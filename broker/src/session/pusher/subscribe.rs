@@ -222,7 +222,8 @@ impl<IO: Socket> Session<IO> {
             Counting::Memory => {
                 let counted = joined.counted.clone();
                 let recovered = joined.recover.as_ref().map(|mark| {
-                    let same = |(offset, epoch): &(i64, Arc<str>)| *mark.epoch == **epoch && mark.offset == *offset;
+                    let same =
+                        |(offset, epoch): &(i64, Arc<str>)| *mark.epoch == **epoch && mark.offset == *offset;
                     counted.as_ref().is_some_and(same)
                 });
                 let standing = Standing {

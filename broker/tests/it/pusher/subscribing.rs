@@ -178,7 +178,10 @@ async fn subscribing_again_is_said_again_and_nothing_comes_twice() {
     broker.publish(event("news", "e", "1")).await.unwrap();
     pusher.hear("e").await;
     pusher.silence().await;
-    assert_eq!(broker.channel_here(crate::house::ENDPOINT, "news").subscriptions, 1);
+    assert_eq!(
+        broker.channel_here(crate::house::ENDPOINT, "news").subscriptions,
+        1
+    );
 }
 
 #[tokio::test]
