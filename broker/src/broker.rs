@@ -285,7 +285,7 @@ impl Broker {
     pub async fn disconnect(&self, selector: Selector, why: Close) -> Vec<Cutoff> {
         let elsewhere = self.0.cluster.as_ref();
         let elsewhere = elsewhere.map(|cluster| (cluster, cluster.disconnect(selector, &why)));
-        let mut cutoffs = self.disconnect_here(selector, why).await;
+        let mut cutoffs = self.disconnect_here(selector, &why).await;
         if let Some((cluster, given)) = elsewhere {
             cutoffs.extend(cluster.cutoffs(given).await);
         }
@@ -296,7 +296,7 @@ impl Broker {
     pub fn disconnect_here(
         &self,
         selector: Selector,
-        why: Close,
+        why: &Close,
     ) -> impl Future<Output = Vec<Cutoff>> + Send + 'static + use<> {
         let told = self
             .0

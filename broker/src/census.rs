@@ -35,7 +35,9 @@ pub struct Cached {
 
 /// Channels of several nodes, put together.
 #[derive(Default)]
-pub(crate) struct Sum(BTreeMap<Arc<str>, (ChannelInfo, Option<BTreeSet<Box<str>>>)>);
+pub(crate) struct Sum(BTreeMap<Arc<str>, (ChannelInfo, Option<Users>)>);
+
+type Users = BTreeSet<Box<str>>;
 
 impl Sum {
     pub(crate) fn add(&mut self, info: ChannelInfo, users: Option<Vec<Box<str>>>) {

@@ -218,7 +218,7 @@ impl Cluster {
         let until = tokio::time::Instant::now() + LEAVE_WITHIN;
         let busy = || {
             self.queue.capacity() < self.queue.max_capacity()
-                || self.topics.read().values().any(|topic| self.is_claiming(topic))
+                || self.topics.read().values().any(|topic| topic.notes.is_claiming())
         };
         while self.is_up() && busy() && tokio::time::Instant::now() < until {
             tokio::time::sleep(LEAVE_WITHIN / 50).await;
@@ -280,17 +280,16 @@ impl Cluster {
     /// How a channel is called, and what seals what goes there. `None` where the tenant is gone.
     async fn place(&self, tenant: Uuid, endpoint: Uuid, channel: &str) -> Option<Place> {
         let known = self.secrets.read().get(&tenant).cloned();
-        let secret = match known {
-            Some(secret) => secret,
-            None => {
-                let secret = self.house.secret(tenant).await?;
-                let mut secrets = self.secrets.write();
-                if secrets.len() >= SECRETS {
-                    secrets.clear();
-                }
-                secrets.insert(tenant, Arc::clone(&secret));
-                secret
+        let secret = if let Some(secret) = known {
+            secret
+        } else {
+            let secret = self.house.secret(tenant).await?;
+            let mut secrets = self.secrets.write();
+            if secrets.len() >= SECRETS {
+                secrets.clear();
             }
+            secrets.insert(tenant, Arc::clone(&secret));
+            secret
         };
         let bound: Arc<str> = format!("nodes/{tenant}/{endpoint}/{channel}").into();
         let blind = hex::encode(secret.blind(&bound));

@@ -74,6 +74,13 @@ pub(super) struct Notes {
     told: AtomicU64,
 }
 
+impl Notes {
+    /// Whether something has not been noted yet.
+    pub(super) fn is_claiming(&self) -> bool {
+        self.claiming.load(Ordering::SeqCst)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Claim {
     wanted: bool,
@@ -105,7 +112,7 @@ impl Cluster {
         if topic.notes.speaks.load(Ordering::SeqCst) {
             match change {
                 Local::Added(user, info) => {
-                    self.say_word(&topic, &Word::Added(user.into(), info.map(Into::into)))
+                    self.say_word(&topic, &Word::Added(user.into(), info.map(Into::into)));
                 }
                 Local::Removed(user) => self.say_word(&topic, &Word::Removed(user.into())),
                 Local::Occupied | Local::Vacated => {}
@@ -125,10 +132,6 @@ impl Cluster {
             plain,
             count: None,
         });
-    }
-
-    pub(super) fn is_claiming(&self, topic: &Topic) -> bool {
-        topic.notes.claiming.load(Ordering::SeqCst)
     }
 
     /// Notes on the backplane who is here, and tells the host of the first and the last of all.
@@ -183,15 +186,13 @@ impl Cluster {
             .map(|node| format!("{node:x}").into())
             .collect();
         let me = format!("{:x}", self.me).into();
-        match self.backplane.claim(name, me, here, living).await {
-            Ok(alone) => alone,
-            // As far as is known here.
-            Err(_) => {
-                let core = self.core();
-                let channel = core.and_then(|core| core.hub.endpoint(topic.key.0)?.channel(&topic.key.1));
-                channel.is_none_or(|channel| !channel.is_elsewhere(who))
-            }
+        if let Ok(alone) = self.backplane.claim(name, me, here, living).await {
+            return alone;
         }
+        // As far as is known here.
+        let core = self.core();
+        let channel = core.and_then(|core| Self::channel_of(&core, topic));
+        channel.is_none_or(|channel| !channel.is_elsewhere(who))
     }
 
     fn channel_of(core: &Core, topic: &Topic) -> Option<Arc<Channel>> {
@@ -218,20 +219,26 @@ impl Cluster {
             return;
         }
         let (endpoint, name) = &topic.key;
-        let given = self.give(&Order::Crowd(topic.tenant, *endpoint, (**name).into()));
-        let crowds = self.obeyed::<Crowd>(given).await;
-        let living = self.peers.ids();
-        with_around(core, |around| {
-            for (node, crowd) in crowds {
-                if let Some((written, left)) = &crowd.cached
-                    && let Some(said) = Said::read(topic.tenant, *endpoint, name, written.clone())
-                {
-                    channel.remember_far(said, *left);
-                }
-                channel.far_says(node, Word::All(crowd), around);
+        let order = Order::Crowd(topic.tenant, *endpoint, (**name).into());
+        let (weak, of) = (Arc::downgrade(core), Arc::clone(topic));
+        let hear = move |node: u64, plain: &[u8]| {
+            let (Some(core), Ok(crowd)) = (weak.upgrade(), serde_json::from_slice::<Crowd>(plain)) else {
+                return;
+            };
+            let Some(channel) = Self::channel_of(&core, &of) else {
+                return;
+            };
+            if let Some((written, left)) = &crowd.cached
+                && let Some(said) = Said::read(of.tenant, of.key.0, &of.key.1, written.clone())
+            {
+                channel.remember_far(said, *left);
             }
-            channel.far_keep(&living, around);
-        });
+            with_around(&core, |around| channel.far_says(node, Word::All(crowd), around));
+        };
+        let given = self.give_and_hear(&order, Some(Arc::new(hear)));
+        self.obeyed::<serde::de::IgnoredAny>(given).await;
+        let living = self.peers.ids();
+        with_around(core, |around| channel.far_keep(&living, around));
     }
 
     /// As [`Cluster::meet`], on all channels.
@@ -254,8 +261,8 @@ impl Cluster {
         });
     }
 
-    pub(super) fn hear_crowd(&self, core: &Core, topic: &Topic, from: u64, plain: Vec<u8>) {
-        let Ok(word) = serde_json::from_slice::<Word>(&plain) else {
+    pub(super) fn hear_crowd(&self, core: &Core, topic: &Topic, from: u64, plain: &[u8]) {
+        let Ok(word) = serde_json::from_slice::<Word>(plain) else {
             self.meters.unread.increment(1);
             return;
         };
@@ -296,18 +303,22 @@ impl Cluster {
     }
 
     /// Who of this node's is on a channel, for whoever asks.
-    #[expect(clippy::unused_self, reason = "the node is asked, not the channel")]
-    pub(super) fn crowd_here(&self, core: &Core, tenant: Uuid, endpoint: Uuid, name: &str) -> Crowd {
+    pub(super) fn crowd_here(
+        core: &Core,
+        tenant: Uuid,
+        endpoint: Uuid,
+        name: &str,
+        tell: impl FnOnce(Crowd),
+    ) {
         let endpoint = core
             .hub
             .endpoint(endpoint)
             .filter(|endpoint| endpoint.tenant == tenant);
         let channel = endpoint.and_then(|endpoint| endpoint.channel(name));
-        let mut all = Crowd::default();
-        if let Some(channel) = channel {
-            channel.with_crowd(|crowd| all = crowd);
+        match channel {
+            Some(channel) => channel.with_crowd(tell),
+            None => tell(Crowd::default()),
         }
-        all
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) async fn hear_all(
     cluster: Arc<Cluster>,
-    mut heard: mpsc::Receiver<Heard>,
+    mut ears: mpsc::Receiver<Heard>,
     orders: mpsc::Sender<ToDo>,
 ) {
     let control = cluster.control();
@@ -36,7 +36,7 @@ pub(super) async fn hear_all(
     if cluster.is_up() {
         cluster.back();
     }
-    while let Some(one) = heard.recv().await {
+    while let Some(one) = ears.recv().await {
         match one {
             Heard::Cut => {
                 cluster.missing.store(true, Ordering::SeqCst);
@@ -105,7 +105,7 @@ impl Cluster {
                 }
             }
             Kind::Check => self.compare_later(topic),
-            Kind::Crowd => self.hear_crowd(core, topic, head.from, plain),
+            Kind::Crowd => self.hear_crowd(core, topic, head.from, &plain),
             _ => {}
         }
     }

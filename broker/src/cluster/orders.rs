@@ -22,7 +22,6 @@ use uuid::Uuid;
 use super::{
     Cluster,
     beats::HOUSE,
-    crowds::Crowd,
     lease::{LEASE, WAIT},
     sender::Outgoing,
     wire::{Head, Kind},
@@ -163,7 +162,11 @@ struct Waiting {
     left: BTreeSet<u64>,
     answers: Vec<(u64, Bytes)>,
     heard: Arc<Notify>,
+    /// Hears each answer in its turn among everything else that its node says.
+    at_once: Option<AtOnce>,
 }
+
+type AtOnce = Arc<dyn Fn(u64, &[u8]) + Send + Sync>;
 
 /// Orders of this node's that others are doing.
 #[derive(Default)]
@@ -195,12 +198,18 @@ impl Orders {
 impl Cluster {
     /// Gives an order, after all that were given before. [`Cluster::obeyed`] waits for it.
     pub(crate) fn give(&self, order: &Order) -> Given {
+        self.give_and_hear(order, None)
+    }
+
+    /// As [`Cluster::give`]. `at_once` hears each answer when it comes, before anything that its node said later.
+    pub(super) fn give_and_hear(&self, order: &Order, at_once: Option<AtOnce>) -> Given {
         let number = self.number();
         let is_change = matches!(order, Order::House(_));
         let waiting = Waiting {
             left: self.peers.ids().into_iter().collect(),
             answers: Vec::new(),
             heard: Arc::default(),
+            at_once,
         };
         {
             let mut all = self.orders.waiting.lock();
@@ -240,13 +249,13 @@ impl Cluster {
         let patience = if given.is_question { ANSWERS_WITHIN } else { WAIT };
         let until = given.at + patience;
         let hopeless = given.is_question && given.lost;
-        while !hopeless {
+        loop {
             let heard = {
                 let waiting = self.orders.waiting.lock();
                 let Some(one) = waiting.get(&given.number) else {
                     break;
                 };
-                if one.left.is_empty() {
+                if hopeless || one.left.is_empty() {
                     break;
                 }
                 Arc::clone(&one.heard)
@@ -322,6 +331,15 @@ impl Cluster {
         match (kind, plain) {
             (Kind::Beat, Some(plain)) => self.hear_beat(from, number, &plain),
             (Kind::Done, Some(plain)) => {
+                let at_once = self
+                    .orders
+                    .waiting
+                    .lock()
+                    .get(&number)
+                    .and_then(|one| one.at_once.clone());
+                if let Some(at_once) = at_once {
+                    at_once(from, &plain);
+                }
                 let mut waiting = self.orders.waiting.lock();
                 if let Some(one) = waiting.get_mut(&number) {
                     one.left.remove(&from);
@@ -401,8 +419,9 @@ pub(super) async fn do_all(cluster: Arc<Cluster>, mut to_do: mpsc::Receiver<ToDo
                 broker.forget_here(tenant, subject);
                 cluster.answer(from, number, &());
             }
-            Order::Disconnect(selector, code, reason) => {
-                let cutting = broker.disconnect_here(selector, Close::known(code, &reason));
+            Order::Disconnect(selector, number_of, reason) => {
+                let why = Close::known(number_of, &reason);
+                let cutting = broker.disconnect_here(selector, &why);
                 cluster.when_done(from, number, async move {
                     let cutoffs = cutting.await.into_iter();
                     cutoffs.map(FarCutoff::from).collect::<Vec<_>>()
@@ -440,8 +459,10 @@ pub(super) async fn do_all(cluster: Arc<Cluster>, mut to_do: mpsc::Receiver<ToDo
                 cluster.answer(from, number, &count);
             }
             Order::Crowd(tenant, endpoint, name) => {
-                let crowd: Crowd = cluster.crowd_here(&core, tenant, endpoint, &name);
-                cluster.answer(from, number, &crowd);
+                // Nobody comes or goes meanwhile, so what is said of that later is later than this.
+                Cluster::crowd_here(&core, tenant, endpoint, &name, |crowd| {
+                    cluster.answer(from, number, &crowd);
+                });
             }
         }
     }

@@ -363,7 +363,7 @@ pub(super) async fn sweep(cluster: Arc<Cluster>) {
                 continue;
             }
             // Whoever left may be back at once: it takes two looks.
-            if !topic.idle.swap(true, Ordering::SeqCst) || cluster.is_claiming(&topic) {
+            if !topic.idle.swap(true, Ordering::SeqCst) || topic.notes.is_claiming() {
                 continue;
             }
             let mut topics = cluster.topics.write();

@@ -14,7 +14,7 @@ use crate::host::{Label, Opcode, Payload, Position};
 
 /// What a parcel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A message on a channel.
     Message = 1,
     /// Compare where the channel stands.

@@ -126,8 +126,11 @@ pub(crate) struct Around<'a> {
     /// Tells the host.
     pub(crate) happened: &'a dyn Fn(&Arc<str>, Happening),
     /// Where there are other nodes: what the host is told of comings and goings is for them to say together.
-    pub(crate) crowd: Option<&'a dyn Fn(&Arc<str>, Local<'_>)>,
+    pub(crate) crowd: Option<&'a TellCrowd<'a>>,
 }
+
+/// Hears of those who come and go here.
+pub(crate) type TellCrowd<'a> = dyn Fn(&Arc<str>, Local<'_>) + 'a;
 
 impl Around<'_> {
     /// Somebody came or went here.

@@ -90,7 +90,7 @@ impl Chores {
                         tenant: tenant.0,
                         scope: Scope::Session(session.0),
                     };
-                    state.broker.disconnect_here(selector, Close::RECONNECT).await;
+                    state.broker.disconnect_here(selector, &Close::RECONNECT).await;
                 }
                 Ok(())
             }
