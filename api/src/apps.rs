@@ -85,9 +85,9 @@ async fn run(
                 Some(key) => once(&state.ctx, &app, path, key, &body, publish).await,
             }
         }
-        Route::Channels => queries::channels(state, &app, query),
-        Route::Channel(name) => queries::channel(state, &app, name, query),
-        Route::Users(name) => queries::users(state, &app, name),
+        Route::Channels => queries::channels(state, &app, query).await,
+        Route::Channel(name) => queries::channel(state, &app, name, query).await,
+        Route::Users(name) => queries::users(state, &app, name).await,
         Route::TerminateConnections(user) => {
             let row = &app.endpoint.row;
             state.broker.terminate_user(row.tenant_id.0, row.id.0, user).await;

@@ -105,9 +105,14 @@ impl ChannelsApi {
         let page = PageIn::new(limit.0, cursor.0)?;
         let tx = self.0.ctx.store.read(scope).await?;
         let found = channels::list(&tx, endpoint_id.0, &page).await?;
-        let broker = &self.0.broker;
+        drop(tx);
+        let live = self.0.broker.channels(endpoint_id.0.0, "").await;
+        let subscribers = |name: &str| {
+            let place = live.binary_search_by(|channel| (*channel.name).cmp(name));
+            place.map_or(0, |place| live[place].subscriptions)
+        };
         Ok(Page::from(found, |row| Channel {
-            subscribers: broker.channel(endpoint_id.0.0, &row.name).subscriptions,
+            subscribers: subscribers(&row.name),
             name: row.name,
             epoch: row.epoch,
             last_offset: row.last_offset,
@@ -140,7 +145,7 @@ impl ChannelsApi {
         endpoints::read(&tx, endpoint_id.0).await?;
         drop(tx);
         let prefix = prefix.0.unwrap_or_default();
-        let mut live = self.0.broker.channels(endpoint_id.0.0, &prefix);
+        let mut live = self.0.broker.channels(endpoint_id.0.0, &prefix).await;
         live.retain(|channel| !channel.name.starts_with('#'));
         let found = page::Page::by_name(live, &page, |channel| &channel.name)?;
         Ok(Page::from(found, |channel| LiveChannel {
@@ -172,7 +177,7 @@ impl ChannelsApi {
         let tx = self.0.ctx.store.read(scope).await?;
         endpoints::read(&tx, endpoint_id.0).await?;
         drop(tx);
-        let mut members = self.0.broker.users(endpoint_id.0.0, &channel.0);
+        let mut members = self.0.broker.users(endpoint_id.0.0, &channel.0).await;
         members.sort_unstable();
         let found = page::Page::by_name(members, &page, |user| user)?;
         Ok(Page::from(found, |user| ChannelMember {

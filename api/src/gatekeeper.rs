@@ -262,6 +262,10 @@ impl Registry for RegistryKeeper {
         self.1
             .happened(TenantId(tenant), EndpointId(endpoint), channel, told(what));
     }
+
+    fn kept(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, user: Option<&str>) {
+        self.1.kept(TenantId(tenant), EndpointId(endpoint), channel, user);
+    }
 }
 
 fn totals(traffic: Traffic) -> connections::Totals {

@@ -24,14 +24,28 @@ pub async fn readyz(Data(state): Data<&State>) -> Response {
     let store = state.ctx.store.ping().await.is_ok();
     let vault = state.ctx.keys.store().ping().await.is_ok();
     let journal = state.journal.is_running();
-    let ready = store && vault && journal && !going;
+    // Cut off from the other nodes it works all the same, as long as it can read what they changed.
+    let company = state.broker.company();
+    let serving = company.as_ref().is_none_or(|company| company.serving);
+    let backplane = company.as_ref().map(|company| company.connected);
+    let ready = store && vault && journal && serving && !going;
     let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body =
+    let mut body =
         json!({ "ready": ready, "store": store, "vault": vault, "journal": journal, "draining": going });
+    if let (Some(company), Some(backplane)) = (company, backplane) {
+        body["backplane"] = backplane.into();
+        body["serving"] = serving.into();
+        body["nodes"] = (company.others.len() + 1).into();
+        body["degraded"] = if backplane {
+            json!([])
+        } else {
+            json!(["backplane"])
+        };
+    }
     Json(body).with_status(status).into_response()
 }
 

@@ -30,6 +30,7 @@ mod happenings;
 mod health;
 mod history;
 mod holds;
+mod household;
 mod idempotency;
 mod incidents;
 mod invitations;
@@ -78,6 +79,7 @@ pub use describe::description;
 use doors::Doors;
 pub use gatekeeper::{Gatekeeper, JournalKeeper, RegistryKeeper};
 pub use history::HistoryKeeper;
+pub use household::Household;
 pub use meters::SocketMeters;
 use state::State;
 

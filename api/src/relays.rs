@@ -7,7 +7,10 @@ use broker::{
     egress::Egress,
     upstream::{Pool, PoolSettings, PoolStats},
 };
-use domain::error::{Error, Result};
+use domain::{
+    Ctx,
+    error::{Error, Result},
+};
 use entity::{endpoint, id::EndpointId};
 use parking_lot::Mutex;
 use url::Url;
@@ -84,6 +87,18 @@ impl Relays {
     /// What a pool looks like now; none when nobody needed it yet.
     pub fn stats(&self, endpoint: EndpointId) -> Option<PoolStats> {
         self.pools.lock().get(&endpoint).map(|open| open.pool.stats())
+    }
+
+    /// Another process switched endpoints off or deleted them.
+    pub fn close_gone(&self, ctx: &Ctx) {
+        let is_open = |id: EndpointId| {
+            let picture = ctx.pictures.get(id);
+            picture.is_some_and(|picture| picture.endpoint(id).is_some_and(|there| there.row.enabled))
+        };
+        let open: Vec<EndpointId> = self.pools.lock().keys().copied().collect();
+        for gone in open.into_iter().filter(|id| !is_open(*id)) {
+            self.close(gone);
+        }
     }
 
     /// The endpoint is gone.

@@ -1,8 +1,9 @@
 //! What belongs to one request: its id, for whoever reads the log later.
 
-use std::{future::Future, time::Instant};
+use std::{future::Future, sync::Arc, time::Instant};
 
 use entity::id::AuditEventId;
+use parking_lot::Mutex;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result, http::HeaderValue};
 use vault::redact::redact_query;
 
@@ -19,12 +20,19 @@ pub struct RequestContext {
     pub id: String,
     /// The path, without the query.
     pub path: String,
+    /// Changes that other nodes have to follow before it is answered.
+    changes: Arc<Mutex<Vec<u64>>>,
 }
 
 impl RequestContext {
     /// The request that is being answered now, if one is.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// The request that is being answered now, if one is, changed something that other nodes have to follow.
+    pub(crate) fn changed(number: u64) {
+        let _ = CURRENT.try_with(|request| request.changes.lock().push(number));
     }
 }
 
@@ -57,11 +65,17 @@ impl<E: Endpoint> Endpoint for Contextual<E> {
         let context = RequestContext {
             id: id.clone(),
             path: req.uri().path().to_owned(),
+            changes: Arc::default(),
         };
+        let changes = Arc::clone(&context.changes);
         let method = req.method().clone();
         let target = redact_query(req.uri().path_and_query().map_or("/", |target| target.as_str()));
         let started = Instant::now();
         let mut response = within(context, self.inner.call(req)).await;
+        let changes = std::mem::take(&mut *changes.lock());
+        if !changes.is_empty() {
+            self.state.broker.followed(&changes).await;
+        }
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("x-request-id", value);
         }

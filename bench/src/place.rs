@@ -57,6 +57,7 @@ impl Place {
             known: Arc::default(),
             pictures: Arc::default(),
             authentications: Arc::default(),
+            changes: Arc::default(),
             tenants: Arc::default(),
             settings: Settings {
                 public_url: "http://127.0.0.1:8080".parse().context("an address")?,

@@ -17,12 +17,16 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
-    census::{ChannelInfo, TenantCensus},
+    census::{ChannelInfo, Sum, TenantCensus},
     close::Close,
+    cluster::{
+        Cluster, Company, Nodes,
+        orders::{FarChannel, Order},
+    },
     delivery::{Delivery, said},
     egress::Egress,
     gate::{Cutoff, Gate, Manner},
-    host::{Admission, History, Identity, Journal, Registry},
+    host::{Admission, History, Identity, Journal, Person, Registry},
     hub::{Hub, Scope, Selector, channel::Channel},
     meters::{Meters, UpstreamMeters},
     notice::Notice,
@@ -50,9 +54,34 @@ pub(crate) struct Core {
     /// Sessions that are being served.
     pub(crate) tracker: TaskTracker,
     draining: AtomicBool,
+    /// The other nodes, where this is one of several.
+    pub(crate) cluster: Option<Arc<Cluster>>,
 }
 
 impl Core {
+    /// Whether people may not be served now, since it is not known what they said elsewhere.
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.is_fenced())
+    }
+
+    /// What is known of these people may mean less than before: drops what waits and may not pass any more; `strictly`, ends
+    /// the sessions that may not stay.
+    pub(crate) async fn enforce(&self, people: Vec<Person>, strictly: bool) {
+        let mut told = Vec::new();
+        for (tenant, subject) in people {
+            let scope = Scope::Subject(subject);
+            for gate in self.hub.find(Selector { tenant, scope }) {
+                let who = &gate.identity;
+                let stays = self.admission.may_stay(who);
+                told.push(match stays {
+                    Err(refusal) if strictly => gate.shut_and_tell(refusal.into(), Manner::Drop),
+                    _ => gate.sift(|purpose| who.may_get(self.admission.reach(who.endpoint, purpose))),
+                });
+            }
+        }
+        all(told).await;
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
@@ -86,6 +115,40 @@ impl Broker {
         history: Arc<dyn History>,
         registry: Arc<dyn Registry>,
     ) -> Self {
+        Self::put_together(settings, admission, journal, history, registry, None)
+    }
+
+    /// As [`Broker::new`], as one of several nodes that behave as one.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub fn with_others(
+        settings: Settings,
+        admission: Arc<dyn Admission>,
+        journal: Arc<dyn Journal>,
+        history: Arc<dyn History>,
+        registry: Arc<dyn Registry>,
+        nodes: Nodes,
+    ) -> Self {
+        let (cluster, outgoing, heard) = Cluster::new(nodes);
+        let joined = Some(Arc::clone(&cluster));
+        let broker = Self::put_together(settings, admission, journal, history, registry, joined);
+        cluster.run(&broker.0, outgoing, heard);
+        broker
+    }
+
+    pub(crate) fn of(core: &Arc<Core>) -> Self {
+        Self(Arc::clone(core))
+    }
+
+    fn put_together(
+        settings: Settings,
+        admission: Arc<dyn Admission>,
+        journal: Arc<dyn Journal>,
+        history: Arc<dyn History>,
+        registry: Arc<dyn Registry>,
+        cluster: Option<Arc<Cluster>>,
+    ) -> Self {
         let tracker = TaskTracker::new();
         // Closed only says that somebody may wait for it to run empty; sessions are still taken.
         tracker.close();
@@ -102,6 +165,7 @@ impl Broker {
             upstream_meters: Arc::new(UpstreamMeters::new()),
             tracker,
             draining: AtomicBool::new(false),
+            cluster,
         });
         // Ends with the broker: it holds no part of it while it waits.
         tokio::spawn(sweep(Arc::downgrade(&core)));
@@ -219,6 +283,21 @@ impl Broker {
     ///
     /// Make the state that [`Admission`] answers from say no before calling this, so that nobody slips in meanwhile.
     pub async fn disconnect(&self, selector: Selector, why: Close) -> Vec<Cutoff> {
+        let elsewhere = self.0.cluster.as_ref();
+        let elsewhere = elsewhere.map(|cluster| (cluster, cluster.disconnect(selector, &why)));
+        let mut cutoffs = self.disconnect_here(selector, &why).await;
+        if let Some((cluster, given)) = elsewhere {
+            cutoffs.extend(cluster.cutoffs(given).await);
+        }
+        cutoffs
+    }
+
+    /// As [`Broker::disconnect`], of this node's sessions only.
+    pub fn disconnect_here(
+        &self,
+        selector: Selector,
+        why: &Close,
+    ) -> impl Future<Output = Vec<Cutoff>> + Send + 'static + use<> {
         let told = self
             .0
             .hub
@@ -226,7 +305,7 @@ impl Broker {
             .iter()
             .map(|gate| gate.shut_and_tell(why.clone(), Manner::Drop))
             .collect();
-        all(told).await
+        all(told)
     }
 
     /// Drops what waits for sessions and a purpose. The sessions stay. When the future resolves, no message that was
@@ -234,19 +313,34 @@ impl Broker {
     ///
     /// Make the state that [`Admission`] answers from say no before calling this.
     pub async fn silence(&self, selector: Selector, purpose: Uuid) -> Vec<Cutoff> {
-        all(self
-            .0
-            .hub
-            .find(selector)
-            .iter()
-            .map(|gate| gate.silence(purpose))
-            .collect())
-        .await
+        let elsewhere = self.0.cluster.as_ref();
+        let elsewhere = elsewhere.map(|cluster| (cluster, cluster.give(&Order::Silence(selector, purpose))));
+        let mut cutoffs = self.silence_here(selector, purpose).await;
+        if let Some((cluster, given)) = elsewhere {
+            cutoffs.extend(cluster.cutoffs(given).await);
+        }
+        cutoffs
+    }
+
+    pub(crate) fn silence_here(
+        &self,
+        selector: Selector,
+        purpose: Uuid,
+    ) -> impl Future<Output = Vec<Cutoff>> + Send + 'static + use<> {
+        let gates = self.0.hub.find(selector);
+        all(gates.iter().map(|gate| gate.silence(purpose)).collect())
     }
 
     /// Tells sessions what changed about their person, where their clients asked for that. Call it before the withdrawal that
     /// it announces.
     pub fn notify(&self, selector: Selector, notice: Notice) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.mention(&Order::Notify(selector, notice.clone()));
+        }
+        self.notify_here(selector, notice);
+    }
+
+    pub(crate) fn notify_here(&self, selector: Selector, notice: Notice) {
         let notice = Delivery::notice(notice);
         for gate in self.0.hub.find(selector) {
             gate.tell(&notice, &self.0.settings);
@@ -255,6 +349,13 @@ impl Broker {
 
     /// Forgets the events that are kept for those who come later and that came from this person.
     pub fn forget(&self, tenant: Uuid, subject: Uuid) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.mention(&Order::Forget(tenant, subject));
+        }
+        self.forget_here(tenant, subject);
+    }
+
+    pub(crate) fn forget_here(&self, tenant: Uuid, subject: Uuid) {
         for endpoint in self.0.hub.endpoints_of(tenant) {
             for channel in endpoint.channels().iter().filter(|channel| channel.is_cache()) {
                 channel.forget(subject);
@@ -264,16 +365,52 @@ impl Broker {
 
     /// Closes every session that signed in as this user of the endpoint, and says how many there were.
     pub async fn terminate_user(&self, tenant: Uuid, endpoint: Uuid, user: &str) -> usize {
+        let elsewhere = self.0.cluster.as_ref();
+        let order = Order::Terminate(tenant, endpoint, user.into());
+        let elsewhere = elsewhere.map(|cluster| (cluster, cluster.give(&order)));
+        let mut count = self.terminate_here(tenant, endpoint, user).await;
+        if let Some((cluster, given)) = elsewhere {
+            let counts = cluster.obeyed::<usize>(given).await;
+            count += counts.into_iter().map(|(_, count)| count).sum::<usize>();
+        }
+        count
+    }
+
+    pub(crate) fn terminate_here(
+        &self,
+        tenant: Uuid,
+        endpoint: Uuid,
+        user: &str,
+    ) -> impl Future<Output = usize> + Send + 'static + use<> {
         let gates = self.0.hub.of_user(tenant, endpoint, user);
         let told = gates
             .iter()
             .map(|gate| gate.shut_and_tell(Close::UNAUTHORIZED, Manner::Drop))
             .collect();
-        all(told).await.len()
+        async move { all(told).await.len() }
     }
 
     /// The channels of an endpoint that somebody is subscribed to and whose names begin so, sorted by name.
-    pub fn channels(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
+    pub async fn channels(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
+        let here = self.channels_here(endpoint, prefix);
+        let Some(cluster) = &self.0.cluster else {
+            return here;
+        };
+        let given = cluster.give(&Order::Channels(endpoint, prefix.into()));
+        let elsewhere = cluster.obeyed::<Vec<FarChannel>>(given).await;
+        let mut sum = Sum::default();
+        for info in here {
+            let users = info.users.map(|_| self.users_here(endpoint, &info.name));
+            sum.add(info, users);
+        }
+        for far in elsewhere.into_iter().flat_map(|(_, far)| far) {
+            sum.add_far(far);
+        }
+        sum.finish()
+    }
+
+    /// As [`Broker::channels`], of this node only.
+    pub fn channels_here(&self, endpoint: Uuid, prefix: &str) -> Vec<ChannelInfo> {
         let channels = self.0.hub.endpoint(endpoint).map(|endpoint| endpoint.channels());
         let mut found: Vec<_> = channels
             .iter()
@@ -286,7 +423,24 @@ impl Broker {
     }
 
     /// One channel of an endpoint; zeroes where nobody is subscribed.
-    pub fn channel(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
+    pub async fn channel(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
+        let here = self.channel_here(endpoint, name);
+        let Some(cluster) = &self.0.cluster else {
+            return here;
+        };
+        let given = cluster.give(&Order::Channel(endpoint, name.into()));
+        let elsewhere = cluster.obeyed::<FarChannel>(given).await;
+        let mut sum = Sum::default();
+        let users = here.users.map(|_| self.users_here(endpoint, name));
+        sum.add(here.clone(), users);
+        for (_, far) in elsewhere {
+            sum.add_far(far);
+        }
+        sum.finish().pop().unwrap_or(here)
+    }
+
+    /// As [`Broker::channel`], of this node only.
+    pub fn channel_here(&self, endpoint: Uuid, name: &str) -> ChannelInfo {
         let found = self.0.hub.endpoint(endpoint);
         match found.and_then(|endpoint| endpoint.channel(name)) {
             Some(channel) => self.info(endpoint, &channel),
@@ -301,7 +455,21 @@ impl Broker {
     }
 
     /// The members of a presence channel, by the tenant's own ids.
-    pub fn users(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
+    pub async fn users(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
+        let mut users = self.users_here(endpoint, channel);
+        if let Some(cluster) = &self.0.cluster {
+            let given = cluster.give(&Order::Channel(endpoint, channel.into()));
+            for (_, far) in cluster.obeyed::<FarChannel>(given).await {
+                users.extend(far.users.into_iter().flatten());
+            }
+            users.sort_unstable();
+            users.dedup();
+        }
+        users
+    }
+
+    /// As [`Broker::users`], of this node only.
+    pub fn users_here(&self, endpoint: Uuid, channel: &str) -> Vec<Box<str>> {
         let endpoint = self.0.hub.endpoint(endpoint);
         let channel = endpoint.and_then(|endpoint| endpoint.channel(channel));
         channel.map(|channel| channel.users()).unwrap_or_default()
@@ -338,14 +506,60 @@ impl Broker {
             .collect()
     }
 
-    /// How many sessions of a tenant are on this node.
+    /// How many sessions of a tenant there are, on this node and, a moment ago, on the others that are heard.
     pub fn count_tenant(&self, tenant: Uuid) -> usize {
-        self.0.hub.of_tenant(tenant)
+        self.0.hub.of_tenant(tenant) + self.elsewhere(tenant)
     }
 
-    /// How many sessions of an endpoint are on this node.
+    /// How many sessions of an endpoint there are, as [`Broker::count_tenant`] counts.
     pub fn count_endpoint(&self, endpoint: Uuid) -> usize {
-        self.0.hub.of_endpoint(endpoint)
+        self.0.hub.of_endpoint(endpoint) + self.elsewhere(endpoint)
+    }
+
+    fn elsewhere(&self, of: Uuid) -> usize {
+        let cluster = self.0.cluster.as_ref();
+        cluster.map_or(0, |cluster| cluster.sessions_elsewhere(of))
+    }
+
+    /// How it stands with the other nodes; `None` where there is only this one.
+    pub fn company(&self) -> Option<Company> {
+        self.0.cluster.as_ref().map(|cluster| cluster.company())
+    }
+
+    /// The nodes that the store knows as there. One that is not heard may be there all the same, so a change that has to act
+    /// everywhere waits for its lease.
+    pub fn known_nodes(&self, names: Vec<Box<str>>) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.known_nodes(names);
+        }
+    }
+
+    /// Tells the other nodes of a change in the store, in words that their [`host::House`](crate::host::House) understands.
+    /// Does not wait: that is what [`Broker::settled`] is for.
+    /// Answers its number; `None` where there is only this node.
+    pub fn change(&self, change: &str) -> Option<u64> {
+        self.0.cluster.as_ref().map(|cluster| cluster.change(change))
+    }
+
+    /// Waits until these changes act on all nodes, as [`Broker::settled`] does.
+    pub async fn followed(&self, changes: &[u64]) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.settled(Some(changes)).await;
+        }
+    }
+
+    /// Waits until every change so far acts on all nodes: each has said so, or serves nobody who could be concerned.
+    pub async fn settled(&self) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.settled(None).await;
+        }
+    }
+
+    /// Tells the other nodes that this one goes. When its sessions are gone.
+    pub async fn leave(&self) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.leave().await;
+        }
     }
 
     /// Sends everybody elsewhere: delivers what waits for them, closes with 4200 over the first half of `within`, waits

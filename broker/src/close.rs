@@ -98,6 +98,25 @@ impl Close {
         }
     }
 
+    /// One that another node names.
+    pub(crate) fn known(code: u16, reason: &str) -> Self {
+        let ours = [
+            Self::NO_ENDPOINT,
+            Self::DISABLED,
+            Self::UNAUTHORIZED,
+            Self::CONSENT_MISSING,
+            Self::CONSENT_WITHDRAWN,
+            Self::PROCESSING_RESTRICTED,
+            Self::SUBJECT_ERASED,
+            Self::DISCONNECTED_BY_TENANT,
+            Self::RECONNECT,
+        ];
+        let ours = ours
+            .into_iter()
+            .find(|close| close.code == code && close.reason == reason);
+        ours.unwrap_or_else(|| Self::received(code, reason))
+    }
+
     /// What a peer sent, to be passed on: the reason is cut to what fits a frame.
     pub fn received(code: u16, reason: &str) -> Self {
         let mut end = reason.len().min(MAX_REASON);

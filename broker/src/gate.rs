@@ -239,6 +239,15 @@ impl Gate {
         })
     }
 
+    /// Drops the messages that wait and may not pass any more, with word of when it is done. Whoever asked before is asked
+    /// again. The session goes on.
+    pub(crate) fn sift(&self, may_pass: impl Fn(Option<Uuid>) -> bool) -> oneshot::Receiver<Cutoff> {
+        self.told(|state| {
+            self.epoch.fetch_add(1, Ordering::Release);
+            state.retain(|delivery| !delivery.is_message() || may_pass(delivery.purpose));
+        })
+    }
+
     fn told(&self, change: impl FnOnce(&mut State)) -> oneshot::Receiver<Cutoff> {
         let (tell, told) = oneshot::channel();
         let mut state = self.state.lock();
@@ -414,7 +423,8 @@ mod tests {
             _ => None,
         })
         .collect();
-        assert_eq!(events, ["b".into(), "c".into(), "a".into()]);
+        let wanted: [Box<str>; 3] = ["b".into(), "c".into(), "a".into()];
+        assert_eq!(events, wanted);
     }
 
     #[test]

@@ -526,4 +526,42 @@ pub trait Registry: Send + Sync + 'static {
     /// Something happened on a channel. Called under the channel's lock, and so in the order in which it happened there:
     /// take note and return; it must not call the broker.
     fn happened(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, what: Happening);
+    /// Another node is gone that may have told of this beginning: that a channel is occupied, or that this user is a member. It
+    /// goes on here, and from here its end is told.
+    fn kept(&self, tenant: Uuid, endpoint: Uuid, channel: &Arc<str>, user: Option<&str>) {
+        let _ = (tenant, endpoint, channel, user);
+    }
+}
+
+/// What seals things on their way between the nodes of an installation: the same on all of them.
+pub trait Secret: Send + Sync + 'static {
+    /// Seals; opens only at the same `place`.
+    fn seal(&self, place: &str, plain: &[u8]) -> Vec<u8>;
+    /// Opens what was sealed for this place. `None` where it was not, or not with this secret.
+    fn open(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>>;
+    /// A name that is always the same and says nothing to whoever has not the secret.
+    fn blind(&self, what: &str) -> [u8; 16];
+}
+
+/// Somebody, by tenant and person.
+pub type Person = (Uuid, Uuid);
+
+/// What several nodes of one installation have to know of each other's changes. Answered from the store, which all share.
+pub trait House: Send + Sync + 'static {
+    /// What seals a tenant's messages between nodes; `None` where the tenant's key is gone or cannot be read now.
+    fn secret(&self, tenant: Uuid) -> BoxFuture<'_, Option<Arc<dyn Secret>>>;
+
+    /// Seals what nodes tell each other; opens only at the same `place`.
+    fn seal(&self, place: &str, plain: &[u8]) -> Vec<u8>;
+
+    /// Opens what a node sealed for this place. `None` where none did.
+    fn open(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>>;
+
+    /// Another node changed something: memory follows. Answers the persons for whom that may mean less than before; `None`
+    /// when it could not be read, and memory may be wrong.
+    fn heed(&self, change: Bytes) -> BoxFuture<'_, Option<Vec<Person>>>;
+
+    /// Changes of others may have been missed: everything in memory that decides about messages is compared with the
+    /// store. Answers as [`House::heed`] does.
+    fn revalidate(&self) -> BoxFuture<'_, Option<Vec<Person>>>;
 }

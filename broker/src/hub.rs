@@ -8,6 +8,7 @@ mod shards;
 
 use std::{collections::hash_map::Entry as Slot, net::IpAddr, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Some of a tenant's sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Selector {
     /// The tenant. Sessions of others are never selected, whatever the scope names.
     pub tenant: Uuid,
@@ -34,7 +35,7 @@ pub struct Selector {
 }
 
 /// Which sessions of a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Scope {
     /// All of them.
     Tenant,
@@ -347,6 +348,18 @@ impl Hub {
         let mut gates = Vec::new();
         self.sessions.each(|_, gate| gates.push(Arc::clone(gate)));
         gates
+    }
+
+    /// Tenant, endpoint and sessions of every endpoint that has any.
+    pub(crate) fn sessions_of_endpoints(&self) -> Vec<(Uuid, Uuid, u64)> {
+        let mut all = Vec::new();
+        self.endpoints.each(|id, endpoint| {
+            let count = endpoint.members.len() as u64;
+            if count > 0 {
+                all.push((endpoint.tenant, *id, count));
+            }
+        });
+        all
     }
 
     pub(crate) fn of_tenant(&self, tenant: Uuid) -> usize {

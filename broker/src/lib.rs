@@ -4,13 +4,16 @@
 //! It imports nothing of ours. What it must ask, it asks through the traits of [`host`], which `api` implements by calling
 //! `domain`. It knows sessions, channels and back ends; it knows no table, no rule, no route.
 //!
-//! Everything here is about one node. Other nodes will hand their messages to the same hub that [`Broker::publish`] delivers to.
+//! Alone, everything here is about one node. [`Broker::with_others`] makes it one of several that behave as one, over a
+//! [`backplane`]: their messages go to the same hub that [`Broker::publish`] delivers to.
 
 #![warn(missing_docs)]
 
+pub mod backplane;
 mod broker;
 mod census;
 pub mod close;
+mod cluster;
 mod delivery;
 pub mod egress;
 #[doc(hidden)]
@@ -37,6 +40,7 @@ pub use self::{
     broker::{Broker, Drained},
     census::{Cached, ChannelInfo, TenantCensus},
     close::{Close, Retry},
+    cluster::{Company, Nodes},
     gate::Cutoff,
     hub::{Scope, Selector},
     notice::Notice,

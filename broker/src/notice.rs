@@ -1,7 +1,7 @@
 //! What a session hears about its own person, before it is closed or in place of what is held back from now on.
 
 /// Something that changed about the person of a session. Only clients that asked for notices get it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Notice {
     /// The person withdrew a consent.
     ConsentWithdrawn {

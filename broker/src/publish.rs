@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     broker::Core,
     close::Close,
+    cluster::wire::Said,
     delivery::Message,
     host::{
         Counting, Direction, Draft, Happening, JournalFault, Passage, Payload, Position, Record, Refusal,
@@ -112,6 +113,23 @@ impl Core {
             passage,
         };
         let step = match record {
+            Record::Never if let Some(cluster) = &self.cluster => {
+                route.tell_host(self, &passage);
+                Step::Recording(cluster.say(self, route.said(passage, None, true)))
+            }
+            Record::After if let Some(cluster) = &self.cluster => {
+                route.tell_host(self, &passage);
+                let saying = cluster.say(self, route.said(passage.clone(), None, false));
+                let (core, draft) = (Arc::clone(self), draft(passage));
+                Step::Recording(Box::pin(async move {
+                    let told = saying.await?;
+                    let position = core.journal.record(draft, Box::new(|_, _| {})).await?;
+                    Ok(Published {
+                        position: Some(position),
+                        recipients: told.recipients,
+                    })
+                }))
+            }
             Record::Never => {
                 let (position, recipients) = route.deliver(self, Counting::Memory, passage, None);
                 Step::Done(Published { position, recipients })
@@ -135,7 +153,14 @@ impl Core {
                     let reached = Arc::new(AtomicUsize::new(0));
                     let (hub, count) = (Arc::clone(&core), Arc::clone(&reached));
                     let committed = move |position: &Position, passage: Passage| {
-                        let (_, n) = route.deliver(&hub, Counting::Journal, passage, Some(position.clone()));
+                        let position = Some(position.clone());
+                        let n = match &hub.cluster {
+                            None => route.deliver(&hub, Counting::Journal, passage, position).1,
+                            Some(cluster) => {
+                                route.tell_host(&hub, &passage);
+                                cluster.committed(&hub, route.said(passage, position, true))
+                            }
+                        };
                         count.store(n, Ordering::Release);
                     };
                     let position = core.journal.record(draft, Box::new(committed)).await?;
@@ -147,6 +172,33 @@ impl Core {
             }
         };
         Ok(step)
+    }
+
+    /// Hands a message that was admitted somewhere, and whose turn it is, to the subscribers of this node. Answers how many
+    /// they are.
+    pub(crate) fn hand_out(&self, said: Said) -> usize {
+        let channel = self.hub.channel_for(said.tenant, said.endpoint, &said.channel);
+        let Some(channel) = channel else { return 0 };
+        let ask = || self.admission.reach(said.endpoint, said.purpose);
+        let way = Way {
+            purpose: said.purpose,
+            at: said.at,
+            except: said.except,
+            is_remembered: !said.is_clients,
+            reach: ask(),
+            ask: &ask,
+            is_fenced: self.is_fenced(),
+        };
+        let origin = Origin {
+            subject: said.subject,
+            class: said.class,
+            published: said.published,
+        };
+        let message = Message::new(said.channel, said.payload, said.position, said.expires_at);
+        // Whatever counts has counted.
+        channel
+            .deliver(Counting::Journal, message, &way, origin, &self.settings)
+            .1
     }
 
     pub(crate) fn admit(
@@ -207,6 +259,7 @@ impl Route {
             is_remembered: self.from.is_none(),
             reach: ask(),
             ask: &ask,
+            is_fenced: false,
         };
         let origin = Origin {
             subject: self.subject,
@@ -215,6 +268,26 @@ impl Route {
         };
         let message = Message::new(Arc::clone(&self.channel), payload, position, expires_at);
         channel.deliver(counting, message, &way, origin, &core.settings)
+    }
+
+    /// What other nodes have to know to deliver it.
+    fn said(&self, passage: Passage, position: Option<Position>, tells_position: bool) -> Said {
+        Said {
+            tenant: self.tenant,
+            endpoint: self.endpoint,
+            channel: Arc::clone(&self.channel),
+            subject: self.subject,
+            is_clients: self.from.is_some(),
+            except: self.except,
+            purpose: passage.purpose,
+            class: passage.class,
+            published: passage.at,
+            expires_at: passage.expires_at,
+            payload: passage.payload,
+            position,
+            tells_position,
+            at: self.at,
+        }
     }
 
     /// The tenant may want to hear what its clients tell each other.

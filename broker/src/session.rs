@@ -10,6 +10,7 @@ pub(crate) mod relay;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -17,6 +18,7 @@ use self::front::Front;
 use crate::{
     broker::Core,
     close::Close,
+    cluster::{crowds::Local, topics::Attached},
     delivery::Delivery,
     gate::{Cutoff, Gate, Manner},
     host::{Happening, Identity, Known, Payload, Position, Traffic},
@@ -73,7 +75,8 @@ impl Life {
     fn check(&self) {
         if let Err(refusal) = self.core.admission.may_stay(&self.gate.identity) {
             self.gate.shut(refusal.into(), Manner::Drop);
-        } else if self.core.is_draining() {
+        } else if self.core.is_draining() || (self.gate.identity.subject().is_some() && self.core.is_fenced())
+        {
             self.gate.shut(Close::RECONNECT, Manner::Drop);
         }
     }
@@ -108,7 +111,8 @@ impl Life {
         limit: u32,
     ) -> Option<Welcome> {
         let happened = |channel: &Arc<str>, what| self.happened(channel, what);
-        let around = self.around(&happened);
+        let crowd = |channel: &Arc<str>, change: Local<'_>| self.crowd(channel, change);
+        let around = self.around(&happened, &crowd);
         let endpoint = &self.seat.endpoint;
         let welcome = endpoint.subscribe(channel, &self.gate, member, limit, &around)?;
         self.core.meters.subscriptions.increment(1);
@@ -118,8 +122,9 @@ impl Life {
     /// Leaves a channel.
     pub(crate) fn unsubscribe(&self, subscription: Subscription) {
         let happened = |channel: &Arc<str>, what| self.happened(channel, what);
+        let crowd = |channel: &Arc<str>, change: Local<'_>| self.crowd(channel, change);
         self.core.meters.subscriptions.decrement(1);
-        subscription.end(self.gate.identity.session, &self.around(&happened));
+        subscription.end(self.gate.identity.session, &self.around(&happened, &crowd));
     }
 
     /// Says which user of the tenant's it is, and whom it watches; tells those who watch that user.
@@ -137,11 +142,31 @@ impl Life {
         }
     }
 
-    fn around<'a>(&'a self, happened: &'a dyn Fn(&Arc<str>, Happening)) -> Around<'a> {
+    /// What is said on a channel that it is on reaches it from everywhere when this resolves. `None` where there is only
+    /// this node.
+    pub(crate) fn attach(&self, channel: &Arc<str>) -> Option<BoxFuture<'static, Attached>> {
+        let cluster = self.core.cluster.as_ref()?;
+        let who = &self.gate.identity;
+        Some(cluster.attach(&self.core, who.tenant, who.endpoint, channel))
+    }
+
+    fn around<'a>(
+        &'a self,
+        happened: &'a dyn Fn(&Arc<str>, Happening),
+        crowd: &'a dyn Fn(&Arc<str>, Local<'_>),
+    ) -> Around<'a> {
         Around {
             settings: &self.core.settings,
             counts: self.counts,
             happened,
+            crowd: self.core.cluster.is_some().then_some(crowd),
+        }
+    }
+
+    fn crowd(&self, channel: &Arc<str>, change: Local<'_>) {
+        let who = &self.gate.identity;
+        if let Some(cluster) = &self.core.cluster {
+            cluster.crowd_changed(who.tenant, who.endpoint, channel, change);
         }
     }
 

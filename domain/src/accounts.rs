@@ -20,6 +20,7 @@ use vault::redact::Redacted;
 use crate::{
     audit::{self, Event},
     authentication::{self, By, Caller, Door},
+    changes::Change,
     ctx::Ctx,
     error::{Error, Faults, Result},
     fields,
@@ -308,6 +309,7 @@ async fn save_and_record(
         tx.save().await?;
     }
     ctx.authentications.forget_account(account);
+    ctx.changes.note(&Change::Credentials);
     Ok(())
 }
 

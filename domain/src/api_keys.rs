@@ -9,6 +9,7 @@ use vault::{redact::Redacted, token};
 use crate::{
     audit::{self, Event},
     authentication::{API_KEY_PREFIX, Caller, scopes},
+    changes::Change,
     ctx::Ctx,
     error::{Faults, Result},
     fields,
@@ -198,6 +199,7 @@ pub async fn revoke_named(ctx: &Ctx, scope: &TenantScope, name: &str) -> Result<
 }
 
 fn forget_after(tx: &TenantTx, ctx: &Ctx, key: ApiKeyId) {
+    ctx.tell_after(tx, Change::Credentials);
     let ctx = ctx.clone();
     tx.after_save(move || ctx.authentications.forget_key(key));
 }

@@ -3,11 +3,13 @@
 use std::{ops::Deref, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use entity::id::SubjectId;
 use url::Url;
 use vault::{Chance, password};
 
 use crate::{
     authentication,
+    changes::{Change, Changes},
     clock::Clock,
     ids::Ids,
     keys::Keys,
@@ -57,6 +59,8 @@ pub struct Parts {
     pub authentications: Arc<authentication::Cache>,
     /// Tenants by slug, and what they store, in memory.
     pub tenants: Arc<tenants::Cache>,
+    /// What other processes have to know.
+    pub changes: Arc<Changes>,
     /// Settings.
     pub settings: Settings,
 }
@@ -64,13 +68,26 @@ pub struct Parts {
 impl Ctx {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
+        parts.keys.tell(Arc::clone(&parts.changes));
         Self(Arc::new(parts))
+    }
+
+    /// Once the transaction is saved, other processes hear of a change.
+    pub(crate) fn tell_after(&self, tx: &TenantTx, change: Change) {
+        let changes = self.changes.clone();
+        tx.after_save(move || changes.note(&change));
+    }
+
+    /// Once the transaction is saved, other processes read again how a person stands.
+    pub(crate) fn tell_standing_after(&self, tx: &TenantTx, subject: SubjectId) {
+        self.tell_after(tx, Change::Standing(tx.tenant(), subject));
     }
 
     /// Once the transaction is saved, what is in memory of the tenant's endpoints, catalogue and rules is read again.
     pub fn forget_picture_after(&self, tx: &TenantTx) {
         let (pictures, tenant) = (self.pictures.clone(), tx.tenant());
         tx.after_save(move || pictures.forget(tenant));
+        self.tell_after(tx, Change::Picture(tenant));
     }
 
     /// Now.

@@ -16,7 +16,10 @@ mod rotate;
 mod subjects;
 mod tenants;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use chrono::{DateTime, Utc};
 use entity::id::{PurposeId, SubjectId, TenantId};
@@ -36,7 +39,13 @@ pub use recover::Recovery;
 pub use tenants::TenantKeys;
 
 use self::destroy::{OpenPage, Shelf};
-use crate::{clock::Clock, error::Result, ids::Ids, tenancy::Store};
+use crate::{
+    changes::{Change, Changes},
+    clock::Clock,
+    error::Result,
+    ids::Ids,
+    tenancy::Store,
+};
 
 /// Which of a person's keys: the tenant, the person (nil: nobody in particular), the purpose (nil: none named).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +102,8 @@ pub struct Keys {
     ids: Arc<Ids>,
     chance: Arc<dyn Chance>,
     cache: Mutex<Cache>,
+    /// Hears of destructions.
+    changes: OnceLock<Arc<Changes>>,
 }
 
 #[derive(Default)]
@@ -128,7 +139,49 @@ impl Keys {
             ids,
             chance,
             cache: Mutex::default(),
+            changes: OnceLock::new(),
         }
+    }
+
+    /// Tells `changes` when keys are destroyed.
+    pub(crate) fn tell(&self, changes: Arc<Changes>) {
+        let _ = self.changes.set(changes);
+    }
+
+    fn tell_destroyed(&self) {
+        if let Some(changes) = self.changes.get() {
+            changes.note(&Change::Keys);
+        }
+    }
+
+    /// Drops every key from memory: another process may have destroyed some. Those that are left are read again.
+    pub(crate) fn forget_all(&self) {
+        let mut cache = self.cache.lock();
+        let generation = cache.generation + 1;
+        *cache = Cache {
+            generation,
+            ..Cache::default()
+        };
+    }
+
+    /// Seals what processes of this installation tell each other, under the root key.
+    pub fn seal_for_nodes(&self, context: &str, plain: &[u8]) -> Vec<u8> {
+        self.newest_root().seal_value(context, plain, &*self.chance)
+    }
+
+    /// Opens what [`Keys::seal_for_nodes`] sealed, in whichever process.
+    pub fn open_from_node(&self, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let open = || {
+            let roots = self.roots.lock().clone();
+            roots
+                .iter()
+                .find_map(|root| root.open_value(context, sealed).ok())
+        };
+        open().or_else(|| {
+            // It may be one that came while this process runs.
+            self.reload_roots();
+            open()
+        })
     }
 
     /// The vault's store, for migrations, `doctor` and shutdown.

@@ -11,6 +11,7 @@ pub mod admission;
 pub mod api_keys;
 pub mod audit;
 pub mod authentication;
+pub mod changes;
 pub mod channels;
 pub mod clock;
 pub mod connect_tokens;

@@ -18,6 +18,7 @@ use crate::{
     accounts,
     audit::{self, Event},
     authentication::Caller,
+    changes::Change,
     ctx::Ctx,
     error::{Error, Result},
     page::{self, Page, PageIn},
@@ -233,6 +234,7 @@ async fn forget_unless_member(tx: &TenantTx, account: AccountId) -> Result<()> {
 }
 
 fn forget_after(tx: &TenantTx, ctx: &Ctx, member: MemberId) {
+    ctx.tell_after(tx, Change::Credentials);
     let ctx = ctx.clone();
     tx.after_save(move || ctx.authentications.forget_member(member));
 }

@@ -56,6 +56,20 @@ pub async fn beat(ctx: &Ctx, name: &str) -> Result<bool> {
     Ok(there > 0)
 }
 
+/// The processes that count as there, by name.
+pub async fn living(ctx: &Ctx) -> Result<Vec<String>> {
+    let tx = ctx.store.system_read("which nodes there are").await?;
+    let names = tx
+        .find::<node::Entity>()
+        .select_only()
+        .column(Column::Name)
+        .filter(Column::SeenAt.gte(ctx.now() - LOST_AFTER))
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    Ok(names)
+}
+
 /// Ends what nodes had open that fell silent. To be called every few seconds, by any number of processes. Answers how
 /// much was ended.
 ///

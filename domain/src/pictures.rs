@@ -24,11 +24,12 @@ use parking_lot::{Mutex, RwLock};
 
 pub use apps::{App, AppName, app};
 pub use picture::{Endpoint, Picture};
+pub(crate) use refresh::compare_now;
 pub use refresh::refresh;
 
 use crate::{
     ctx::Ctx,
-    error::Result,
+    error::{Error, Result},
     retention::Classes,
     tenancy::{Actor, TenantScope},
     usage::Counters,
@@ -196,6 +197,16 @@ pub async fn load(ctx: &Ctx, scope: &TenantScope) -> Result<Arc<Picture>> {
 pub async fn reload(ctx: &Ctx, scope: &TenantScope) -> Result<()> {
     if ctx.pictures.slot(scope.tenant()).is_some() {
         load_tenant(ctx, scope.tenant()).await?;
+    }
+    Ok(())
+}
+
+/// As [`reload`], of a tenant that another process changed; one that it deleted is forgotten.
+pub(crate) async fn reload_or_remove(ctx: &Ctx, tenant: TenantId) -> Result<()> {
+    match load_tenant(ctx, tenant).await {
+        Ok(_) => {}
+        Err(Error::Gone { .. } | Error::NotFound { .. }) => ctx.pictures.remove(tenant),
+        Err(error) => return Err(error),
     }
     Ok(())
 }

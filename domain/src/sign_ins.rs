@@ -18,6 +18,7 @@ use crate::{
     accounts::{self, email},
     audit::{self, Event},
     authentication::{self, By, Door, SESSION_PREFIX},
+    changes::Change,
     ctx::Ctx,
     error::{Error, Result},
     members::Membership,
@@ -218,6 +219,7 @@ pub async fn delete(tx: &TenantTx, ctx: &Ctx, account: AccountId, id: SignInId) 
         return Err(Error::NotFound { what: "session" });
     }
     audit::record(tx, ctx, Event::new("member.signed_out").target("session", id)).await?;
+    ctx.tell_after(tx, Change::Credentials);
     let ctx = ctx.clone();
     tx.after_save(move || ctx.authentications.forget_sign_in(id));
     Ok(())

@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -13,13 +13,14 @@ use chrono::{DateTime, Utc};
 use entity::{
     consent_event::ConsentState,
     consent_state,
-    id::{PurposeId, SubjectId},
+    id::{PurposeId, SubjectId, TenantId},
     objection, subject,
 };
 use parking_lot::{Mutex, RwLock};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
+    ctx::Ctx,
     error::Result,
     tenancy::{Store, TenantScope, TenantTx},
 };
@@ -38,7 +39,7 @@ pub fn is_objection(state: ConsentState) -> bool {
 }
 
 /// How a person stands to one purpose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Said {
     state: ConsentState,
     /// From when on it holds no more.
@@ -59,9 +60,38 @@ pub struct Standing {
     objects: AtomicBool,
     restricted: AtomicBool,
     gone: AtomicBool,
+    /// Whose person it is.
+    tenant: OnceLock<TenantId>,
+}
+
+/// What the store says of how a person stands.
+#[derive(Debug, Default)]
+struct Facts {
+    tenant: Option<TenantId>,
+    consents: HashMap<PurposeId, Said>,
+    objections: HashSet<PurposeId>,
+    restricted: bool,
 }
 
 impl Standing {
+    /// Takes over what the store says. Answers whether that is something else than before.
+    fn take(&self, facts: Facts) -> bool {
+        let gone = facts.tenant.is_none();
+        let mut consents = self.consents.write();
+        let mut objections = self.objections.write();
+        let changed = self.is_gone() != gone
+            || self.is_restricted() != facts.restricted
+            || *consents != facts.consents
+            || *objections != facts.objections;
+        self.gone.store(gone, Ordering::Release);
+        self.restricted.store(facts.restricted, Ordering::Release);
+        self.objects
+            .store(!facts.objections.is_empty(), Ordering::Release);
+        *consents = facts.consents;
+        *objections = facts.objections;
+        changed
+    }
+
     /// Whether a valid consent to the purpose is there. One that has an end holds until that instant, whether anybody
     /// wrote its end down already or not.
     pub fn consents_to(&self, purpose: PurposeId, now: DateTime<Utc>) -> bool {
@@ -167,6 +197,17 @@ impl Standings {
         }
     }
 
+    /// Everybody that somebody holds.
+    fn everybody(&self) -> Vec<SubjectId> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let held = shard.held.iter().filter(|(_, held)| held.strong_count() > 0);
+            all.extend(held.map(|(subject, _)| *subject));
+        }
+        all
+    }
+
     /// Marks a change of a person's standing and applies it where somebody holds it.
     fn change(&self, subject: SubjectId, apply: impl FnOnce(&Standing)) {
         let held = {
@@ -224,6 +265,92 @@ impl Standings {
     }
 }
 
+/// Persons that are read together.
+const AT_ONCE: usize = 500;
+
+/// Reads again how one person stands, or everybody does that somebody holds. Answers who stands otherwise than before.
+pub(crate) async fn reread(ctx: &Ctx, which: Option<SubjectId>) -> Result<Vec<(TenantId, SubjectId)>> {
+    let mut changed = Vec::new();
+    let mut todo = match which {
+        Some(subject) => {
+            // Whoever is reading this person from the store just now reads again.
+            ctx.standings.change(subject, |_| {});
+            vec![subject]
+        }
+        None => ctx.standings.everybody(),
+    };
+    while !todo.is_empty() {
+        let some = todo.split_off(todo.len().saturating_sub(AT_ONCE));
+        let before: Vec<_> = some
+            .into_iter()
+            .filter_map(|subject| {
+                let shard = ctx.standings.shard(subject).lock();
+                let held = shard.held.get(&subject).and_then(Weak::upgrade)?;
+                Some((subject, held, shard.changes))
+            })
+            .collect();
+        let mut facts = facts(ctx, before.iter().map(|(subject, ..)| *subject).collect()).await?;
+        for (subject, held, changes) in before {
+            let shard = ctx.standings.shard(subject).lock();
+            if shard.changes != changes {
+                // Something in this shard changed while we read: it may have been this person.
+                todo.push(subject);
+                continue;
+            }
+            if held.take(facts.remove(&subject).unwrap_or_default())
+                && let Some(tenant) = held.tenant.get()
+            {
+                changed.push((*tenant, subject));
+            }
+        }
+    }
+    Ok(changed)
+}
+
+/// What the store says of these persons. Who is not there is gone.
+async fn facts(ctx: &Ctx, subjects: Vec<SubjectId>) -> Result<HashMap<SubjectId, Facts>> {
+    let tx = ctx
+        .store
+        .system_read("how people of all tenants stand is compared with memory")
+        .await?;
+    let mut facts: HashMap<SubjectId, Facts> = HashMap::new();
+    let people = tx
+        .find::<subject::Entity>()
+        .filter(subject::Column::Id.is_in(subjects.iter().copied()))
+        .all(tx.conn())
+        .await?;
+    for row in people {
+        let person = facts.entry(row.id).or_default();
+        person.tenant = Some(row.tenant_id);
+        person.restricted = row.restricted_at.is_some();
+    }
+    let states = tx
+        .find::<consent_state::Entity>()
+        .filter(consent_state::Column::SubjectId.is_in(subjects.iter().copied()))
+        .all(tx.conn())
+        .await?;
+    for row in states {
+        if let Some(person) = facts.get_mut(&row.subject_id) {
+            let said = Said {
+                state: row.state,
+                expires_at: row.expires_at,
+            };
+            person.consents.insert(row.purpose_id, said);
+        }
+    }
+    let objections = tx
+        .find::<objection::Entity>()
+        .filter(objection::Column::SubjectId.is_in(subjects.iter().copied()))
+        .all(tx.conn())
+        .await?;
+    for row in objections {
+        if let Some(person) = facts.get_mut(&row.subject_id) {
+            person.objections.insert(row.purpose_id);
+        }
+    }
+    Ok(facts)
+}
+
 async fn read(tx: &TenantTx, subject: SubjectId) -> Result<Standing> {
     let person = tx
         .find_by_id::<subject::Entity, _>(subject)
@@ -263,5 +390,6 @@ async fn read(tx: &TenantTx, subject: SubjectId) -> Result<Standing> {
                 .is_some_and(|person| person.restricted_at.is_some()),
         ),
         gone: AtomicBool::new(person.is_none()),
+        tenant: OnceLock::from(tx.tenant()),
     })
 }

@@ -22,6 +22,7 @@ use sealing::{seal_email, sealed};
 
 use crate::{
     audit::{self, Event},
+    changes::Change,
     connections,
     ctx::Ctx,
     error::{Error, Faults, Result},
@@ -228,6 +229,7 @@ pub async fn update(
         row.restricted_at = Set(restricted.then(|| ctx.now()));
         let standings = ctx.standings.clone();
         tx.after_save(move || standings.restriction_changed(id, restricted));
+        ctx.tell_standing_after(tx, id);
     }
     let row = tx.update(row).await?;
     let about = |kind| Event::new(kind).target("subject", id).subject(id);
@@ -327,6 +329,7 @@ pub async fn counts(tx: &TenantTx, ctx: &Ctx, id: SubjectId) -> Result<Counts> {
 pub fn erased_after(tx: &TenantTx, ctx: &Ctx, row: &subject::Model) {
     let (known, standings) = (ctx.known.clone(), ctx.standings.clone());
     let (tenant, index, id) = (row.tenant_id, row.external_index.clone(), row.id);
+    ctx.tell_after(tx, Change::Erased(tenant, id, index.clone()));
     tx.after_save(move || {
         known.forget(tenant, &index);
         standings.erased(id);

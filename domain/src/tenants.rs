@@ -21,6 +21,7 @@ pub use usage::{Stored, Usage, stored, usage};
 use crate::{
     accounts::email,
     audit::{self, Event},
+    changes::Change,
     controllers::Controller,
     ctx::Ctx,
     deadlines,
@@ -172,6 +173,7 @@ pub async fn update(
             .facts(json!({ "changed": changed, "version": tenant.version })),
     )
     .await?;
+    ctx.tell_after(tx, Change::Tenant(slug.as_str().into()));
     let ctx = ctx.clone();
     tx.after_save(move || ctx.tenants.forget(&slug));
     Ok(tenant)

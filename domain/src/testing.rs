@@ -62,6 +62,7 @@ impl World {
             known: Arc::default(),
             pictures: Arc::new(Pictures::default()),
             authentications: Arc::new(authentication::Cache::default()),
+            changes: Arc::default(),
             tenants: Arc::new(tenants::Cache::default()),
             settings: Settings {
                 public_url: "https://weir.example".parse().unwrap(),

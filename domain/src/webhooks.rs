@@ -20,6 +20,7 @@ mod round;
 mod secrets;
 pub(crate) mod sessions;
 mod settings;
+mod shared;
 mod signing;
 mod sweep;
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod balances;
 mod bootstrap;
 mod catalogue;
 mod channels;
+mod cluster;
 mod compose;
 mod connections;
 mod consent;

@@ -218,7 +218,14 @@ impl Postgres {
     fn make_template(self: &Arc<Self>) {
         let database = self.create(TEMPLATE, None);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let done = Command::new(binary::weir())
+        let mut command = Command::new(binary::weir());
+        // What says which store the run is about is no setting.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("WEIR_") {
+                command.env_remove(name);
+            }
+        }
+        let done = command
             .arg("migrate")
             // It is about the tests, and no setting.
             .env_remove("WEIR_TEST_STORE")
@@ -349,9 +356,10 @@ impl Drop for TableLock {
 /// A Redis server. It stops when dropped.
 #[derive(Debug)]
 pub struct Redis {
-    child: Child,
+    child: std::sync::Mutex<Child>,
     port: u16,
-    _home: TempDir,
+    words: Vec<String>,
+    home: TempDir,
 }
 
 impl Redis {
@@ -372,25 +380,65 @@ impl Redis {
             .tempdir()
             .expect("a temporary folder");
         let port = ports::free().port();
-        let child = Command::new("redis-server")
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let child = std::sync::Mutex::new(Self::launch(&words, port, &home));
+        let server = Self {
+            child,
+            port,
+            words,
+            home,
+        };
+        server.wait_until_ready();
+        server
+    }
+
+    fn launch(words: &[String], port: u16, home: &TempDir) -> Child {
+        Command::new("redis-server")
             .args(words)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .expect("Redis is installed (apt-get install redis-server)");
-        let server = Self {
-            child,
-            port,
-            _home: home,
-        };
+            .expect("Redis is installed (apt-get install redis-server)")
+    }
+
+    fn wait_until_ready(&self) {
+        let port = self.port;
         let end = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < end, "Redis is not ready after {PATIENCE:?}");
             thread::sleep(Duration::from_millis(20));
         }
-        server
+    }
+
+    /// `kill -9`. What it holds is gone.
+    pub fn stop(&self) {
+        let mut child = self.child.lock().expect("nobody panicked with it");
+        drop(child.kill());
+        drop(child.wait());
+    }
+
+    /// Starts again on the same port after [`Redis::stop`].
+    pub fn start_again(&self) {
+        *self.child.lock().expect("nobody panicked with it") =
+            Self::launch(&self.words, self.port, &self.home);
+        self.wait_until_ready();
+    }
+
+    /// Sends a command, word by word, and answers what Redis said to it.
+    pub fn ask(&self, words: &[&str]) -> String {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("Redis listens");
+        let mut asked = format!("*{}\r\n", words.len());
+        for word in words {
+            asked.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        asked.push_str("*1\r\n$4\r\nQUIT\r\n");
+        stream.write_all(asked.as_bytes()).expect("Redis takes a command");
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).expect("Redis answers");
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     /// The port on loopback.
@@ -406,8 +454,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.stop();
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) async fn context(
         known: Arc::default(),
         pictures: Arc::default(),
         authentications: Arc::default(),
+        changes: Arc::default(),
         tenants: Arc::default(),
         settings: settings.domain(public_url),
     }))

@@ -4,10 +4,12 @@
 mod banner;
 mod chores;
 mod front;
+mod others;
 mod stopping;
 
 use std::sync::Arc;
 
+use api::relays::Relays;
 use broker::egress::Egress;
 use tokio::net::TcpListener;
 use worker::{NoSockets, Sockets, Worker};
@@ -16,7 +18,7 @@ use self::{chores::Chores, front::Front, stopping::Open};
 use crate::{
     data_folder::DataFolder,
     house, mail, reach,
-    settings::{Flags, Layers, Settings, redact_url},
+    settings::{Flags, Layers, Settings},
     signals::Signals,
     stores::{Stores, Upgrade},
     telemetry, tls,
@@ -77,10 +79,6 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
     let tls = settings.tls().as_ref().map(tls::server_config).transpose()?;
     if let Some(url) = settings.redis_url() {
         reach::redis(url).await?;
-        tracing::warn!(
-            redis = redact_url(url.split(',').next().unwrap_or(url)),
-            "Redis answers; this version brokers within one process"
-        );
     }
     let embedded = settings
         .database_url()
@@ -117,8 +115,10 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
         tracing::info!(migration = %name, "applied");
     }
     let ctx = house::context(settings, &folder, stores, public_url.clone()).await?;
-    if !embedded && role.serves() {
-        tracing::warn!("this version brokers within one process: run one process with sockets on this store");
+    if !embedded && settings.redis_url().is_none() {
+        tracing::warn!(
+            "no redis_url: other processes on this store are not told what happens here; set it to run more than one"
+        );
     }
 
     let egress = Egress::new(settings.egress()?);
@@ -127,10 +127,17 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
         Some(listener) => Some(Front::open(settings, &folder, &ctx, &egress, listener, tls, &chores).await?),
         None => None,
     };
+    let envoy = if front.is_none() {
+        let nodes = others::nodes(settings, &ctx, &Relays::new(egress.clone())).await?;
+        nodes.map(|nodes| others::envoy(settings, &ctx, nodes))
+    } else {
+        None
+    };
     let worker = mailer.map(|mailer| {
-        let sockets: Arc<dyn Sockets> = match &front {
-            Some(front) => Arc::new(front.broker()),
-            None => Arc::new(NoSockets),
+        let sockets: Arc<dyn Sockets> = match (&front, &envoy) {
+            (Some(front), _) => Arc::new(front.broker()),
+            (None, Some(envoy)) => Arc::new(envoy.clone()),
+            (None, None) => Arc::new(NoSockets),
         };
         let name = format!("{}-{}", settings.node_name(), std::process::id());
         Worker::new(
@@ -152,6 +159,7 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
         chores,
         front,
         worker,
+        envoy,
         lock,
     })
 }

@@ -37,6 +37,8 @@ async fn run_in_span(ctx: Ctx, sockets: Arc<dyn Sockets>, claimed: Claimed, leas
         while_renewing(&ctx, &claimed, lease, work).await
     };
     metrics::histogram!("weir_job_seconds", "kind" => kind.clone()).record(started.elapsed());
+    // What it changed acts everywhere before it counts as done.
+    sockets.settled().await;
     let noted = match outcome {
         Some(Ok(())) => domain::jobs::finish(&ctx, &claimed).await,
         Some(Err(error)) => {

@@ -42,6 +42,9 @@ pub trait Sockets: Send + Sync {
 
     /// Tells every socket of a person that their data were corrected.
     async fn tell_corrected(&self, tenant: TenantId, subject: SubjectId);
+
+    /// Returns when everything that was changed so far acts on all nodes.
+    async fn settled(&self);
 }
 
 /// All sockets of a person.
@@ -115,6 +118,10 @@ impl Sockets for Broker {
     async fn tell_corrected(&self, tenant: TenantId, subject: SubjectId) {
         self.notify(everywhere(tenant, subject), Notice::DataCorrected);
     }
+
+    async fn settled(&self) {
+        Self::settled(self).await;
+    }
 }
 
 /// Ends the sockets that rested on consents which ended.
@@ -124,6 +131,9 @@ pub(crate) async fn end_consents(ctx: &Ctx, sockets: &dyn Sockets, ended: &[Ende
         sockets
             .end_consent(one.scope.tenant(), one.subject, one.purpose, &resting)
             .await;
+    }
+    if !ended.is_empty() {
+        sockets.settled().await;
     }
     Ok(())
 }
@@ -143,4 +153,6 @@ impl Sockets for NoSockets {
     async fn end_consent(&self, _: TenantId, _: SubjectId, _: PurposeId, _: &[(EndpointId, OnWithdrawal)]) {}
 
     async fn tell_corrected(&self, _: TenantId, _: SubjectId) {}
+
+    async fn settled(&self) {}
 }

@@ -103,7 +103,7 @@ pub(super) async fn one(state: &State, app: &App, body: &[u8]) -> Result<Reply, 
         }
         // Of all characters that a channel's name may have, none needs an escape but those of a user's own channel.
         let _ = write!(out, "{}:", serde_json::Value::from(channel.as_str()));
-        info.write(&mut out, state, app, *channel, Some(published));
+        info.write(&mut out, state, app, *channel, Some(published)).await;
     }
     out.push_str("}}");
     Ok(Reply::Json(out))
@@ -139,7 +139,8 @@ pub(super) async fn batch(state: &State, app: &App, body: &[u8]) -> Result<Reply
         if index > 0 {
             out.push(',');
         }
-        info.write(&mut out, state, app, name(channel)?, Some(published));
+        info.write(&mut out, state, app, name(channel)?, Some(published))
+            .await;
     }
     out.push_str("]}");
     Ok(Reply::Json(out))

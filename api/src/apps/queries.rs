@@ -66,7 +66,7 @@ impl Info {
     }
 
     /// Writes the attributes as an object; those that the channel does not have are left out.
-    pub(super) fn write(
+    pub(super) async fn write(
         self,
         out: &mut String,
         state: &State,
@@ -76,7 +76,10 @@ impl Info {
     ) {
         let mut object = Object::open(out);
         if self.user_count || self.subscription_count {
-            let found = state.broker.channel(app.endpoint.row.id.0, channel.as_str());
+            let found = state
+                .broker
+                .channel(app.endpoint.row.id.0, channel.as_str())
+                .await;
             if self.user_count && channel.kind() == Kind::Presence {
                 object.number("user_count", found.users.unwrap_or_default());
             }
@@ -129,7 +132,7 @@ fn parameter(query: &str, wanted: &str) -> Option<String> {
 }
 
 /// `GET /apps/{id}/channels`
-pub(super) fn channels(state: &State, app: &App, query: &str) -> Result<Reply, Fault> {
+pub(super) async fn channels(state: &State, app: &App, query: &str) -> Result<Reply, Fault> {
     let prefix = parameter(query, "filter_by_prefix").unwrap_or_default();
     let info = Info::of_query(parameter(query, "info").as_deref())?;
     if info.user_count && !prefix.starts_with("presence-") {
@@ -143,7 +146,7 @@ pub(super) fn channels(state: &State, app: &App, query: &str) -> Result<Reply, F
     }
     let mut out = String::from("{\"channels\":{");
     let mut first = true;
-    for channel in state.broker.channels(app.endpoint.row.id.0, &prefix) {
+    for channel in state.broker.channels(app.endpoint.row.id.0, &prefix).await {
         if channel.name.starts_with('#') {
             continue;
         }
@@ -163,7 +166,7 @@ pub(super) fn channels(state: &State, app: &App, query: &str) -> Result<Reply, F
 }
 
 /// `GET /apps/{id}/channels/{name}`
-pub(super) fn channel(state: &State, app: &App, name: &str, query: &str) -> Result<Reply, Fault> {
+pub(super) async fn channel(state: &State, app: &App, name: &str, query: &str) -> Result<Reply, Fault> {
     let parsed = ChannelName::parse(name).map_err(|fault| Fault::bad(fault.to_string()))?;
     let info = Info::of_query(parameter(query, "info").as_deref())?;
     if info.user_count && parsed.kind() != Kind::Presence {
@@ -172,7 +175,7 @@ pub(super) fn channel(state: &State, app: &App, name: &str, query: &str) -> Resu
     if info.cache && !parsed.is_cache() {
         return Err(Fault::bad("cache is an attribute of cache channels"));
     }
-    let found = state.broker.channel(app.endpoint.row.id.0, name);
+    let found = state.broker.channel(app.endpoint.row.id.0, name).await;
     let mut out = String::new();
     let mut object = Object::open(&mut out);
     object.field("occupied", found.subscriptions > 0);
@@ -197,12 +200,12 @@ pub(super) fn channel(state: &State, app: &App, name: &str, query: &str) -> Resu
 }
 
 /// `GET /apps/{id}/channels/{name}/users`
-pub(super) fn users(state: &State, app: &App, name: &str) -> Result<Reply, Fault> {
+pub(super) async fn users(state: &State, app: &App, name: &str) -> Result<Reply, Fault> {
     let parsed = ChannelName::parse(name).map_err(|fault| Fault::bad(fault.to_string()))?;
     if parsed.kind() != Kind::Presence {
         return Err(Fault::bad("only presence channels know their users"));
     }
-    let users = state.broker.users(app.endpoint.row.id.0, name);
+    let users = state.broker.users(app.endpoint.row.id.0, name).await;
     let mut out = String::from("{\"users\":[");
     for (index, user) in users.iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };

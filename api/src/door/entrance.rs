@@ -92,6 +92,7 @@ pub(super) async fn believe(
         // Before the socket is anything: what the browser says no to is not delivered, not even once.
         let said = state.gpc_signal(state, scope, subject, Some("socket".to_owned()));
         Box::pin(said).await.map_err(internal)?;
+        state.broker.settled().await;
     }
     Ok(Person {
         subject,

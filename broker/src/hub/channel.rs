@@ -4,17 +4,22 @@
 //! What is told of a channel, to its subscribers and to the host, is told under its lock. So whoever joins hears of every
 //! change after the list of members that they were given, and of none before it.
 
+mod far;
+
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::far::Far;
 use super::roster::{Place, Roster};
 use crate::{
     census::{Cached, ChannelInfo},
+    close::Close,
+    cluster::crowds::Local,
     delivery::{Content, Delivery, Message},
-    gate::{Entry, Gate},
+    gate::{Entry, Gate, Manner},
     host::{Counting, Happening, Position, Reach},
     pusher::{
         names::{ChannelName, Kind},
@@ -57,6 +62,8 @@ struct State {
     count_changed: bool,
     /// Whether subscribers hear it.
     tells_counts: bool,
+    /// Those who are on it elsewhere. Boxed: where there is one node there are none.
+    far: Option<Box<Far>>,
 }
 
 /// The newest event of a cache channel.
@@ -118,6 +125,21 @@ pub(crate) struct Around<'a> {
     pub(crate) counts: bool,
     /// Tells the host.
     pub(crate) happened: &'a dyn Fn(&Arc<str>, Happening),
+    /// Where there are other nodes: what the host is told of comings and goings is for them to say together.
+    pub(crate) crowd: Option<&'a TellCrowd<'a>>,
+}
+
+/// Hears of those who come and go here.
+pub(crate) type TellCrowd<'a> = dyn Fn(&Arc<str>, Local<'_>) + 'a;
+
+impl Around<'_> {
+    /// Somebody came or went here.
+    fn local(&self, channel: &Arc<str>, change: Local<'_>, happening: impl FnOnce() -> Happening) {
+        match self.crowd {
+            Some(crowd) => crowd(channel, change),
+            None => (self.happened)(channel, happening()),
+        }
+    }
 }
 
 impl Channel {
@@ -153,6 +175,9 @@ impl Channel {
         }
         let session = gate.identity.session;
         let limit = if limit == 0 { u32::MAX } else { limit };
+        let limit = limit.saturating_sub(state.only_far());
+        let known = member.is_some_and(|member| state.is_far(&member.user));
+        let limit = if known { u32::MAX } else { limit };
         let joined = member.map(|member| {
             let info = member.info.as_deref();
             state.members.join(&member.user, info, session, limit)
@@ -161,7 +186,7 @@ impl Channel {
             return Err(Unjoined::Full);
         }
         let first = self.roster.len() == 0;
-        if let (Some(member), Some(Joined::First)) = (member, joined) {
+        if let (Some(member), Some(Joined::First), false) = (member, joined, known) {
             // Before it is on the list: nobody is told of their own coming.
             let added = Delivery::said(|out| {
                 server::member_added(out, &self.name, &member.user, member.info.as_deref());
@@ -170,18 +195,17 @@ impl Channel {
         }
         let place = self.roster.join(Arc::clone(gate));
         state.empty_since = None;
+        state.tells_counts |= around.counts;
         if first {
-            (around.happened)(&self.name, Happening::Occupied);
+            around.local(&self.name, Local::Occupied, || Happening::Occupied);
         }
         if let (Some(member), Some(Joined::First)) = (member, joined) {
-            let user = member.user.clone();
-            (around.happened)(&self.name, Happening::MemberAdded { user });
+            let added = Local::Added(&member.user, member.info.as_deref());
+            around.local(&self.name, added, || Happening::MemberAdded {
+                user: member.user.clone(),
+            });
         }
-        let members = joined.map(|_| {
-            let mut list = Vec::new();
-            state.members.write(&mut list);
-            list
-        });
+        let members = joined.map(|_| state.member_list());
         self.count_changed(&mut state, around);
         // Any text will do that was not used here before; a session's random half was not.
         let seed = session.as_u64_pair().1;
@@ -207,11 +231,7 @@ impl Channel {
 
     /// What somebody who is on it already is told again.
     pub(crate) fn members(&self) -> Option<Vec<u8>> {
-        self.is_presence.then(|| {
-            let mut list = Vec::new();
-            self.state.lock().members.write(&mut list);
-            list
-        })
+        self.is_presence.then(|| self.state.lock().member_list())
     }
 
     fn leave(&self, subscription: &Subscription, session: Uuid, around: &Around<'_>) {
@@ -220,15 +240,19 @@ impl Channel {
         if let Some(user) = &subscription.user
             && state.members.leave(user, session) == Left::Last
         {
-            let removed = Delivery::said(|out| server::member_removed(out, &self.name, user));
-            self.tell(&removed, around.settings);
-            (around.happened)(&self.name, Happening::MemberRemoved { user: user.clone() });
+            if !state.is_far(user) {
+                let removed = Delivery::said(|out| server::member_removed(out, &self.name, user));
+                self.tell(&removed, around.settings);
+            }
+            around.local(&self.name, Local::Removed(user), || Happening::MemberRemoved {
+                user: user.clone(),
+            });
         }
         if last {
             state.empty_since = Some(Instant::now());
             state.count_changed = false;
-            (around.happened)(&self.name, Happening::SubscriptionCount(0));
-            (around.happened)(&self.name, Happening::Vacated);
+            (around.happened)(&self.name, Happening::SubscriptionCount(state.far_count()));
+            around.local(&self.name, Local::Vacated, || Happening::Vacated);
         } else {
             self.count_changed(&mut state, around);
         }
@@ -236,12 +260,11 @@ impl Channel {
 
     /// Tells the number of subscribers, or notes that it is to be told.
     fn count_changed(&self, state: &mut State, around: &Around<'_>) {
-        let count = self.roster.len() as u64;
+        let count = self.roster.len() as u64 + state.far_count();
         let now = Instant::now();
         let waits = state.counted_at.is_some_and(|at| now < at + COUNTED_EVERY);
         if count > COUNTED_AT_ONCE && waits {
             state.count_changed = true;
-            state.tells_counts = around.counts;
             return;
         }
         state.count_changed = false;
@@ -261,6 +284,7 @@ impl Channel {
                 settings,
                 counts: state.tells_counts,
                 happened,
+                crowd: None,
             };
             self.count_changed(&mut state, &around);
         }
@@ -317,6 +341,14 @@ impl Channel {
         (position, handed)
     }
 
+    /// The newest event of a cache channel.
+    pub(crate) fn newest(&self) -> Option<(Arc<Delivery>, Origin)> {
+        let state = self.state.lock();
+        state
+            .cached()
+            .map(|kept| (Arc::clone(&kept.delivery), kept.origin()))
+    }
+
     /// Forgets the newest event, where it is from this person.
     pub(crate) fn forget(&self, subject: Uuid) {
         let mut state = self.state.lock();
@@ -369,6 +401,27 @@ impl Channel {
 }
 
 impl State {
+    /// `{"ids":…}` of all who are on it, wherever.
+    fn member_list(&self) -> Vec<u8> {
+        let mut list = Vec::new();
+        match &self.far {
+            Some(far) => self.members.write_with(&far.members(), &mut list),
+            None => self.members.write(&mut list),
+        }
+        list
+    }
+
+    /// Members who are elsewhere and not here.
+    fn only_far(&self) -> u32 {
+        let Some(far) = &self.far else { return 0 };
+        let only = far
+            .members()
+            .keys()
+            .filter(|user| !self.members.has(user))
+            .count();
+        u32::try_from(only).unwrap_or(u32::MAX)
+    }
+
     fn cached(&self) -> Option<&Kept> {
         self.cached.as_ref().filter(|kept| Instant::now() < kept.until)
     }
@@ -403,10 +456,16 @@ pub(crate) struct Way<'a> {
     pub(crate) reach: Reach,
     /// The same question, asked again.
     pub(crate) ask: &'a dyn Fn() -> Reach,
+    /// This node may not know what people said: they are sent away instead.
+    pub(crate) is_fenced: bool,
 }
 
 /// Offers a message to one session. The question is asked again where the answer may have been overtaken by a withdrawal.
 fn offer(gate: &Gate, delivery: &Arc<Delivery>, way: &Way<'_>, settings: &Settings) -> bool {
+    if way.is_fenced && gate.identity.subject().is_some() {
+        gate.shut(Close::RECONNECT, Manner::Drop);
+        return false;
+    }
     let mut reach = way.reach;
     loop {
         let epoch = gate.epoch();

@@ -90,18 +90,41 @@ impl Members {
         self.0.keys().map(|user| &**user)
     }
 
+    /// Whether this user is one.
+    pub(crate) fn has(&self, user: &str) -> bool {
+        self.0.contains_key(user)
+    }
+
+    /// The members' ids and what is told of them, sorted.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0
+            .iter()
+            .map(|(user, member)| (&**user, member.info.as_deref()))
+    }
+
+    /// As [`Members::write`], with others who are elsewhere.
+    pub(crate) fn write_with(&self, others: &BTreeMap<&str, Option<&str>>, out: &mut Vec<u8>) {
+        let mut all = others.clone();
+        all.extend(self.all());
+        write(&all, out);
+    }
+
     /// Writes `{"ids":[…],"hash":{…},"count":n}`.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#"{"ids":["#);
-        separated(out, self.users(), string);
-        out.extend_from_slice(br#"],"hash":{"#);
-        separated(out, self.0.iter(), |out, (user, member)| {
-            string(out, user);
-            out.push(b':');
-            out.extend_from_slice(member.info.as_deref().unwrap_or("{}").as_bytes());
-        });
-        display(out, format_args!(r#"}},"count":{}}}"#, self.count()));
+        write(&self.all().collect(), out);
     }
+}
+
+fn write(all: &BTreeMap<&str, Option<&str>>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"ids":["#);
+    separated(out, all.keys().copied(), string);
+    out.extend_from_slice(br#"],"hash":{"#);
+    separated(out, all.iter(), |out, (user, info)| {
+        string(out, user);
+        out.push(b':');
+        out.extend_from_slice(info.unwrap_or("{}").as_bytes());
+    });
+    display(out, format_args!(r#"}},"count":{}}}"#, all.len()));
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     broker::Core,
     close::Close,
+    cluster::topics::Attached,
     host::{Direction, Identity, JournalFault, Payload, Source},
     leg::Inbound,
     options::ChannelOptions,
@@ -26,6 +27,8 @@ pub(crate) const BURST: usize = 32;
 struct Session<IO> {
     front: Front<IO>,
     channel: Arc<str>,
+    /// What other nodes say there is not heard yet.
+    attaching: Option<BoxFuture<'static, Attached>>,
     /// Published messages that the journal has not answered for, oldest first.
     recording: VecDeque<BoxFuture<'static, Result<Published, JournalFault>>>,
 }
@@ -41,7 +44,9 @@ pub(crate) async fn serve<IO: Socket>(
     if let Some(welcome) = life.subscribe(&options.channel, None, 0) {
         life.seat.subscriptions.push(welcome.subscription);
     }
+    let attaching = life.attach(&options.channel);
     let mut session = Session {
+        attaching,
         front: Front::new(life, io, &options.session),
         channel: options.channel,
         recording: VecDeque::new(),
@@ -57,6 +62,7 @@ impl<IO: Socket> Session<IO> {
             // Before the outbound side, which writes the close frame that a failed record leads to.
             self.poll_recording(cx);
             self.front.poll_outbound(cx);
+            self.poll_attaching(cx);
             let more = self.read(cx);
             if self.front.leg().is_lost() || (self.front.leg().is_over() && self.recording.is_empty()) {
                 return Poll::Ready(());
@@ -68,6 +74,15 @@ impl<IO: Socket> Session<IO> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(now) => self.front.tick(now),
             }
+        }
+    }
+
+    /// What this client says may be answered at once by somebody on another node, so it is read when that is heard.
+    fn poll_attaching(&mut self, cx: &mut Context<'_>) {
+        if let Some(attaching) = &mut self.attaching
+            && attaching.as_mut().poll(cx).is_ready()
+        {
+            self.attaching = None;
         }
     }
 
@@ -88,7 +103,9 @@ impl<IO: Socket> Session<IO> {
         let was_open = self.front.leg().is_open();
         for _ in 0..BURST {
             // Whoever sends faster than the journal records waits here, and with it its TCP window.
-            if self.front.leg().is_open() && self.recording.len() >= self.front.life.core.settings.window {
+            let waits =
+                self.attaching.is_some() || self.recording.len() >= self.front.life.core.settings.window;
+            if self.front.leg().is_open() && waits {
                 return false;
             }
             match self.front.poll_inbound(cx) {

@@ -16,11 +16,17 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use self::{past::Reading, publish::Publishing, sign_in::Arriving, subscribe::Wish};
+use self::{
+    past::Reading,
+    publish::Publishing,
+    sign_in::Arriving,
+    subscribe::{Joined, Wish},
+};
 use super::{Front, Life, channel::BURST, pace::Bucket};
 use crate::{
     broker::Core,
     close::Close,
+    cluster::topics::Attached,
     host::{HistoryFault, Identity, Known, Opcode, Payload, Refusal, Stretch},
     leg::Inbound,
     meters::count_error,
@@ -87,11 +93,22 @@ enum Busy {
         finding: BoxFuture<'static, Result<Known, Refusal>>,
         then: Then,
     },
+    /// Does what is said elsewhere come here?
+    Attaching {
+        attaching: BoxFuture<'static, Attached>,
+        then: Attach,
+    },
     /// What was said?
     Reading {
         reading: BoxFuture<'static, Result<Option<Stretch>, HistoryFault>>,
         then: Reading,
     },
+}
+
+/// What waits for a channel to be heard from everywhere.
+enum Attach {
+    Subscription(Box<Joined>),
+    SignIn(Box<Arriving>),
 }
 
 /// What waits for a person to be found.
@@ -272,6 +289,18 @@ impl<IO: Socket> Session<IO> {
                     };
                     if let Some(Busy::Finding { then, .. }) = self.busy.take() {
                         self.found(found, then);
+                    }
+                }
+                Busy::Attaching { attaching, .. } => {
+                    let Poll::Ready(attached) = attaching.as_mut().poll(cx) else {
+                        return;
+                    };
+                    if let Some(Busy::Attaching { then, .. }) = self.busy.take() {
+                        self.front.hold(false);
+                        match then {
+                            Attach::Subscription(joined) => self.attached(*joined, attached),
+                            Attach::SignIn(arriving) => self.arrived(*arriving),
+                        }
                     }
                 }
                 Busy::Reading { reading, .. } => {

@@ -129,6 +129,11 @@ impl Cache {
         entries.proven.retain(|_, entry| !which(&entry.caller));
     }
 
+    /// Anything may have changed.
+    pub(crate) fn forget_all(&self) {
+        self.forget(|_| true);
+    }
+
     /// The API key changed or is revoked.
     pub(crate) fn forget_key(&self, key: ApiKeyId) {
         self.forget(|caller| matches!(caller.kind(), CallerKind::ApiKey { id } if id == key));

@@ -156,6 +156,7 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
     if in_force {
         let (standings, state, purpose) = (ctx.standings.clone(), event.state, purpose.id);
         tx.after_save(move || standings.consent_changed(subject, purpose, state, expires_at));
+        ctx.tell_standing_after(tx, subject);
     }
     let ended = in_force && held && !holds;
     if ended {

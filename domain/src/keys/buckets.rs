@@ -259,6 +259,7 @@ impl Keys {
             cache.open.retain(|_, bucket| !doomed.contains(&bucket.id));
             cache.pairs.retain(|(_, id), _| !doomed.contains(id));
         }
+        self.tell_destroyed();
         Ok(destroyed)
     }
 }

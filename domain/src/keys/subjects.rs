@@ -151,6 +151,7 @@ impl Keys {
             cache.subjects.retain(|name, _| !cached(name));
             cache.pairs.retain(|(name, _), _| !cached(name));
         }
+        self.tell_destroyed();
         Ok(destroyed)
     }
 }

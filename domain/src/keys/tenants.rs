@@ -120,6 +120,7 @@ impl Keys {
             cache.buckets.clear();
             cache.open.clear();
         }
+        self.tell_destroyed();
         let tx = self.store.system("what a tenant leaves in the vault").await?;
         tx.delete_many::<subject_key::Entity>()
             .filter(subject_key::Column::TenantId.eq(tenant))

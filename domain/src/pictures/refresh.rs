@@ -58,6 +58,12 @@ pub async fn refresh(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
+/// Finds out now what other processes changed, and reads it.
+pub(crate) async fn compare_now(ctx: &Ctx) -> Result<()> {
+    *ctx.pictures.compared_at.lock() = None;
+    refresh(ctx).await
+}
+
 /// What a tenant's rows look like from outside: per table their count, the sum of their versions, the newest change.
 pub(super) type Look = Vec<(usize, i64, i64, Option<String>)>;
 

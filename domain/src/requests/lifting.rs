@@ -166,6 +166,7 @@ async fn lift(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<()> 
                 .exec(tx.conn())
                 .await?;
             let standings = ctx.standings.clone();
+            ctx.tell_standing_after(tx, subject);
             tx.after_save(move || {
                 for row in rows {
                     standings.objection_changed(subject, row.purpose_id, false);

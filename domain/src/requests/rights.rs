@@ -249,6 +249,7 @@ async fn object(
         tx.upsert(row, clash).await?;
     }
     let (standings, purposes) = (ctx.standings.clone(), purposes.to_vec());
+    ctx.tell_standing_after(tx, subject);
     tx.after_save(move || {
         for purpose in purposes {
             standings.objection_changed(subject, purpose, true);

@@ -42,7 +42,14 @@ impl Known {
         known.ids.insert((tenant, index), id);
     }
 
-    pub(super) fn forget(&self, tenant: TenantId, index: &[u8]) {
+    /// Anybody may have been erased.
+    pub(crate) fn forget_all(&self) {
+        let mut known = self.known.lock();
+        known.generation += 1;
+        known.ids.clear();
+    }
+
+    pub(crate) fn forget(&self, tenant: TenantId, index: &[u8]) {
         let mut known = self.known.lock();
         known.generation += 1;
         if let Ok(index) = <[u8; 32]>::try_from(index) {

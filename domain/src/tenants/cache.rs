@@ -53,7 +53,14 @@ impl Cache {
         by_slug.known.insert(tenant.slug.clone(), (now, tenant.clone()));
     }
 
-    pub(super) fn forget(&self, slug: &str) {
+    /// Anything may have changed.
+    pub(crate) fn forget_all(&self) {
+        let mut by_slug = self.by_slug.lock();
+        by_slug.generation += 1;
+        by_slug.known.clear();
+    }
+
+    pub(crate) fn forget(&self, slug: &str) {
         let mut by_slug = self.by_slug.lock();
         by_slug.generation += 1;
         by_slug.known.remove(slug);

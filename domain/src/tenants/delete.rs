@@ -21,6 +21,7 @@ use serde_json::json;
 use super::read;
 use crate::{
     audit::{self, Event},
+    changes::Change,
     ctx::Ctx,
     error::{Error, Result},
     holds,
@@ -113,6 +114,8 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
     let soon = ctx.now() + TimeDelta::seconds(2);
     jobs::enqueue_at(&tx, ctx, &RemoveTenant { accounts }, soon).await?;
     ctx.forget_picture_after(&tx);
+    ctx.tell_after(&tx, Change::Credentials);
+    ctx.tell_after(&tx, Change::Tenant(tenant.slug.as_str().into()));
     let (after, id, slug) = (ctx.clone(), tenant.id, tenant.slug.clone());
     tx.after_save(move || {
         after.authentications.forget_tenant(id);

@@ -18,7 +18,15 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Settings, events::Happening, linger::Lingering, recover, round::round, write::Round};
+use super::{
+    Settings,
+    events::Happening,
+    linger::Lingering,
+    recover,
+    round::round,
+    shared::{Kept, keep},
+    write::Round,
+};
 use crate::{ctx::Ctx, error::Result};
 
 /// Something that happened, and where.
@@ -53,6 +61,8 @@ struct Shared {
     stopping: AtomicBool,
     dropped: AtomicU64,
     told: AtomicU64,
+    /// What others told of and this process is to tell the end of. As much as there are channels and members here.
+    kept: Mutex<Vec<Kept>>,
 }
 
 #[derive(Default)]
@@ -109,6 +119,7 @@ impl Hooks {
             stopping: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             told: AtomicU64::new(0),
+            kept: Mutex::default(),
         }));
         let task = tokio::spawn(hooks.clone().run(lingering));
         Ok((hooks, task))
@@ -147,6 +158,17 @@ impl Hooks {
         shared.wake.notify_one();
     }
 
+    /// A node is gone that may have told of somebody's coming who is here too: this process tells of their going.
+    pub fn kept(&self, tenant: TenantId, endpoint: EndpointId, channel: &Arc<str>, user: Option<&str>) {
+        self.0.kept.lock().push(Kept {
+            tenant,
+            endpoint,
+            channel: channel.clone(),
+            user: user.map(Into::into),
+        });
+        self.0.wake.notify_one();
+    }
+
     /// What was done.
     pub fn stats(&self) -> HookStats {
         HookStats {
@@ -178,6 +200,12 @@ impl Hooks {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
             let stopping = shared.stopping.load(Ordering::Acquire);
+            let kept = std::mem::take(&mut *shared.kept.lock());
+            if !kept.is_empty() {
+                shared
+                    .keep_trying(|| keep(&shared.ctx, &kept, &shared.node))
+                    .await;
+            }
             loop {
                 let (taken, more) = shared.take();
                 let now = Instant::now();
@@ -225,7 +253,10 @@ impl Shared {
         let count = events.len();
         // First what is sealed and named, once; then the writing, so that a commit whose answer was lost is done twice under
         // the same names and counts once.
-        let Some(round) = self.keep_trying(|| round(&self.ctx, events.clone())).await else {
+        let Some(round) = self
+            .keep_trying(|| round(&self.ctx, events.clone(), &self.node))
+            .await
+        else {
             tracing::error!(
                 dropped = count,
                 "webhook events could not be sealed and were dropped"

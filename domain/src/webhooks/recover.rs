@@ -86,7 +86,7 @@ pub(crate) async fn end_of_node(ctx: &Ctx, node: &str) -> Result<u64> {
             left.extend(ended(ctx, row).await?);
         }
         told += left.len() as u64;
-        let round = round::round(ctx, left).await?;
+        let round = round::round(ctx, left, node).await?;
         let tx = ctx
             .store
             .system("webhooks of all tenants are told what a dead node left behind")

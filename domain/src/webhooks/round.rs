@@ -17,6 +17,7 @@ use super::{
     events::Happening,
     hooks::Happened,
     listening::Hook,
+    shared::{Standing, Verdict},
     write::{Held, Lived, Round},
 };
 use crate::{
@@ -50,7 +51,8 @@ pub(super) fn user_context(subject: SubjectId) -> String {
 }
 
 /// Works out a round. Events of tenants that are gone are nobody's.
-pub(super) async fn round(ctx: &Ctx, events: Vec<Happened>) -> Result<Round> {
+/// `node` is the process that they happened in.
+pub(super) async fn round(ctx: &Ctx, events: Vec<Happened>, node: &str) -> Result<Round> {
     let mut round = Round::default();
     let mut by_tenant: BTreeMap<TenantId, Vec<Happened>> = BTreeMap::new();
     for event in newest_counts(events) {
@@ -62,7 +64,7 @@ pub(super) async fn round(ctx: &Ctx, events: Vec<Happened>) -> Result<Round> {
             Err(Error::Gone { .. } | Error::NotFound { .. }) => continue,
             Err(error) => return Err(error),
         };
-        tell(ctx, &picture, events, &mut round).await?;
+        tell(ctx, &picture, events, &mut round, node).await?;
     }
     Ok(round)
 }
@@ -79,8 +81,15 @@ fn newest_counts(mut events: Vec<Happened>) -> Vec<Happened> {
     events
 }
 
-async fn tell(ctx: &Ctx, picture: &Picture, events: Vec<Happened>, round: &mut Round) -> Result<()> {
+async fn tell(
+    ctx: &Ctx,
+    picture: &Picture,
+    events: Vec<Happened>,
+    round: &mut Round,
+    node: &str,
+) -> Result<()> {
     let keys = ctx.keys.tenant(picture.tenant).await?;
+    let mut standing = Standing::of(ctx, &keys, &events).await?;
     let members = members(ctx, picture.tenant, &keys, &events).await?;
     let speakers = speakers(ctx, picture.tenant, &events).await?;
     let settings = &ctx.settings.webhooks;
@@ -92,7 +101,14 @@ async fn tell(ctx: &Ctx, picture: &Picture, events: Vec<Happened>, round: &mut R
             }
             _ => (None, None),
         };
+        let verdict = standing.judge(&keys, &event, node);
+        if verdict == Verdict::Drop {
+            continue;
+        }
         hold(ctx, picture.tenant, &keys, &event, user, member, round).await?;
+        if verdict == Verdict::Hold {
+            continue;
+        }
         // Members are persons we know, or knew: of whoever was erased meanwhile nobody is told.
         if user.is_some() && member.is_none() {
             continue;

@@ -57,7 +57,7 @@ fn happened(bed: &Bed, channel: &str, what: Happening) -> Happened {
 
 /// Writes down that this happened, as the task behind [`Hooks`] does.
 async fn tell(bed: &Bed, events: Vec<Happened>) {
-    let round = round::round(bed.ctx(), events).await.unwrap();
+    let round = round::round(bed.ctx(), events, NODE).await.unwrap();
     let tx = bed.ctx().store.system("a test").await.unwrap();
     round.write(&tx, NODE, bed.ctx().now()).await.unwrap();
     tx.save().await.unwrap();

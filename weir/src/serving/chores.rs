@@ -70,7 +70,14 @@ impl Chores {
         self.every(nodes::BEAT_EVERY, move || {
             let state = state.clone();
             async move {
-                if nodes::beat(&state.ctx, &state.settings.node).await? {
+                let there = nodes::beat(&state.ctx, &state.settings.node).await?;
+                if state.broker.company().is_some() {
+                    let names = nodes::living(&state.ctx).await?;
+                    state
+                        .broker
+                        .known_nodes(names.into_iter().map(String::into_boxed_str).collect());
+                }
+                if there {
                     return Ok(());
                 }
                 let open = state.recorder.open();
@@ -83,7 +90,7 @@ impl Chores {
                         tenant: tenant.0,
                         scope: Scope::Session(session.0),
                     };
-                    state.broker.disconnect(selector, Close::RECONNECT).await;
+                    state.broker.disconnect_here(selector, &Close::RECONNECT).await;
                 }
                 Ok(())
             }

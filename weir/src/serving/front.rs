@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use api::{
-    Gatekeeper, HistoryKeeper, JournalKeeper, RegistryKeeper,
+    Gatekeeper, HistoryKeeper, Household, JournalKeeper, RegistryKeeper,
     jwks::KeySets,
     limits::Limits,
     relays::Relays,
@@ -21,7 +21,7 @@ use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::chores::Chores;
+use super::{chores::Chores, others};
 use crate::{
     data_folder::DataFolder,
     settings::Settings,
@@ -64,23 +64,27 @@ impl Front {
         let (hooks, hooks_task) = Hooks::start(ctx.clone(), settings.node_name())
             .await
             .context("webhooks cannot be told of anything")?;
-        let broker = Broker::new(
-            settings.sockets(),
-            Arc::new(Gatekeeper {
-                ctx: ctx.clone(),
-                signings: Arc::clone(&signings),
-            }),
-            Arc::new(JournalKeeper(journal.clone())),
-            Arc::new(HistoryKeeper(ctx.clone())),
-            Arc::new(RegistryKeeper(recorder.clone(), hooks.clone())),
-        );
+        let relays = Relays::new(egress.clone());
+        let gatekeeper = Arc::new(Gatekeeper {
+            ctx: ctx.clone(),
+            signings: Arc::clone(&signings),
+        });
+        let journals = Arc::new(JournalKeeper(journal.clone()));
+        let history = Arc::new(HistoryKeeper(ctx.clone()));
+        let registry = Arc::new(RegistryKeeper(recorder.clone(), hooks.clone()));
+        let sockets = settings.sockets();
+        let broker = match others::nodes(settings, ctx, &relays).await? {
+            None => Broker::new(sockets, gatekeeper, journals, history, registry),
+            Some(nodes) => Broker::with_others(sockets, gatekeeper, journals, history, registry, nodes),
+        };
+        Household::tell(ctx, &broker);
         let http = &settings.http;
         let state = State::new(Parts {
             ctx: ctx.clone(),
             broker,
             recorder,
             journal,
-            relays: Relays::new(egress.clone()),
+            relays,
             key_sets: KeySets::new(egress.clone()),
             signings,
             limits: Limits::new(
@@ -177,6 +181,8 @@ impl Front {
         if !self.journal.is_finished() {
             let _ = self.journal.await;
         }
+        // The last was told: the others need not wait for this node any more.
+        self.state.broker.leave().await;
         self.hooks.stop();
         if !self.hooks_task.is_finished() {
             let _ = self.hooks_task.await;

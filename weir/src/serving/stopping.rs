@@ -1,5 +1,6 @@
 //! The way down: sockets, port, worker, journal, records, stores, in that order. What takes too long is cut.
 
+use broker::Broker;
 use domain::{Ctx, authentication};
 use worker::Handle;
 
@@ -18,6 +19,8 @@ pub(super) struct Open {
     pub(super) chores: Chores,
     pub(super) front: Option<Front>,
     pub(super) worker: Option<Handle>,
+    /// Reaches the sockets of other processes, where this one has none.
+    pub(super) envoy: Option<Broker>,
     /// Given back last: nobody else may open the stores before they are closed.
     pub(super) lock: Option<Lock>,
 }
@@ -59,6 +62,7 @@ impl Open {
             chores,
             mut front,
             worker,
+            envoy,
             lock,
         } = self;
         if let Some(front) = &mut front {
@@ -69,6 +73,9 @@ impl Open {
         }
         if let Some(front) = front {
             front.finish().await;
+        }
+        if let Some(envoy) = envoy {
+            envoy.leave().await;
         }
         chores.stop().await;
         if let Err(error) = authentication::flush(&ctx).await {

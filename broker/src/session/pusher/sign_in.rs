@@ -1,6 +1,8 @@
 //! Signing in: the tenant vouches for who it is.
 
-use super::{Session, Then, User};
+use std::sync::Arc;
+
+use super::{Attach, Busy, Session, Then, User};
 use crate::{
     close::Close,
     pusher::{
@@ -58,6 +60,22 @@ impl<IO: Socket> Session<IO> {
 
     /// The person is known.
     pub(super) fn arrive(&mut self, arriving: Arriving) {
+        let own: Arc<str> = user_channel(&arriving.user).into();
+        if self.front.life.seat.subscription(&own).is_none()
+            && let Some(welcome) = self.front.life.subscribe(&own, None, 0)
+        {
+            self.front.life.seat.subscriptions.push(welcome.subscription);
+            if let Some(attaching) = self.front.life.attach(&own) {
+                let then = Attach::SignIn(Box::new(arriving));
+                self.busy = Some(Busy::Attaching { attaching, then });
+                return;
+            }
+        }
+        self.arrived(arriving);
+    }
+
+    /// What is said to the user reaches them here.
+    pub(super) fn arrived(&mut self, arriving: Arriving) {
         let Arriving {
             user,
             info,
@@ -65,12 +83,6 @@ impl<IO: Socket> Session<IO> {
             watches_too_many,
             user_data,
         } = arriving;
-        let own = user_channel(&user);
-        if self.front.life.seat.subscription(&own).is_none()
-            && let Some(welcome) = self.front.life.subscribe(&own.into(), None, 0)
-        {
-            self.front.life.seat.subscriptions.push(welcome.subscription);
-        }
         let arrival = self.front.life.sign_in(&user, watchlist);
         self.user = Some(User { id: user, info });
         self.front.say(|out| server::signin_success(out, &user_data));

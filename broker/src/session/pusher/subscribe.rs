@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Busy, Session, Then, past::Reading};
+use super::{Attach, Busy, Session, Then, past::Reading};
 use crate::{
+    cluster::topics::Attached,
     delivery::{Content, Delivery},
     host::{Counting, Happening, Past, Start},
     hub::channel::{Member, Origin, Welcome},
@@ -37,6 +38,8 @@ pub(super) struct Joined {
     pub(super) is_cache: bool,
     pub(super) recover: Option<Mark>,
     pub(super) rewind: Option<u32>,
+    /// Where it stands, where the journal does not count.
+    counted: Option<(i64, Arc<str>)>,
 }
 
 /// Why a subscription is refused: what kind of error it is, what to say, the HTTP status that it would have.
@@ -183,18 +186,48 @@ impl<IO: Socket> Session<IO> {
             is_cache,
             recover,
             rewind,
+            counted: Some(counted),
         };
+        if let Some(attaching) = self.front.life.attach(&joined.channel) {
+            // What comes meanwhile waits behind the welcome.
+            self.front.hold(true);
+            let then = Attach::Subscription(Box::new(joined));
+            self.busy = Some(Busy::Attaching { attaching, then });
+            return;
+        }
+        self.joined(joined);
+    }
+
+    /// What is said on other nodes reaches it here, from where the channel stands now.
+    pub(super) fn attached(&mut self, mut joined: Joined, attached: Attached) {
+        joined.counted = attached.counted;
+        let Some(subscription) = self.front.life.seat.subscription(&joined.channel) else {
+            return;
+        };
+        joined.members = subscription.channel.members();
+        let cached = subscription.channel.newest();
+        joined.cached = cached;
+        if let Some((offset, epoch)) = &joined.counted {
+            self.front.has_said(&joined.channel, epoch, *offset);
+        }
+        self.joined(joined);
+    }
+
+    fn joined(&mut self, joined: Joined) {
         if !self.said_hello && joined.recover.is_none() && joined.rewind.is_none() {
             return self.welcome(&joined, None);
         }
         match self.core().admission.counting(self.who().endpoint) {
             Counting::Journal => self.read_past(joined),
             Counting::Memory => {
-                let (offset, epoch) = counted;
-                let recovered = joined.recover.as_ref();
-                let recovered = recovered.map(|mark| *mark.epoch == *epoch && mark.offset == offset);
+                let counted = joined.counted.clone();
+                let recovered = joined.recover.as_ref().map(|mark| {
+                    let same =
+                        |(offset, epoch): &(i64, Arc<str>)| *mark.epoch == **epoch && mark.offset == *offset;
+                    counted.as_ref().is_some_and(same)
+                });
                 let standing = Standing {
-                    top: Some((offset, &epoch)),
+                    top: counted.as_ref().map(|(offset, epoch)| (*offset, &**epoch)),
                     recoverable: true,
                     recovered,
                     missed: recovered.map(|_| 0),

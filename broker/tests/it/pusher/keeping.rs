@@ -42,7 +42,7 @@ async fn who_comes_late_to_a_cache_channel_gets_the_newest_event_first() {
         let misses = house.happenings(channel);
         let misses = misses.iter().filter(|what| **what == Happening::CacheMiss);
         assert_eq!(misses.count(), 1);
-        assert_eq!(broker.channel(ENDPOINT, channel).cache.unwrap().data, "2");
+        assert_eq!(broker.channel_here(ENDPOINT, channel).cache.unwrap().data, "2");
     }
     let mut member = join(&house, &broker).await;
     member.subscribe_as("presence-cache-a", "anna").await;
@@ -92,7 +92,7 @@ async fn what_is_kept_is_forgotten_with_its_person_and_with_its_time() {
     third.subscribe("cache-a").await;
     third.hear("pusher:cache_miss").await;
     assert!(house.happenings("cache-a")[before..].contains(&Happening::CacheMiss));
-    assert_eq!(broker.channel(ENDPOINT, "cache-a").cache, None);
+    assert_eq!(broker.channel_here(ENDPOINT, "cache-a").cache, None);
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn reading(house: &House, broker: &Broker, asked: Value, when: When) -> (P
     *house.reading.lock() = Some((when, Arc::clone(&turn)));
     anna.say(json!({"event": "pusher:subscribe", "data": asked}))
         .await;
-    crate::house::eventually(|| broker.channel(crate::house::ENDPOINT, "news").subscriptions > 0).await;
+    crate::house::eventually(|| broker.channel_here(crate::house::ENDPOINT, "news").subscriptions > 0).await;
     (anna, turn)
 }
 
@@ -242,7 +242,7 @@ async fn whoever_leaves_and_comes_back_gets_nothing_twice() {
     let asked = json!({"channel": "news", "recover": {"offset": 3, "epoch": "e1"}});
     anna.say(json!({"event": "pusher:subscribe", "data": asked}))
         .await;
-    crate::house::eventually(|| broker.channel(crate::house::ENDPOINT, "news").subscriptions > 0).await;
+    crate::house::eventually(|| broker.channel_here(crate::house::ENDPOINT, "news").subscriptions > 0).await;
     publish(&broker, 6..=7).await;
     turn.add_permits(1);
     assert_eq!(*anna.succeeds("news").await.weir(), weir(true, 4, 7));

@@ -78,7 +78,7 @@ async fn a_wrong_signature_is_refused_with_401_and_the_connection_stays() {
         }
     }
     pusher.silence().await;
-    assert!(broker.channels(crate::house::ENDPOINT, "").is_empty());
+    assert!(broker.channels_here(crate::house::ENDPOINT, "").is_empty());
     // The data counts, byte for byte.
     let auth = pusher.auth("presence-a", Some(data));
     let asked = json!({"channel": "presence-a", "auth": auth, "channel_data": r#"{"user_id":"bert"}"#});
@@ -178,7 +178,10 @@ async fn subscribing_again_is_said_again_and_nothing_comes_twice() {
     broker.publish(event("news", "e", "1")).await.unwrap();
     pusher.hear("e").await;
     pusher.silence().await;
-    assert_eq!(broker.channel(crate::house::ENDPOINT, "news").subscriptions, 1);
+    assert_eq!(
+        broker.channel_here(crate::house::ENDPOINT, "news").subscriptions,
+        1
+    );
 }
 
 #[tokio::test]

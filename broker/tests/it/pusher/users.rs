@@ -61,7 +61,7 @@ async fn a_wrong_signature_or_another_user_ends_the_connection_with_4009() {
     let mut token = join_with(&broker, house.somebody(), options()).await;
     token.ask_sign_in(data).await;
     token.ends(4009).await;
-    assert_eq!(broker.channels(ENDPOINT, "").len(), 0);
+    assert_eq!(broker.channels_here(ENDPOINT, "").len(), 0);
 }
 
 #[tokio::test]

@@ -318,7 +318,7 @@ pub(super) async fn redis(settings: &Settings) -> Finding {
     match settings.redis_url() {
         None => Finding::ok("redis", "not set: this process brokers alone"),
         Some(url) => match reach::redis(url).await {
-            Ok(()) => Finding::ok("redis", "answers (this version does not use it yet)"),
+            Ok(()) => Finding::ok("redis", "answers"),
             Err(trouble) => Finding::fail("redis", &trouble),
         },
     }
