@@ -21,6 +21,10 @@ async fn scope(acme: &Tenant, path: &str) -> Value {
     .await
 }
 
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp(tests::jwt::now(), 0).unwrap()
+}
+
 #[tokio::test]
 async fn an_incident_goes_from_the_first_hour_to_the_lessons() {
     let server = Server::start().await;
@@ -61,8 +65,8 @@ async fn an_incident_goes_from_the_first_hour_to_the_lessons() {
     acme.publish(&chat, json!({ "data": "hello" })).await.expect(201);
     assert_eq!(socket.text().await, "hello");
 
-    let aware = chrono::Utc::now() - chrono::TimeDelta::hours(73);
-    let started = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let aware = now() - chrono::TimeDelta::hours(73);
+    let started = now() - chrono::TimeDelta::hours(1);
     let body = json!({
         "title": "A laptop was lost", "facts": "With a session open.", "nature": ["confidentiality"], "exposure": "live",
         "endpoint_ids": [chat.id], "started_at": started, "aware_at": aware,
@@ -129,7 +133,7 @@ async fn an_incident_goes_from_the_first_hour_to_the_lessons() {
     assert_eq!(acme.owner.all(format!("{path}/subjects?limit=1")).await.len(), 2);
 
     // The same records in a stolen copy of the store say nothing to anybody; and a copy holds what was there before.
-    let change = json!({ "exposure": "stored", "started_at": chrono::Utc::now() });
+    let change = json!({ "exposure": "stored", "started_at": now() });
     acme.owner.patch(&path, change).await.expect(200);
     let sealed = scope(&acme, &path).await;
     assert_eq!(counts(&sealed["scope"]), [2, 6, 2, 8, 1], "{sealed:#}");

@@ -428,11 +428,14 @@ impl Redis {
 
     /// Sends a command, word by word, and answers what Redis said to it.
     pub fn ask(&self, words: &[&str]) -> String {
-        use std::io::{Read as _, Write as _};
+        use std::{
+            fmt::Write as _,
+            io::{Read as _, Write as _},
+        };
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("Redis listens");
         let mut asked = format!("*{}\r\n", words.len());
         for word in words {
-            asked.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            let _ = write!(asked, "${}\r\n{word}\r\n", word.len());
         }
         asked.push_str("*1\r\n$4\r\nQUIT\r\n");
         stream.write_all(asked.as_bytes()).expect("Redis takes a command");
