@@ -43,7 +43,8 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
                 reason = "milliseconds of lag are far below 2^52"
             )]
             metrics::gauge!("weir_retention_backlog_messages").set(report.backlog as f64);
-            metrics::gauge!("weir_retention_lag_seconds").set(report.lag.num_milliseconds() as f64 / 1000.0);
+            metrics::gauge!("weir_retention_lag_seconds")
+                .set(report.lag.to_std().unwrap_or_default().as_secs_f64());
             // The budget keeps each run short for the sake of others; what is left waits for nothing else.
             if !report.more {
                 return Ok(messages);

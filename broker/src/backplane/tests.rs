@@ -70,7 +70,7 @@ fn next(once: &str) -> Count {
 struct Server {
     child: Child,
     port: u16,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Server {
@@ -86,7 +86,7 @@ impl Server {
         let mut server = Self {
             child: Self::launch(port, home.path()),
             port,
-            _home: home,
+            home,
         };
         server.wait();
         Some(server)
@@ -354,7 +354,7 @@ async fn a_redis_that_restarts_or_hangs_is_told_and_heard_again() {
     assert!(matches!(one.hear().await, Heard::Cut));
     assert_eq!(one.send(parcel("a", "x", Count::No)).await, Err(Away));
     assert_eq!(one.way.listen(vec![topic("b")]).await, Err(Away));
-    server.child = Server::launch(server.port, server._home.path());
+    server.child = Server::launch(server.port, server.home.path());
     server.wait();
     one.is_back().await;
     let after = loop {

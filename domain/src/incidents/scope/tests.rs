@@ -125,6 +125,8 @@ async fn many_classes_are_counted_as_the_kinds_they_are_of() {
 
 #[tokio::test]
 async fn what_was_sealed_under_a_key_that_was_gone_before_is_unintelligible_and_what_went_after_is_not() {
+    use entity::consent_event::ConsentState::{Given, Withdrawn};
+
     let bed = Bed::new().await;
     let (ctx, scope) = (bed.ctx(), &bed.world.scope);
     let tx = ctx.store.begin(scope).await.unwrap();
@@ -151,7 +153,6 @@ async fn what_was_sealed_under_a_key_that_was_gone_before_is_unintelligible_and_
         tx.save().await.unwrap();
         event.subject_id
     };
-    use entity::consent_event::ConsentState::{Given, Withdrawn};
     let mut everybody = Vec::new();
     for who in ["before", "after", "never"] {
         let subject = say(who, Given).await;
