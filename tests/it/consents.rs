@@ -1,7 +1,9 @@
 //! Consent events as records: what they hold, how they stand, what they refer to. What they do is in `consent.rs`.
 
+use std::time::Duration;
+
 use serde_json::json;
-use tests::{Server, eventually, sdks, tenant::text};
+use tests::{Server, eventually, sdks, tenant::text, wait::eventually_within};
 
 #[tokio::test]
 async fn the_current_state_follows_the_newest_event_and_the_history_stays() {
@@ -159,7 +161,7 @@ async fn an_import_shows_its_progress_and_changes_nothing_when_it_is_sent_again(
             .header("content-type", "application/x-ndjson")
             .body(lines.clone());
         let id = text(&acme.owner.send(order).await.expect(202)["id"]);
-        let done = eventually("the end of the import", || async {
+        let done = eventually_within(Duration::from_mins(3), "the end of the import", || async {
             let import = acme.owner.get(format!("/consent-imports/{id}")).await.expect(200);
             (import["state"] == "completed").then_some(import)
         })
