@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tests::{Server, eventually, sdks, tenant::text, wait::eventually_within};
+use tests::{Server, sdks, tenant::text, wait::eventually_within};
 
 #[tokio::test]
 async fn the_current_state_follows_the_newest_event_and_the_history_stays() {
