@@ -37,6 +37,7 @@ use crate::{
     ctx::Ctx,
     error::{Error, Faults, Result},
     page::{self, Page, PageIn},
+    references,
     tenancy::{TenantTx, expect_version},
 };
 
@@ -229,41 +230,18 @@ async fn end(
 /// What a hold names must exist.
 async fn check_scope(tx: &TenantTx, row: &hold::Model) -> Result<()> {
     let mut faults = Faults::default();
-    if let Some(id) = row.endpoint_id {
-        let found = tx.find_by_id::<endpoint::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/endpoint_id",
-            "unknown",
-            "there is no such endpoint",
-        );
-    }
-    if let Some(id) = row.data_type_id {
-        let found = tx.find_by_id::<data_type::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/data_type_id",
-            "unknown",
-            "there is no such data type",
-        );
-    }
-    if let Some(id) = row.purpose_id {
-        let found = tx.find_by_id::<purpose::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/purpose_id",
-            "unknown",
-            "there is no such purpose",
-        );
-    }
-    if let Some(id) = row.subject_id {
-        let found = tx.find_by_id::<subject::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/subject_id",
-            "unknown",
-            "there is no such person",
-        );
-    }
+    references::check::<endpoint::Entity, _>(tx, &mut faults, row.endpoint_id, "/endpoint_id", "endpoint")
+        .await?;
+    references::check::<data_type::Entity, _>(
+        tx,
+        &mut faults,
+        row.data_type_id,
+        "/data_type_id",
+        "data type",
+    )
+    .await?;
+    references::check::<purpose::Entity, _>(tx, &mut faults, row.purpose_id, "/purpose_id", "purpose")
+        .await?;
+    references::check::<subject::Entity, _>(tx, &mut faults, row.subject_id, "/subject_id", "person").await?;
     faults.finish()
 }

@@ -1,4 +1,4 @@
-//! Those at a tenant who answer for its data: its owners and privacy officers.
+//! Those at a tenant who answer for its data, by role.
 
 use entity::{
     account,
@@ -15,11 +15,20 @@ use crate::{
     tenants,
 };
 
-/// Writes to all of them whose address is verified.
-pub(crate) async fn tell(tx: &TenantTx, ctx: &Ctx, template: &'static str, values: Value) -> Result<()> {
+/// Owners and privacy officers: whom all hear that there is something to look at.
+pub(crate) const OFFICERS: &[Role] = &[Role::Owner, Role::Dpo];
+
+/// Writes to all members with one of these roles whose address is verified.
+pub(crate) async fn tell(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    roles: &[Role],
+    template: &'static str,
+    values: Value,
+) -> Result<()> {
     let officers = tx
         .find::<member::Entity>()
-        .filter(member::Column::Role.is_in([Role::Owner, Role::Dpo]))
+        .filter(member::Column::Role.is_in(roles.iter().copied()))
         .all(tx.conn())
         .await?;
     let accounts = tx

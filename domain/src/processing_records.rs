@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use entity::{data_type, dpia, endpoint, purpose, retention_rule, webhook};
-use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use minijinja::UndefinedBehavior;
 use sea_orm::QueryOrder;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
     ctx::Ctx,
     duration::Kept,
     error::{Error, Result},
-    pictures,
+    pictures, printed,
     reports::MEASURES,
     retention::Case,
     rights,
@@ -220,18 +220,7 @@ fn cell(value: &Value) -> String {
 
 /// The record as a page to print.
 pub fn page(record: &Value) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build();
-    environment.set_syntax(syntax.map_err(Error::internal)?);
-    environment
-        .add_template("page.html", TEMPLATE)
-        .map_err(Error::internal)?;
-    let page = environment.get_template("page.html").map_err(Error::internal)?;
-    page.render(Serde(record)).map_err(Error::internal)
+    printed::page(TEMPLATE, UndefinedBehavior::Lenient, record)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::{
     ctx::Ctx,
     error::{Faults, Result},
     page::{self, Page, PageIn},
-    search,
+    references, search,
     tenancy::{TenantTx, expect_version},
 };
 
@@ -195,33 +195,18 @@ async fn remove_row(
 /// What a rule refers to must exist.
 async fn check_scope(tx: &TenantTx, rule: &retention_rule::Model) -> Result<()> {
     let mut faults = Faults::default();
-    if let Some(id) = rule.endpoint_id {
-        let found = tx.find_by_id::<endpoint::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/endpoint_id",
-            "unknown",
-            "there is no such endpoint",
-        );
-    }
-    if let Some(id) = rule.data_type_id {
-        let found = tx.find_by_id::<data_type::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/data_type_id",
-            "unknown",
-            "there is no such data type",
-        );
-    }
-    if let Some(id) = rule.purpose_id {
-        let found = tx.find_by_id::<purpose::Entity, _>(id).one(tx.conn()).await?;
-        faults.check(
-            found.is_some(),
-            "/purpose_id",
-            "unknown",
-            "there is no such purpose",
-        );
-    }
+    references::check::<endpoint::Entity, _>(tx, &mut faults, rule.endpoint_id, "/endpoint_id", "endpoint")
+        .await?;
+    references::check::<data_type::Entity, _>(
+        tx,
+        &mut faults,
+        rule.data_type_id,
+        "/data_type_id",
+        "data type",
+    )
+    .await?;
+    references::check::<purpose::Entity, _>(tx, &mut faults, rule.purpose_id, "/purpose_id", "purpose")
+        .await?;
     faults.finish()
 }
 

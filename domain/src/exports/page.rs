@@ -3,28 +3,17 @@
 use std::collections::BTreeSet;
 
 use entity::purpose::{self, LawfulBasis};
-use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use minijinja::UndefinedBehavior;
 use serde_json::{Value, json};
 
 use super::{contents::About, tables::time};
-use crate::{Error, Result};
+use crate::{Result, printed};
 
 const TEMPLATE: &str = include_str!("page.html");
 
 /// Renders the page.
 pub(super) fn render(about: &About) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build();
-    environment.set_syntax(syntax.map_err(Error::internal)?);
-    environment
-        .add_template("page.html", TEMPLATE)
-        .map_err(Error::internal)?;
-    let page = environment.get_template("page.html").map_err(Error::internal)?;
-    page.render(Serde(values(about))).map_err(Error::internal)
+    printed::page(TEMPLATE, UndefinedBehavior::Strict, values(about))
 }
 
 fn values(about: &About) -> Value {

@@ -11,7 +11,7 @@ use super::{find, input, read::count};
 use crate::{
     ctx::Ctx,
     error::Result,
-    officers,
+    officers::{self, OFFICERS},
     tenancy::{Actor, TenantScope},
 };
 
@@ -52,7 +52,7 @@ pub async fn remind(ctx: &Ctx) -> Result<u64> {
             "placed_at": row.created_at.to_rfc3339(),
             "kept": count(&tx, id).await?,
         });
-        officers::tell(&tx, ctx, "hold_review", values).await?;
+        officers::tell(&tx, ctx, OFFICERS, "hold_review", values).await?;
         tx.update(hold::ActiveModel {
             id: Set(id),
             next_review_at: Set(input::next_review(&row.review_every, now)?),

@@ -3,21 +3,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
-    account,
     id::IncidentId,
     incident::{self, IncidentState, Risk},
-    member::{self, Role},
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Result,
     audit::{self, Event},
     ctx::Ctx,
-    mails::{self, NewMail},
-    tenancy::{Actor, TenantScope, TenantTx},
-    tenants,
+    officers::{self, OFFICERS},
+    tenancy::{Actor, TenantScope},
 };
 
 /// How long the authority may be told without a reason for the delay.
@@ -111,7 +108,8 @@ async fn remind_of(ctx: &Ctx, incident: &incident::Model, now: DateTime<Utc>) ->
     if claimed == 0 {
         return Ok(false);
     }
-    tell(&tx, ctx, incident, now).await?;
+    let values = values(incident, now);
+    officers::tell(&tx, ctx, OFFICERS, "incident_reminder", values).await?;
     let event = Event::new("incident.reminded")
         .target("incident", incident.id)
         .facts(json!({ "reminders": due, "late": is_late(incident, now) }));
@@ -120,37 +118,17 @@ async fn remind_of(ctx: &Ctx, incident: &incident::Model, now: DateTime<Utc>) ->
     Ok(true)
 }
 
-async fn tell(tx: &TenantTx, ctx: &Ctx, incident: &incident::Model, now: DateTime<Utc>) -> Result<()> {
-    let deciders = tx
-        .find::<member::Entity>()
-        .filter(member::Column::Role.is_in([Role::Owner, Role::Dpo]))
-        .all(tx.conn())
-        .await?;
-    let accounts = tx
-        .find_shared::<account::Entity>()
-        .filter(account::Column::Id.is_in(deciders.iter().map(|member| member.account_id)))
-        .filter(account::Column::EmailVerifiedAt.is_not_null())
-        .all(tx.conn())
-        .await?;
-    let language = tenants::read(tx).await?.language;
+/// What the reminder says.
+fn values(incident: &incident::Model, now: DateTime<Utc>) -> Value {
     let left = due_at(incident) - now;
-    for account in accounts {
-        let mail = NewMail {
-            template: "incident_reminder",
-            to: account.email,
-            language: language.clone(),
-            values: json!({
-                "incident_id": incident.id,
-                "title": incident.title,
-                "aware_at": incident.aware_at.to_rfc3339(),
-                "due_at": due_at(incident).to_rfc3339(),
-                "late": left < TimeDelta::zero(),
-                "hours": left.num_hours().abs(),
-            }),
-        };
-        mails::enqueue(tx, ctx, mail).await?;
-    }
-    Ok(())
+    json!({
+        "incident_id": incident.id,
+        "title": incident.title,
+        "aware_at": incident.aware_at.to_rfc3339(),
+        "due_at": due_at(incident).to_rfc3339(),
+        "late": left < TimeDelta::zero(),
+        "hours": left.num_hours().abs(),
+    })
 }
 
 #[cfg(test)]

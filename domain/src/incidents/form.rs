@@ -2,17 +2,12 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use entity::{endpoint, incident, purpose};
-use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use minijinja::UndefinedBehavior;
 use serde_json::{Value, json};
 
 use super::{Scope, due_at, endpoints_of, is_late};
 use crate::{
-    controllers::Controller,
-    ctx::Ctx,
-    deadlines,
-    error::{Error, Result},
-    tenancy::TenantTx,
-    tenants,
+    controllers::Controller, ctx::Ctx, deadlines, error::Result, printed, tenancy::TenantTx, tenants,
 };
 
 const TEMPLATE: &str = include_str!("form.html");
@@ -119,18 +114,7 @@ fn provision(exemption: incident::Exemption) -> &'static str {
 
 /// The form as a page to print: no scripts, nothing fetched from anywhere.
 pub fn page(form: &Value) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build();
-    environment.set_syntax(syntax.map_err(Error::internal)?);
-    environment
-        .add_template("form.html", TEMPLATE)
-        .map_err(Error::internal)?;
-    let page = environment.get_template("form.html").map_err(Error::internal)?;
-    page.render(Serde(form)).map_err(Error::internal)
+    printed::page(TEMPLATE, UndefinedBehavior::Strict, form)
 }
 
 fn time(at: DateTime<Utc>) -> String {

@@ -1,13 +1,7 @@
 //! Telling people: the person who asked, and those at the tenant who must decide.
 
 use chrono::{DateTime, Utc};
-use entity::{
-    account,
-    id::RequestId,
-    member::{self, Role},
-    request,
-};
-use sea_orm::{ColumnTrait, QueryFilter};
+use entity::{id::RequestId, member::Role, request};
 use serde_json::{Value, json};
 
 use super::details::Details;
@@ -15,6 +9,7 @@ use crate::{
     Error, Result,
     ctx::Ctx,
     mails::{self, NewMail},
+    officers,
     tenancy::TenantTx,
     tenants,
 };
@@ -70,28 +65,7 @@ pub(super) async fn tell_deciders(
     roles: &[Role],
     more: Value,
 ) -> Result<()> {
-    let deciders = tx
-        .find::<member::Entity>()
-        .filter(member::Column::Role.is_in(roles.iter().copied()))
-        .all(tx.conn())
-        .await?;
-    let accounts = tx
-        .find_shared::<account::Entity>()
-        .filter(account::Column::Id.is_in(deciders.iter().map(|member| member.account_id)))
-        .filter(account::Column::EmailVerifiedAt.is_not_null())
-        .all(tx.conn())
-        .await?;
-    let language = tenants::read(tx).await?.language;
-    for account in accounts {
-        let mail = NewMail {
-            template: "request_reminder",
-            to: account.email,
-            language: language.clone(),
-            values: values(request, more.clone()),
-        };
-        mails::enqueue(tx, ctx, mail).await?;
-    }
-    Ok(())
+    officers::tell(tx, ctx, roles, "request_reminder", values(request, more)).await
 }
 
 /// What all mails about a request may use.

@@ -17,7 +17,7 @@ use crate::{
     audit::{self, Event},
     ctx::Ctx,
     error::Result,
-    officers,
+    officers::{self, OFFICERS},
     page::{self, Page, PageIn},
     tenancy::{Actor, Engine, TenantScope, TenantTx},
 };
@@ -125,7 +125,7 @@ pub async fn balance(ctx: &Ctx, scope: &TenantScope) -> Result<Vec<balance::Mode
             let values = json!({
                 "alarm": "unbalanced", "class": class.class_id.to_string(), "difference": difference,
             });
-            officers::tell(&tx, ctx, "retention_alarm", values).await?;
+            officers::tell(&tx, ctx, OFFICERS, "retention_alarm", values).await?;
         }
         written.push(row);
     }

@@ -19,7 +19,8 @@ use crate::{
     audit::{self, Event},
     ctx::Ctx,
     error::{Error, Result},
-    officers, pictures,
+    officers::{self, OFFICERS},
+    pictures,
     tenancy::{Actor, TenantScope},
 };
 
@@ -157,7 +158,7 @@ async fn alarm(ctx: &Ctx, tenant: TenantId, lag: TimeDelta, report: &Report) -> 
     let facts = json!({ "lag_seconds": lag.num_seconds(), "backlog": report.backlog });
     audit::record(&tx, ctx, Event::new("retention.late").facts(facts)).await?;
     let values = json!({ "alarm": "late", "minutes": lag.num_minutes() });
-    officers::tell(&tx, ctx, "retention_alarm", values).await?;
+    officers::tell(&tx, ctx, OFFICERS, "retention_alarm", values).await?;
     tx.save().await?;
     Ok(())
 }
