@@ -9,6 +9,7 @@
 
 mod channel;
 mod drain;
+mod fuzz;
 mod house;
 mod liveness;
 mod malformed;
