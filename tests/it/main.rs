@@ -46,6 +46,7 @@ mod postgres;
 mod problems;
 mod rate_limits;
 mod readme;
+mod recovery;
 mod relays;
 mod reports;
 mod requests;

@@ -28,10 +28,10 @@ pub struct Socket {
     pub protocol: Option<String>,
 }
 
-/// The server answered with something other than an upgrade.
+/// The server answered with something other than an upgrade, or not at all.
 #[derive(Debug)]
 pub struct Refused {
-    /// The status.
+    /// The status; 0 where nobody answered.
     pub status: u16,
     /// The body.
     pub body: String,
@@ -86,6 +86,11 @@ impl Socket {
             Err(Error::Http(response)) => Err(Refused {
                 status: response.status().as_u16(),
                 body: String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned(),
+            }),
+            // Nobody is there, or goes away right now.
+            Err(Error::Io(error)) => Err(Refused {
+                status: 0,
+                body: error.to_string(),
             }),
             Err(error) => panic!("{url}: {error}"),
         }
