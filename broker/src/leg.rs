@@ -37,11 +37,18 @@ pub(crate) struct Leg<W> {
     crowded: bool,
     /// Until when the stream must have taken it.
     write_by: Option<Instant>,
+    /// A fault of the other side does not end it at once: see [`Leg::patient`].
+    patient: bool,
 }
 
 #[derive(Clone, Copy)]
 enum Phase {
     Open,
+    /// The other side broke the protocol and is not heard any more; what it said before may still be answered.
+    Deaf {
+        /// When it closes, whatever is missing.
+        by: Instant,
+    },
     Closing {
         /// When the socket is given up, whatever is missing.
         by: Instant,
@@ -53,6 +60,8 @@ enum Phase {
         deaf: bool,
         /// The other side started it.
         theirs: bool,
+        /// What the other side says until it answers is not thrown away.
+        listens: bool,
     },
     /// To be dropped as it is.
     Lost,
@@ -86,11 +95,29 @@ impl<W: Line> Leg<W> {
             unflushed: false,
             crowded: false,
             write_by: None,
+            patient: false,
         }
     }
 
+    /// After a fault of the other side it can still be spoken to, for as long as closing may take, until [`Leg::close`].
+    pub(crate) fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    /// The other side may be told something.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open)
+        matches!(self.phase, Phase::Open | Phase::Deaf { .. })
+    }
+
+    /// Open, but the other side is not heard any more.
+    pub(crate) fn is_deaf(&self) -> bool {
+        matches!(self.phase, Phase::Deaf { .. })
+    }
+
+    /// Nothing more comes from the other side.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Closing { heard: true, .. } | Phase::Lost)
     }
 
     /// Nothing is left to say or to hear.
@@ -121,40 +148,56 @@ impl<W: Line> Leg<W> {
 
     /// Starts the closing handshake. The first reason counts.
     pub(crate) fn close(&mut self, why: Close, settings: &Settings) {
-        if !self.is_open() {
-            return;
+        match self.phase {
+            Phase::Open => self.why = why,
+            Phase::Deaf { .. } => {}
+            Phase::Closing { .. } | Phase::Lost => return,
         }
+        self.say_why(false, settings);
+    }
+
+    /// As [`Leg::close`], and what the other side says until it answers still comes in.
+    pub(crate) fn close_listening(&mut self, why: Close, settings: &Settings) {
+        if matches!(self.phase, Phase::Open) {
+            self.why = why;
+            self.say_why(true, settings);
+        }
+    }
+
+    fn say_why(&mut self, listens: bool, settings: &Settings) {
+        let deaf = self.is_deaf();
         self.unflushed = true;
-        let lost = self.wire.close(&why).is_err();
-        self.why = why;
         let by = Instant::now() + settings.close_timeout;
-        self.phase = if lost {
+        self.phase = if self.wire.close(&self.why).is_err() {
             Phase::Lost
         } else {
             Phase::Closing {
                 by,
                 told: false,
                 heard: false,
-                deaf: false,
+                deaf,
                 theirs: false,
+                listens,
             }
         };
     }
 
     /// Gives the socket up.
     pub(crate) fn lose(&mut self, why: Close) {
-        if self.is_open() {
+        if matches!(self.phase, Phase::Open) {
             self.why = why;
         }
         self.phase = Phase::Lost;
     }
 
-    /// The next message. While closing, messages are thrown away and only the end is reported.
+    /// The next message. While closing, only the end is reported and messages are thrown away, unless it listens.
     pub(crate) fn poll_inbound(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Inbound> {
         let mut asked = false;
         for _ in 0..CONTROLS {
             match &mut self.phase {
-                Phase::Lost | Phase::Closing { heard: true, .. } => return Poll::Ready(Inbound::End),
+                Phase::Lost | Phase::Deaf { .. } | Phase::Closing { heard: true, .. } => {
+                    return Poll::Ready(Inbound::End);
+                }
                 Phase::Closing {
                     deaf: true,
                     told,
@@ -184,7 +227,7 @@ impl<W: Line> Leg<W> {
                 self.rtt = Some(at.elapsed());
             }
             match event {
-                Event::Message(payload) if self.is_open() => return Poll::Ready(Inbound::Message(payload)),
+                Event::Message(payload) if self.listens() => return Poll::Ready(Inbound::Message(payload)),
                 Event::Message(_) => {}
                 // The wire has the pong ready.
                 Event::Control => {
@@ -192,17 +235,29 @@ impl<W: Line> Leg<W> {
                     asked = true;
                 }
                 Event::Closed(why) => self.closed(why, settings),
-                Event::Fault(why) => {
-                    self.close(why, settings);
-                    if let Phase::Closing { deaf, .. } = &mut self.phase {
-                        *deaf = true;
-                    }
-                }
+                Event::Fault(why) => self.fault(why, settings),
                 Event::Lost => self.lose(Close::ABNORMAL),
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn listens(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Closing { listens: true, .. })
+    }
+
+    fn fault(&mut self, why: Close, settings: &Settings) {
+        if let Phase::Closing { deaf, .. } = &mut self.phase {
+            *deaf = true;
+            return;
+        }
+        self.why = why;
+        let by = Instant::now() + settings.close_timeout;
+        self.phase = Phase::Deaf { by };
+        if !self.patient {
+            self.say_why(false, settings);
+        }
     }
 
     fn closed(&mut self, why: Close, settings: &Settings) {
@@ -218,10 +273,11 @@ impl<W: Line> Leg<W> {
                     heard: true,
                     deaf: false,
                     theirs: true,
+                    listens: false,
                 };
             }
             Phase::Closing { heard, .. } => *heard = true,
-            Phase::Lost => {}
+            Phase::Deaf { .. } | Phase::Lost => {}
         }
     }
 
@@ -299,6 +355,7 @@ impl<W: Line> Leg<W> {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Closing { by, .. } => Some(by),
+            Phase::Deaf { by } => Some(self.write_by.map_or(by, |write_by| write_by.min(by))),
             Phase::Open => Some(self.write_by.map_or(self.look_at, |by| by.min(self.look_at))),
             Phase::Lost => None,
         }
@@ -308,7 +365,10 @@ impl<W: Line> Leg<W> {
     pub(crate) fn tick(&mut self, now: Instant, settings: &Settings) {
         match self.phase {
             Phase::Closing { by, .. } if by <= now => self.phase = Phase::Lost,
-            Phase::Open if self.write_by.is_some_and(|by| by <= now) => self.lose(Close::SLOW_CONSUMER),
+            Phase::Deaf { by } if by <= now => self.say_why(false, settings),
+            Phase::Open | Phase::Deaf { .. } if self.write_by.is_some_and(|by| by <= now) => {
+                self.lose(Close::SLOW_CONSUMER)
+            }
             Phase::Open if self.look_at <= now => self.look(now, settings),
             _ => {}
         }

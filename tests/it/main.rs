@@ -12,6 +12,7 @@ mod accounts;
 mod api_keys;
 mod architecture;
 mod audit;
+mod autobahn;
 mod balances;
 mod bootstrap;
 mod catalogue;

@@ -21,10 +21,11 @@ pub async fn run(script: &'static str, settings: Vec<(&'static str, String)>) {
 /// Runs a script of `tests/sdk` in Python with these words and answers what it printed. A failure fails the test.
 pub async fn python_says(script: &'static str, words: Vec<String>) -> String {
     let job = tokio::task::spawn_blocking(move || {
-        let mut python = Command::new(python().join("bin/python"));
-        python.env("PYTHONDONTWRITEBYTECODE", "1").arg("-B");
-        python.arg(python_scripts().join(script)).args(words);
-        let output = python.stdin(Stdio::null()).output().expect("python runs");
+        let output = on_python(script)
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .expect("python runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
             output.status.success(),
@@ -39,10 +40,7 @@ pub async fn python_says(script: &'static str, words: Vec<String>) -> String {
 
 fn run_now(script: &str, settings: &[(&str, String)]) {
     let mut command = if Path::new(script).extension().is_some_and(|kind| kind == "py") {
-        let mut python = Command::new(python().join("bin/python"));
-        python.env("PYTHONDONTWRITEBYTECODE", "1").arg("-B");
-        python.arg(python_scripts().join(script));
-        python
+        on_python(script)
     } else {
         let mut node = Command::new("node");
         node.args(["--test", "--test-reporter=spec"]);
@@ -67,6 +65,14 @@ fn run_now(script: &str, settings: &[(&str, String)]) {
     );
 }
 
+fn on_python(script: &str) -> Command {
+    let home = python(script);
+    let mut python = Command::new(home.join("bin/python"));
+    python.env("PYTHONDONTWRITEBYTECODE", "1").arg("-B");
+    python.arg(copied(&home.join("scripts")).join(script));
+    python
+}
+
 fn node() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -82,25 +88,27 @@ fn node() -> &'static Path {
     })
 }
 
-fn python() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        installed("python", "requirements.txt", |folder| {
-            let mut venv = Command::new("python3");
-            venv.args(["-m", "venv"]).arg(folder);
-            works(venv);
-            let mut pip = Command::new(folder.join("bin/python"));
-            pip.args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-            ]);
-            pip.arg(source().join("requirements.txt"));
-            works(pip);
-        })
+/// What a script needs. The Autobahn cases are pinned by hash, which pip wants for all of a list or for none.
+fn python(script: &str) -> PathBuf {
+    let lock = match script {
+        "autobahn.py" => "autobahn.txt",
+        _ => "requirements.txt",
+    };
+    installed("python", lock, |folder| {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv"]).arg(folder);
+        works(venv);
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+        ]);
+        pip.arg(source().join(lock));
+        works(pip);
     })
 }
 
@@ -142,11 +150,6 @@ fn built_recovery() -> &'static Path {
 fn node_scripts() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| copied(&node().join("scripts")))
-}
-
-fn python_scripts() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| copied(&python().join("scripts")))
 }
 
 fn source() -> PathBuf {

@@ -101,6 +101,12 @@ impl<IO: Socket> Front<IO> {
         self
     }
 
+    /// A client that breaks the protocol still gets what is under way to it.
+    pub(crate) fn patient(mut self) -> Self {
+        self.leg = self.leg.patient();
+        self
+    }
+
     /// Says more to a client that wants more.
     pub(crate) fn want(&mut self, features: Features) {
         self.tongue = Tongue::with(features);

@@ -61,7 +61,7 @@ pub(crate) async fn serve<IO: Socket>(
     };
     let (to_back, to_front) = (lane(Direction::Inbound), lane(Direction::Outbound));
     let life = Life::begin(&core, who, &options.session);
-    let front = Front::new(life, io, &options.session);
+    let front = Front::new(life, io, &options.session).patient();
     let back = Back::Waiting(Box::pin(async move { pool.acquire().await }));
     let mut session = Session {
         front,
@@ -213,10 +213,12 @@ impl<IO: Socket> Session<IO> {
         self.pass_the_end_on() || moved
     }
 
-    /// When the tenant's side ended and everything before it is through, the end-user's side ends the same way.
+    /// When the tenant's side ended and everything before it is through, the end-user's side ends the same way, or by
+    /// its own fault.
     fn pass_the_end_on(&mut self) -> bool {
         let Back::Tied(tie) = &self.back else { return false };
-        if tie.leg.is_open() || !self.to_front.is_empty() {
+        let goes_on = tie.leg.is_open() || (self.front.leg().is_deaf() && !tie.leg.has_ended());
+        if goes_on || !self.to_front.is_empty() {
             return false;
         }
         // What broke between us and the tenant is not the end-user's fault, whatever the code of it.
@@ -256,9 +258,12 @@ impl<IO: Socket> Session<IO> {
             return moved;
         };
         // The tenant hears of the end at once, not when the end-user has answered.
-        if !self.front.leg().is_open() && self.to_back.is_empty() {
-            tie.leg
-                .close(onward(self.front.leg().why()), &self.front.life.core.settings);
+        let (front, settings) = (self.front.leg(), &self.front.life.core.settings);
+        if self.to_back.is_empty() && !front.is_open() {
+            tie.leg.close(onward(front.why()), settings);
+        } else if self.to_back.is_empty() && front.is_deaf() {
+            // What was said before the fault gets its answer first.
+            tie.leg.close_listening(onward(front.why()), settings);
         }
         match forward(&mut self.to_back, &mut tie.leg, &self.front.life.core, cx) {
             Ok(forwarded) => moved |= forwarded,
