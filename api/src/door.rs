@@ -162,9 +162,7 @@ fn serve(state: &State, entrance: std::result::Result<Entrance, Close>, from: Pe
     match entrance.endpoint.row.kind {
         EndpointKind::Channel => {
             let options = ChannelOptions { channel, session };
-            state
-                .sockets
-                .spawn(async move { broker.serve_channel(io, who, options).await });
+            state.sockets.spawn(broker.serve_channel(io, who, options));
         }
         EndpointKind::Relay => {
             let options = RelayOptions { channel, session };

@@ -55,7 +55,8 @@ pub async fn serve(
         .await
 }
 
-type Io = Patient<Either<TcpStream, TlsStream<TcpStream>>>;
+/// The state of TLS is large and boxed: connections without it would pay for it, too.
+type Io = Patient<Either<TcpStream, Box<TlsStream<TcpStream>>>>;
 
 /// Gives out connections that are ready to be read from.
 struct Door {
@@ -107,7 +108,7 @@ async fn take(listener: TcpListener, port: Port, ready: mpsc::Sender<(Io, Remote
                 tokio::spawn(async move {
                     // What is no TLS, or too slow, is no news: the internet knocks at every port.
                     if let Ok(Ok(stream)) = timeout(port.handshake, handshake).await {
-                        let io = Patient::new(Either::Right(stream), port.patience);
+                        let io = Patient::new(Either::Right(Box::new(stream)), port.patience);
                         let _ = ready.send((io, address, Scheme::HTTPS)).await;
                     }
                 });

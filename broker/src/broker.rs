@@ -202,13 +202,13 @@ impl Broker {
 
     /// Serves an end-user's socket that speaks the Pusher protocol until it ends, and says why it did. `io` is a stream whose
     /// opening handshake is done.
-    pub async fn serve_pusher<IO: Socket>(
+    pub fn serve_pusher<IO: Socket>(
         &self,
         io: IO,
         who: Arc<Identity>,
-        options: PusherOptions,
-    ) -> Close {
-        pusher::serve(Arc::clone(&self.0), io, who, options).await
+        options: &PusherOptions,
+    ) -> impl Future<Output = Close> + use<IO> {
+        pusher::serve(&self.0, io, who, options)
     }
 
     /// Tells a client that speaks the Pusher protocol why it may not come in: an error event, then the close.
@@ -219,13 +219,13 @@ impl Broker {
 
     /// Serves an end-user's socket on one channel until it ends, and says why it did. `io` is a stream whose opening handshake
     /// is done; spawn the future, and drop it to cut the socket.
-    pub async fn serve_channel<IO: Socket>(
+    pub fn serve_channel<IO: Socket>(
         &self,
         io: IO,
         who: Arc<Identity>,
         options: ChannelOptions,
-    ) -> Close {
-        channel::serve(Arc::clone(&self.0), io, who, options).await
+    ) -> impl Future<Output = Close> + use<IO> {
+        channel::serve(&self.0, io, who, options)
     }
 
     /// Serves an end-user's socket that is tied to a socket of the tenant's back end, until it ends, and says why it did.

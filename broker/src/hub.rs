@@ -95,6 +95,15 @@ impl Seat {
             .sign_in(session, user, watchlist)
     }
 
+    /// It is on this channel from now on.
+    pub(crate) fn take_place(&mut self, subscription: Subscription) {
+        if self.subscriptions.is_empty() {
+            // Mostly it stays the only one.
+            self.subscriptions.reserve_exact(1);
+        }
+        self.subscriptions.push(subscription);
+    }
+
     /// Takes a subscription out, to be ended.
     pub(crate) fn take(&mut self, channel: &str) -> Option<Subscription> {
         let is_it = |subscription: &Subscription| *subscription.channel.name == *channel;

@@ -142,9 +142,7 @@ fn serve(state: &State, entrance: Result<Entrance, Close>, from: Peer, io: Upgra
         subscription_counts: row.subscription_counts,
         authenticate_within: entrance.endpoint.authenticate_within(),
     };
-    state
-        .sockets
-        .spawn(async move { broker.serve_pusher(io, who, options).await });
+    state.sockets.spawn(broker.serve_pusher(io, who, &options));
 }
 
 #[cfg(test)]

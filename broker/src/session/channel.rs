@@ -33,16 +33,17 @@ struct Session<IO> {
     recording: VecDeque<BoxFuture<'static, Result<Published, JournalFault>>>,
 }
 
-pub(crate) async fn serve<IO: Socket>(
-    core: Arc<Core>,
+/// Begins a session at once. The future is the session and nothing besides.
+pub(crate) fn serve<IO: Socket>(
+    core: &Arc<Core>,
     io: IO,
     who: Arc<Identity>,
     options: ChannelOptions,
-) -> Close {
-    let mut life = Life::begin(&core, who, &options.session);
+) -> impl Future<Output = Close> + use<IO> {
+    let mut life = Life::begin(core, who, &options.session);
     // Nobody is a member here, so it takes everybody.
     if let Some(welcome) = life.subscribe(&options.channel, None, 0) {
-        life.seat.subscriptions.push(welcome.subscription);
+        life.seat.take_place(welcome.subscription);
     }
     let attaching = life.attach(&options.channel);
     let mut session = Session {
@@ -51,8 +52,7 @@ pub(crate) async fn serve<IO: Socket>(
         channel: options.channel,
         recording: VecDeque::new(),
     };
-    poll_fn(|cx| session.poll(cx)).await;
-    session.front.finish()
+    poll_fn(move |cx| session.poll(cx).map(|()| session.front.last_word()))
 }
 
 impl<IO: Socket> Session<IO> {

@@ -370,7 +370,7 @@ impl<IO: Socket> Front<IO> {
     }
 
     /// The last word.
-    pub(crate) fn finish(mut self) -> Close {
+    pub(crate) fn last_word(&mut self) -> Close {
         self.life.why = self.leg.why().clone();
         self.life.why.clone()
     }

@@ -117,23 +117,22 @@ enum Then {
     Subscribe(Box<Wish>),
 }
 
-pub(crate) async fn serve<IO: Socket>(
-    core: Arc<Core>,
+/// Begins a session at once. The future is the session and nothing besides: an async function would keep its arguments, too.
+pub(crate) fn serve<IO: Socket>(
+    core: &Arc<Core>,
     io: IO,
     who: Arc<Identity>,
-    options: PusherOptions,
-) -> Close {
+    options: &PusherOptions,
+) -> impl Future<Output = Close> + use<IO> {
     let is_known = who.subject().is_some();
-    let life = Life::begin(&core, who, &options.session).with_counts(options.subscription_counts);
+    let life = Life::begin(core, who, &options.session).with_counts(options.subscription_counts);
     let front = Front::new(life, io, &options.session).speaking_pusher();
-    let mut session = Session::new(front, &options, is_known);
+    let mut session = Session::new(front, options, is_known);
     // Who comes while everybody is sent elsewhere hears that first, and not that it may stay.
     if !core.is_draining() {
         session.greet();
     }
-    drop((options, core));
-    poll_fn(|cx| session.poll(cx)).await;
-    session.front.finish()
+    poll_fn(move |cx| session.poll(cx).map(|()| session.front.last_word()))
 }
 
 impl<IO: Socket> Session<IO> {

@@ -71,7 +71,7 @@ pub(crate) async fn serve<IO: Socket>(
     };
     poll_fn(|cx| session.poll(cx)).await;
     let Session {
-        front,
+        mut front,
         back,
         mut to_back,
         ..
@@ -79,7 +79,8 @@ pub(crate) async fn serve<IO: Socket>(
     // Who said goodbye had said everything before it; who was stopped had not.
     let graceful = front.leg().is_theirs();
     // The end-user's side is over here; the tenant's may take a little longer.
-    let why = front.finish();
+    let why = front.last_word();
+    drop(front);
     if let Back::Tied(tie) = back {
         if !graceful {
             to_back.clear();

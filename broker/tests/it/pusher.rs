@@ -134,8 +134,8 @@ async fn an_idle_session_is_small() {
     let house = House::new();
     let broker = house.broker(Settings::default());
     let (_near, far) = tokio::io::duplex(1);
-    let size = size_of_val(&broker.serve_pusher(far, house.nobody(), options()));
-    assert!(size <= 2048, "{size} bytes");
+    let size = size_of_val(&broker.serve_pusher(far, house.nobody(), &options()));
+    assert!(size <= 1024, "{size} bytes");
 }
 
 #[tokio::test]

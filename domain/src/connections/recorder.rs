@@ -1,29 +1,29 @@
 //! Writes life cycles of connections down, many at once and a moment later: a socket never waits for the store, and a
 //! store that fails stops no socket.
 
+mod entry;
+mod write;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
-use entity::{
-    connection::{self, Column},
-    id::{ConnectionId, SubjectId, TenantId},
-};
+use entity::id::{ConnectionId, SubjectId, TenantId};
 use parking_lot::Mutex;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait,
-    sea_query::{OnConflict, Query},
-};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
 };
 
+use self::{
+    entry::Entry,
+    write::{Batch, write},
+};
 use super::{Opened, Totals, close_left_open};
-use crate::{ctx::Ctx, error::Result, nodes, subjects, usage, webhooks::sessions::Listeners};
+use crate::{ctx::Ctx, error::Result, nodes, usage};
 
 /// How soon what happened can be seen.
 const EVERY: Duration = Duration::from_millis(200);
@@ -33,8 +33,6 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 500;
 /// Closed connections that wait for a store that fails. Beyond that the oldest are given up, so that memory is not.
 const MOST_WAITING: usize = 200_000;
-/// A close reason has at most 123 bytes on the wire.
-const REASON: usize = 123;
 
 /// The way to write down what connections do; cheap to clone.
 #[derive(Clone)]
@@ -51,7 +49,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     /// Connections that are open, or closed and not yet written down, as they are to be written.
-    rows: HashMap<ConnectionId, connection::Model>,
+    entries: HashMap<ConnectionId, Entry>,
     changed: HashSet<ConnectionId>,
 }
 
@@ -88,78 +86,48 @@ impl Recorder {
         if let Some(slot) = self.0.ctx.pictures.slot(opened.tenant) {
             slot.counters.opened();
         }
-        let row = connection::Model {
-            id: opened.id,
-            tenant_id: opened.tenant,
-            endpoint_id: opened.endpoint,
-            subject_id: opened.subject,
-            node: self.0.node.clone(),
-            address: opened.address,
-            opened_at: now,
-            authenticated_at: opened.subject.map(|_| now),
-            last_activity_at: now,
-            closed_at: None,
-            close_code: None,
-            close_reason: None,
-            bytes_in: 0,
-            bytes_out: 0,
-            messages_in: 0,
-            messages_out: 0,
-        };
+        let (id, entry) = (opened.id, Entry::new(opened, now));
         let mut state = self.0.state.lock();
-        state.changed.insert(row.id);
-        state.rows.insert(row.id, row);
+        state.changed.insert(id);
+        state.entries.insert(id, entry);
     }
 
     /// It turned out whose connection it is.
     pub fn identified(&self, id: ConnectionId, tenant: TenantId, subject: SubjectId) {
         let now = self.0.ctx.now();
-        self.change(id, tenant, |row| {
-            row.subject_id = Some(subject);
-            row.authenticated_at.get_or_insert(now);
-        });
+        self.change(id, tenant, |entry| entry.identify(subject, now));
     }
 
     /// Those that are open.
     pub fn open(&self) -> Vec<(TenantId, ConnectionId)> {
         let state = self.0.state.lock();
-        let open = state.rows.values().filter(|row| row.closed_at.is_none());
-        open.map(|row| (row.tenant_id, row.id)).collect()
+        let open = state.entries.iter().filter(|(_, entry)| !entry.is_closed());
+        open.map(|(id, entry)| (entry.tenant, *id)).collect()
     }
 
     /// Something passed.
     pub fn active(&self, id: ConnectionId, tenant: TenantId, totals: Totals) {
         let now = self.0.ctx.now();
-        self.change(id, tenant, |row| {
-            count(row, totals);
-            row.last_activity_at = now;
-        });
+        self.change(id, tenant, |entry| entry.moved(totals, now));
     }
 
     /// A connection was closed, with a code and a reason of the close table.
     pub fn closed(&self, id: ConnectionId, tenant: TenantId, code: u16, reason: &str, totals: Totals) {
         let now = self.0.ctx.now();
         let mut was_open = false;
-        self.change(id, tenant, |row| {
-            was_open = row.closed_at.is_none();
-            if !was_open {
-                return;
-            }
-            count(row, totals);
-            row.closed_at = Some(now);
-            row.close_code = Some(code.into());
-            row.close_reason = (!reason.is_empty()).then(|| cut(reason));
+        self.change(id, tenant, |entry| {
+            was_open = entry.close(code, reason, totals, now)
         });
         if was_open && let Some(slot) = self.0.ctx.pictures.slot(tenant) {
             slot.counters.closed();
         }
     }
 
-    fn change(&self, id: ConnectionId, tenant: TenantId, apply: impl FnOnce(&mut connection::Model)) {
+    fn change(&self, id: ConnectionId, tenant: TenantId, apply: impl FnOnce(&mut Entry)) {
         let mut state = self.0.state.lock();
         let state = &mut *state;
-        if let Some(row) = state.rows.get_mut(&id).filter(|row| row.tenant_id == tenant) {
-            apply(row);
+        if let Some(entry) = state.entries.get_mut(&id).filter(|entry| entry.tenant == tenant) {
+            apply(entry);
             state.changed.insert(id);
         }
     }
@@ -200,147 +168,73 @@ impl Recorder {
     /// What the store said; what was not written is written the next time.
     pub async fn flush(&self) -> Result<()> {
         loop {
-            let rows = self.take();
-            if rows.is_empty() {
+            let batch = self.take();
+            if batch.rows.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = write(&self.0.ctx, &rows).await {
-                self.give_back(&rows);
+            if let Err(error) = write(&self.0.ctx, &batch).await {
+                self.give_back(&batch);
                 return Err(error);
             }
             let mut state = self.0.state.lock();
-            for row in rows.iter().filter(|row| row.closed_at.is_some()) {
+            let state = &mut *state;
+            for row in batch.rows.iter().filter(|row| row.closed_at.is_some()) {
                 if !state.changed.contains(&row.id) {
-                    state.rows.remove(&row.id);
+                    state.entries.remove(&row.id);
                 }
+            }
+            if state.entries.is_empty() {
+                // Give back what a large crowd needed.
+                state.entries = HashMap::new();
             }
         }
     }
 
-    fn take(&self) -> Vec<connection::Model> {
-        let mut state = self.0.state.lock();
-        let some: Vec<_> = state.changed.iter().take(AT_ONCE).copied().collect();
-        let mut rows = Vec::with_capacity(some.len());
-        for id in some {
-            state.changed.remove(&id);
-            rows.extend(state.rows.get(&id).cloned());
-        }
-        rows
-    }
-
-    fn give_back(&self, rows: &[connection::Model]) {
+    fn take(&self) -> Batch {
         let mut state = self.0.state.lock();
         let state = &mut *state;
-        state.changed.extend(rows.iter().map(|row| row.id));
+        let some: Vec<_> = state.changed.iter().take(AT_ONCE).copied().collect();
+        let mut batch = Batch::default();
+        for id in some {
+            state.changed.remove(&id);
+            let Some(entry) = state.entries.get_mut(&id) else {
+                continue;
+            };
+            let row = entry.row(id, &self.0.node);
+            if entry.is_named_late() {
+                batch.named_late.push(row.clone());
+            }
+            batch.rows.push(row);
+        }
+        if state.changed.is_empty() {
+            state.changed = HashSet::new();
+        }
+        batch
+    }
+
+    fn give_back(&self, batch: &Batch) {
+        let mut state = self.0.state.lock();
+        let state = &mut *state;
+        state.changed.extend(batch.rows.iter().map(|row| row.id));
+        for row in &batch.named_late {
+            if let Some(entry) = state.entries.get_mut(&row.id) {
+                entry.name_again();
+            }
+        }
         if state.changed.len() <= MOST_WAITING {
             return;
         }
         let mut closed: Vec<_> = state
-            .rows
-            .values()
-            .filter_map(|row| row.closed_at.map(|at| (at, row.id)))
+            .entries
+            .iter()
+            .filter_map(|(id, entry)| entry.closed_at().map(|at| (at, *id)))
             .collect();
         closed.sort_unstable();
         let surplus = state.changed.len() - MOST_WAITING;
         for (_, id) in closed.into_iter().take(surplus) {
-            state.rows.remove(&id);
+            state.entries.remove(&id);
             state.changed.remove(&id);
         }
         tracing::error!(surplus, "records of closed connections were given up");
     }
-}
-
-fn count(row: &mut connection::Model, totals: Totals) {
-    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    row.bytes_in = signed(totals.bytes_in);
-    row.bytes_out = signed(totals.bytes_out);
-    row.messages_in = signed(totals.messages_in);
-    row.messages_out = signed(totals.messages_out);
-}
-
-fn cut(reason: &str) -> String {
-    let end = (0..=REASON.min(reason.len()))
-        .rev()
-        .find(|end| reason.is_char_boundary(*end))
-        .unwrap_or_default();
-    reason[..end].to_owned()
-}
-
-async fn write(ctx: &Ctx, rows: &[connection::Model]) -> Result<()> {
-    let mut insert = Query::insert();
-    insert
-        .into_table(connection::Entity)
-        .columns([
-            Column::Id,
-            Column::TenantId,
-            Column::EndpointId,
-            Column::SubjectId,
-            Column::Node,
-            Column::Address,
-            Column::OpenedAt,
-            Column::AuthenticatedAt,
-            Column::LastActivityAt,
-            Column::ClosedAt,
-            Column::CloseCode,
-            Column::CloseReason,
-            Column::BytesIn,
-            Column::BytesOut,
-            Column::MessagesIn,
-            Column::MessagesOut,
-        ])
-        // Not the person: an erasure may have taken them out of the row meanwhile.
-        .on_conflict(
-            OnConflict::column(Column::Id)
-                .update_columns([
-                    Column::LastActivityAt,
-                    Column::ClosedAt,
-                    Column::CloseCode,
-                    Column::CloseReason,
-                    Column::BytesIn,
-                    Column::BytesOut,
-                    Column::MessagesIn,
-                    Column::MessagesOut,
-                ])
-                // Whoever ended it first has the last word: when this process was taken for dead, others did.
-                .action_and_where(Column::ClosedAt.is_null())
-                .to_owned(),
-        );
-    for row in rows {
-        // Of somebody who was erased before the first record was written, no record names them.
-        let gone = row.subject_id.is_some_and(|subject| {
-            ctx.standings
-                .get(subject)
-                .is_some_and(|standing| standing.is_gone())
-        });
-        insert.values_panic([
-            row.id.into(),
-            row.tenant_id.into(),
-            row.endpoint_id.into(),
-            row.subject_id.filter(|_| !gone).map(|subject| subject.0).into(),
-            row.node.clone().into(),
-            row.address.clone().filter(|_| !gone).into(),
-            row.opened_at.into(),
-            row.authenticated_at.into(),
-            row.last_activity_at.into(),
-            row.closed_at.into(),
-            row.close_code.into(),
-            row.close_reason.clone().into(),
-            row.bytes_in.into(),
-            row.bytes_out.into(),
-            row.messages_in.into(),
-            row.messages_out.into(),
-        ]);
-    }
-    let listeners = Listeners::of(ctx, rows).await?;
-    let tx = ctx
-        .store
-        .system("connections of all tenants are recorded")
-        .await?;
-    let before = listeners.recorded(&tx, rows).await?;
-    tx.conn().execute(&insert).await?;
-    listeners.tell(ctx, &tx, rows, &before).await?;
-    let there: Vec<_> = rows.iter().filter_map(|row| row.subject_id).collect();
-    subjects::seen(&tx, &there, ctx.now()).await?;
-    tx.save().await?;
-    Ok(())
 }

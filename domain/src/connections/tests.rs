@@ -112,6 +112,24 @@ async fn a_life_is_recorded_from_its_opening_to_its_close() {
 }
 
 #[tokio::test]
+async fn who_says_late_who_they_are_is_recorded_unless_erased_meanwhile() {
+    let bed = Bed::new().await;
+    let recorder = recorder(&bed).await;
+    let (ada, _standing) = bed.person("ada").await;
+    let tenant = bed.world.tenant.id;
+    let (known, erased) = (open(&bed, &recorder, None), open(&bed, &recorder, None));
+    recorder.flush().await.unwrap();
+    recorder.identified(known, tenant, ada);
+    recorder.identified(erased, tenant, bed.ctx().ids.next());
+    recorder.flush().await.unwrap();
+    let mut rows = listed(&bed, &Filter::default()).await;
+    rows.sort_unstable_by_key(|row| row.id != known);
+    assert_eq!((rows[0].id, rows[0].subject_id), (known, Some(ada)));
+    assert!(rows[0].authenticated_at.is_some());
+    assert_eq!((rows[1].id, rows[1].subject_id), (erased, None));
+}
+
+#[tokio::test]
 async fn what_a_node_left_open_is_closed_when_it_starts_again() {
     let bed = Bed::new().await;
     let before = recorder(&bed).await;

@@ -64,7 +64,7 @@ impl<IO: Socket> Session<IO> {
         if self.front.life.seat.subscription(&own).is_none()
             && let Some(welcome) = self.front.life.subscribe(&own, None, 0)
         {
-            self.front.life.seat.subscriptions.push(welcome.subscription);
+            self.front.life.seat.take_place(welcome.subscription);
             if let Some(attaching) = self.front.life.attach(&own) {
                 let then = Attach::SignIn(Box::new(arriving));
                 self.busy = Some(Busy::Attaching { attaching, then });

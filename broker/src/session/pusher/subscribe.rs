@@ -178,7 +178,7 @@ impl<IO: Socket> Session<IO> {
             cached,
         } = welcome;
         let is_cache = subscription.channel.is_cache();
-        self.front.life.seat.subscriptions.push(subscription);
+        self.front.life.seat.take_place(subscription);
         let joined = Joined {
             channel,
             members,

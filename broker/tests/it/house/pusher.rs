@@ -85,7 +85,7 @@ pub(crate) async fn arrive(
     let (near, far) = duplex(buffer);
     let served = tokio::spawn({
         let (broker, who) = (broker.clone(), Arc::clone(&who));
-        async move { broker.serve_pusher(far, who, options).await }
+        async move { broker.serve_pusher(far, who, &options).await }
     });
     let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
     let socket_id = SocketId(who.session).to_string();
