@@ -40,10 +40,12 @@ pub(crate) struct Life {
     traffic: Traffic,
     counted: Traffic,
     report_at: Option<Instant>,
-    last: Option<Position>,
+    /// Boxed: most sessions hear of nothing that is recorded.
+    last: Option<Box<Position>>,
     /// Everything that was handed over left for the socket.
     settled: bool,
-    why: Close,
+    /// Why it ended, once its socket did.
+    why: Option<Box<Close>>,
     _served: TaskTrackerToken,
 }
 
@@ -63,7 +65,7 @@ impl Life {
             report_at: None,
             last: None,
             settled: true,
-            why: Close::ABNORMAL,
+            why: None,
             _served: served,
         };
         // After joining: whoever withdraws either finds the session in the hub, or is found here.
@@ -188,7 +190,10 @@ impl Life {
         self.traffic.bytes_out += payload.bytes.len() as u64;
         self.settled = false;
         if let Some(position) = position.filter(|position| position.id.is_some()) {
-            self.last = Some(position.clone());
+            match &mut self.last {
+                Some(last) => last.as_mut().clone_from(position),
+                last => *last = Some(Box::new(position.clone())),
+            }
         }
         self.moved();
     }
@@ -226,7 +231,7 @@ impl Life {
             session: self.gate.identity.session,
             endpoint: self.gate.identity.endpoint,
             delivered: self.traffic.messages_out,
-            last: self.last.clone(),
+            last: self.last.as_deref().cloned(),
             exact: self.settled,
         }
     }
@@ -244,7 +249,7 @@ impl Drop for Life {
         }
         self.gate.end(&self.cutoff());
         self.count();
-        let why = self.why.recorded();
+        let why = self.why.as_deref().unwrap_or(&Close::ABNORMAL).recorded();
         let who = &self.gate.identity;
         match why.code {
             1002 | 1003 | 1007 | 1009 => {

@@ -60,6 +60,14 @@ pub(crate) fn error(out: &mut Vec<u8>, code: Option<u16>, message: &str) {
     out.extend_from_slice(b"}}");
 }
 
+/// `pusher:error` in place of the answer to the question with this id.
+pub(crate) fn no_answer(out: &mut Vec<u8>, id: &str, message: &str) {
+    out.extend_from_slice(br#"{"event":"pusher:error","data":{"code":null"#);
+    member(out, "message", message);
+    member(out, "id", id);
+    out.extend_from_slice(b"}}");
+}
+
 /// `pusher_internal:subscription_succeeded`: with the members on a presence channel, as they were written; with the standing for
 /// those who know what we add.
 pub(crate) fn subscription_succeeded(

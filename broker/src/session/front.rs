@@ -52,14 +52,24 @@ enum Answer {
     Said(Bytes),
     /// A message of the past.
     Message(Box<(Message, Option<Uuid>)>),
-    /// Messages of the past within words of the protocol, and what they are processed for.
-    Messages(Bytes, Box<[Option<Uuid>]>),
+    /// Messages of the past within words of the protocol.
+    Messages(Box<Told>),
+}
+
+/// Messages of the past within words of the protocol.
+struct Told {
+    frame: Bytes,
+    /// What they are processed for.
+    purposes: Box<[Option<Uuid>]>,
+    /// What is said where they may not be told any more.
+    otherwise: Bytes,
 }
 
 impl Answer {
     fn len(&self, tongue: Tongue) -> usize {
         match self {
-            Self::Said(frame) | Self::Messages(frame, _) => frame.len(),
+            Self::Said(frame) => frame.len(),
+            Self::Messages(told) => told.frame.len(),
             Self::Message(message) => message.0.frame(tongue).len(),
         }
     }
@@ -145,9 +155,19 @@ impl<IO: Socket> Front<IO> {
             .push_back(Answer::Message(Box::new((message, purpose))));
     }
 
-    /// Says something that holds messages of the past, processed for these purposes.
-    pub(crate) fn say_messages(&mut self, purposes: Box<[Option<Uuid>]>, write: impl FnOnce(&mut Vec<u8>)) {
-        self.answers.push_back(Answer::Messages(said(write), purposes));
+    /// Answers a question with something that holds messages of the past, processed for these purposes.
+    pub(crate) fn say_messages(
+        &mut self,
+        id: &str,
+        purposes: Box<[Option<Uuid>]>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let fault = HistoryFault.to_string();
+        self.answers.push_back(Answer::Messages(Box::new(Told {
+            frame: said(write),
+            purposes,
+            otherwise: said(|out| server::no_answer(out, id, &fault)),
+        })));
     }
 
     /// Hands the next answer to the socket. What is of the past may have been withdrawn while it waited, and no withdrawal
@@ -162,13 +182,10 @@ impl<IO: Socket> Front<IO> {
                     self.life.sent(&message.payload, message.position.as_ref());
                 }
             }
-            Answer::Messages(frame, purposes) => {
-                if purposes.iter().all(|purpose| self.may_get(*purpose)) {
-                    self.leg.feed_frame(&frame);
-                } else {
-                    let fault = HistoryFault.to_string();
-                    self.leg.feed_frame(&said(|out| server::error(out, None, &fault)));
-                }
+            Answer::Messages(told) => {
+                let may = told.purposes.iter().all(|purpose| self.may_get(*purpose));
+                self.leg
+                    .feed_frame(if may { &told.frame } else { &told.otherwise });
             }
         }
     }
@@ -298,7 +315,7 @@ impl<IO: Socket> Front<IO> {
         let settled = self.poll_flush(cx).is_ready();
         self.tell_debt(settled);
         if !self.leg.is_open() {
-            self.life.why = self.leg.why().clone();
+            self.life.why = Some(Box::new(self.leg.why().clone()));
             if self.life.gate.is_severed() {
                 self.leg.lose(Close::ABNORMAL);
             } else if settled {
@@ -371,7 +388,8 @@ impl<IO: Socket> Front<IO> {
 
     /// The last word.
     pub(crate) fn last_word(&mut self) -> Close {
-        self.life.why = self.leg.why().clone();
-        self.life.why.clone()
+        let why = self.leg.why().clone();
+        self.life.why = Some(Box::new(why.clone()));
+        why
     }
 }

@@ -1,5 +1,6 @@
-//! The statements of the journal. Row counts are powers of two, so that a handful of prepared statements serves groups
-//! of any size: preparing a statement of a thousand rows costs more than running it.
+//! The statements of the journal. A few dozen row counts, so that as many prepared statements serve groups of any size:
+//! preparing a statement of a thousand rows costs more than running it. Small groups are served by one or two, since there
+//! a statement costs more than its rows.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +8,30 @@ use entity::id::TenantId;
 use sea_orm::{DbBackend, Statement, Value, sea_query::Values};
 
 /// The largest: 512 rows of ten values stay far below what SQLite (32,766) and Postgres (65,535) take.
-const POWERS: usize = 10;
+const MOST: usize = 512;
+
+/// Row counts: each up to eight, eight to every doubling up to 64, then doublings.
+fn steps() -> Vec<usize> {
+    let mut steps: Vec<usize> = (1..=8).collect();
+    for from in [8, 16, 32] {
+        steps.extend((1..=8).map(|eighth| from + from * eighth / 8));
+    }
+    steps.extend([128, 256, MOST]);
+    steps
+}
 
 /// One statement, prepared per row count.
 struct Insert {
     columns: usize,
-    sql: Vec<String>,
+    /// By row count, the largest last.
+    sql: Vec<(usize, String)>,
 }
 
 impl Insert {
     fn new(backend: DbBackend, head: &str, columns: usize, tail: &str) -> Self {
-        let sql = (0..POWERS)
-            .map(|power| {
-                let rows = 1 << power;
+        let sql = steps()
+            .into_iter()
+            .map(|rows| {
                 let mut sql = String::with_capacity(head.len() + rows * columns * 6 + tail.len());
                 sql.push_str(head);
                 for row in 0..rows {
@@ -39,7 +51,7 @@ impl Insert {
                     sql.push(')');
                 }
                 sql.push_str(tail);
-                sql
+                (rows, sql)
             })
             .collect();
         Self { columns, sql }
@@ -50,10 +62,11 @@ impl Insert {
         // Cut from the back, so that nothing is moved.
         while !values.is_empty() {
             let rows = values.len() / self.columns;
-            let power = (rows.ilog2() as usize).min(POWERS - 1);
-            let some = values.split_off((rows - (1 << power)) * self.columns);
+            let above = self.sql.partition_point(|(count, _)| *count <= rows);
+            let (count, sql) = &self.sql[above.saturating_sub(1)];
+            let some = values.split_off((rows - count) * self.columns);
             statements.push(Statement {
-                sql: self.sql[power].clone(),
+                sql: sql.clone(),
                 values: Some(Values(some)),
                 db_backend: backend,
             });
@@ -140,13 +153,13 @@ mod tests {
     #[test]
     fn any_number_of_rows_is_inserted_exactly_once_by_few_statements() {
         let inserts = Inserts::new(DbBackend::Sqlite, 0);
-        for rows in [1_usize, 2, 3, 511, 512, 513, 1023, 1024, 1500] {
+        for rows in (1..100_usize).chain([511, 512, 513, 1023, 1024, 1500]) {
             let values: Vec<Value> = (0..rows * 10)
                 .map(|value| Value::BigInt(i64::try_from(value).ok()))
                 .collect();
             let statements = inserts.messages(values.clone());
             assert!(
-                statements.len() <= 11,
+                statements.len() <= if rows <= 64 { 2 } else { 8 },
                 "{rows} rows in {} statements",
                 statements.len()
             );

@@ -154,6 +154,9 @@ impl Store {
     }
 }
 
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 256;
+
 fn postgres(settings: &StoreSettings) -> ConnectOptions {
     let timeout = settings.statement_timeout;
     let owner = settings.owner;
@@ -173,7 +176,7 @@ fn postgres(settings: &StoreSettings) -> ConnectOptions {
                     ("lock_timeout", "10s"),
                 ]);
             }
-            options.options([
+            options.statement_cache_capacity(STATEMENTS).options([
                 ("statement_timeout", format!("{}ms", timeout.as_millis())),
                 // Waiting for a lock is not working: whoever waits so long gives the connection back.
                 ("lock_timeout", format!("{}ms", timeout.as_millis() / 2)),
@@ -209,6 +212,8 @@ fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {
                 options
             };
             options
+                // The journal alone has a hundred.
+                .statement_cache_capacity(STATEMENTS)
                 // Readers do not wait for the writer, nor it for them.
                 .pragma("journal_mode", "WAL")
                 // FULL: an acknowledged commit survives the loss of power.

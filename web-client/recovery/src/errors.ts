@@ -28,6 +28,11 @@ export class NotSubscribed extends Error {
   }
 }
 
+/** The server could not or would not answer a question for history. */
+export class HistoryRefused extends Error {
+  override readonly name = "HistoryRefused";
+}
+
 /** It was sent, and the connection ended or time ran out before an answer came. A publish may have been taken or not. */
 export class NotAnswered extends Error {
   override readonly name = "NotAnswered";
@@ -44,4 +49,4 @@ export class Closed extends Error {
   }
 }
 
-export type RecoveryError = PublishRefused | NotConnected | NotSubscribed | NotAnswered | Closed;
+export type RecoveryError = PublishRefused | HistoryRefused | NotConnected | NotSubscribed | NotAnswered | Closed;

@@ -18,6 +18,7 @@ export type Frame =
   | { kind: "ack"; id: string; ack: Ack }
   | { kind: "nack"; id: string; code: number; message: string }
   | { kind: "history"; id: string; history: History }
+  | { kind: "no_history"; id: string; message: string }
   | { kind: "notice"; notice: Notice };
 
 type Json = Record<string, unknown>;
@@ -38,6 +39,9 @@ export function readFrame(text: unknown): Frame | undefined {
     }
     case "weir:nack":
       return { kind: "nack", id: String(data["id"]), code: Number(data["code"]), message: String(data["message"]) };
+    case "pusher:error":
+      // With an id it is about a question; without one it is for pusher-js.
+      return typeof data["id"] === "string" ? { kind: "no_history", id: data["id"], message: String(data["message"]) } : undefined;
     case "weir:notice":
       return { kind: "notice", notice: data as unknown as Notice };
     case "weir:history":

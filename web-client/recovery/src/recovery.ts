@@ -2,7 +2,7 @@
 
 import { Copies } from "./copies.js";
 import { Emitter } from "./emitter.js";
-import { Closed, NotAnswered, NotConnected, NotSubscribed, PublishRefused } from "./errors.js";
+import { Closed, HistoryRefused, NotAnswered, NotConnected, NotSubscribed, PublishRefused } from "./errors.js";
 import { Expiry } from "./expiry.js";
 import { type Frame, type Standing, readFrame } from "./frame.js";
 import { Position } from "./position.js";
@@ -217,6 +217,8 @@ export class Recovery<Pusher extends PusherLike = PusherLike> {
         return this.#publishes.fail(frame.id, new PublishRefused(frame.code, frame.message));
       case "history":
         return this.#histories.answer(frame.id, frame.history);
+      case "no_history":
+        return this.#histories.fail(frame.id, new HistoryRefused(frame.message));
       case "notice":
         // What the server erases, nobody keeps.
         if (frame.notice.kind === "subject_erased") this.#copies.clear();

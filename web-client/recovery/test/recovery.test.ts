@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { Closed, NotAnswered, NotConnected, NotSubscribed, PublishRefused, type RecoveryEvents, withRecovery } from "../src/index.js";
+import { Closed, HistoryRefused, NotAnswered, NotConnected, NotSubscribed, PublishRefused, type RecoveryEvents, withRecovery } from "../src/index.js";
 import { FakePusher } from "./fake.js";
 
 const TOP = { offset: 41, epoch: "e1", recoverable: true };
@@ -165,6 +165,15 @@ test("own messages are passed over where nothing before them is missing", async 
   expect(recovery.marks()["news"]?.offset).toBe(42);
   pusher.says("news", 43);
   expect(recovery.marks()["news"]?.offset).toBe(44);
+});
+
+test("a question for history that the server does not answer fails at once", async () => {
+  const { pusher, recovery } = onNews();
+  const asked = recovery.history("news");
+  const { id } = pusher.last("weir:history")?.data ?? {};
+  pusher.hear("pusher:error", { code: null, message: "about something else" });
+  pusher.hear("pusher:error", { code: null, message: "history is not available now", id });
+  await expect(asked).rejects.toThrow(new HistoryRefused("history is not available now"));
 });
 
 test("history comes as messages, of subscribed channels only", async () => {

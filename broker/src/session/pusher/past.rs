@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     delivery::Message,
-    host::{Counting, HistoryFault, Past, Remembered, Start, Stretch},
+    host::{Counting, HistoryFault, Opcode, Past, Payload, Remembered, Start, Stretch},
+    meters::count_error,
     pusher::{
         client::Question,
         server::{self, Piece, Standing},
@@ -34,7 +35,8 @@ pub(super) struct Asked {
 impl<IO: Socket> Session<IO> {
     pub(super) fn ask_history(&mut self, question: &Question) {
         let Some(subscription) = self.front.life.seat.subscription(&question.channel) else {
-            return self.fault(None, "subscribe to the channel before asking for its history");
+            let words = "subscribe to the channel before asking for its history";
+            return self.no_answer(&question.id, words);
         };
         let channel = Arc::clone(&subscription.channel.name);
         let asked = Asked {
@@ -75,8 +77,13 @@ impl<IO: Socket> Session<IO> {
                 self.welcome(&joined, Some(standing));
             }
             (Reading::Question(asked), Ok(stretch)) => self.answer(&asked, stretch),
-            (Reading::Question(_), Err(fault)) => self.fault(None, &fault.to_string()),
+            (Reading::Question(asked), Err(fault)) => self.no_answer(&asked.id, &fault.to_string()),
         }
+    }
+
+    fn no_answer(&mut self, id: &str, why: &str) {
+        count_error(None);
+        self.front.say(|out| server::no_answer(out, id, why));
     }
 
     /// What may be said of a stretch to this person, as much as may wait for one session: of what comes after something the
@@ -85,10 +92,12 @@ impl<IO: Socket> Session<IO> {
         let (who, core) = (self.who(), self.core());
         let messages = &mut stretch.messages;
         messages.retain(|message| who.may_get(core.admission.reach(who.endpoint, message.purpose)));
+        // A part is left for what is said in the meantime.
+        let room = core.settings.queue_bytes / 4 * 3;
         let mut bytes = 0;
         let fits = |message: &&Remembered| {
-            bytes += message.payload.bytes.len();
-            bytes <= core.settings.queue_bytes
+            bytes += ENVELOPE + said_length(&message.payload);
+            bytes <= room
         };
         if oldest {
             let fitting = messages.iter().take_while(fits).count();
@@ -163,7 +172,7 @@ impl<IO: Socket> Session<IO> {
             complete,
         };
         let purposes = messages.iter().map(|message| message.purpose).collect();
-        self.front.say_messages(purposes, |out| {
+        self.front.say_messages(&asked.id, purposes, |out| {
             let messages = messages.iter().map(|message| server::Message {
                 channel: &asked.channel,
                 payload: &message.payload,
@@ -172,6 +181,21 @@ impl<IO: Socket> Session<IO> {
             });
             server::history(out, &piece, messages);
         });
+    }
+}
+
+/// What the words of the protocol add to a message, its name and its channel included.
+const ENVELOPE: usize = 512;
+
+/// The bytes of a payload within JSON within JSON, about.
+fn said_length(payload: &Payload) -> usize {
+    let bytes = &payload.bytes;
+    match payload.opcode {
+        Opcode::Text => {
+            let escaped = |byte: &&u8| matches!(byte, b'"' | b'\\' | ..0x20);
+            bytes.len() + 2 * bytes.iter().filter(escaped).count()
+        }
+        Opcode::Binary => bytes.len().div_ceil(3) * 4,
     }
 }
 
@@ -195,7 +219,7 @@ fn said_again(channel: &Arc<str>, message: Remembered) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Opcode, Payload, Position};
+    use crate::host::Position;
 
     fn messages(offsets: &[i64]) -> Vec<Remembered> {
         offsets

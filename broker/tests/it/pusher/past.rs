@@ -140,7 +140,7 @@ async fn a_rewind_brings_the_newest_without_a_claim() {
 async fn a_rewind_that_is_too_much_brings_the_newest_of_it() {
     let house = House::new();
     let settings = Settings {
-        queue_bytes: 1000,
+        queue_bytes: 4000,
         ..Settings::default()
     };
     let broker = house.recording(Record::Before).broker(settings);
@@ -207,7 +207,8 @@ async fn history_is_answered_with_what_is_readable_and_whether_it_is_complete() 
     house.is_forgetful.store(true, Ordering::Relaxed);
     anna.say(json!({"event": "weir:history", "channel": "news", "data": {"id": "h", "limit": 1}}))
         .await;
-    anna.hear("pusher:error").await;
+    let refused = anna.hear("pusher:error").await;
+    assert_eq!(refused.all["data"]["id"], "h");
 }
 
 #[tokio::test]
