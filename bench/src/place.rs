@@ -104,6 +104,8 @@ async fn open<M: MigratorTrait>(folder: &TempDir, name: &str) -> anyhow::Result<
         url: format!("sqlite://{}?mode=rwc", file.display()),
         connections: 4,
         durable: true,
+        // As weir opens the data.
+        log_pages: 8192,
         ..StoreSettings::default()
     };
     let store = Store::open(&settings).await?;

@@ -367,7 +367,7 @@ impl<W: Line> Leg<W> {
             Phase::Closing { by, .. } if by <= now => self.phase = Phase::Lost,
             Phase::Deaf { by } if by <= now => self.say_why(false, settings),
             Phase::Open | Phase::Deaf { .. } if self.write_by.is_some_and(|by| by <= now) => {
-                self.lose(Close::SLOW_CONSUMER)
+                self.lose(Close::SLOW_CONSUMER);
             }
             Phase::Open if self.look_at <= now => self.look(now, settings),
             _ => {}

@@ -45,6 +45,7 @@ pub mod mails;
 pub mod members;
 pub mod messages;
 pub mod minimise;
+pub mod moving;
 pub mod nodes;
 pub mod notices;
 mod officers;

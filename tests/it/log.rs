@@ -8,7 +8,7 @@ use tests::{Server, Tenant, auditor, tenant::text, wait::eventually_within};
 
 use crate::{portal::sign_in, requests::in_state};
 
-async fn key_of(tenant: &Tenant) -> String {
+pub(crate) async fn key_of(tenant: &Tenant) -> String {
     text(&tenant.owner.get("/log").await.expect(200)["verifier_key"])
 }
 

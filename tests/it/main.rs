@@ -41,6 +41,7 @@ mod log;
 mod manners;
 mod members;
 mod messages;
+mod moving;
 mod pagination;
 mod portal;
 mod postgres;

@@ -6,6 +6,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod migrate;
+pub(crate) mod moving;
 pub(crate) mod openapi;
 pub(crate) mod restore;
 pub(crate) mod rotate_root;
@@ -23,6 +24,7 @@ pub(crate) enum Weir {
     Api(api::Args),
     Worker(worker::Args),
     Migrate(migrate::Args),
+    Move(moving::Args),
     Bootstrap(bootstrap::Args),
     Doctor(doctor::Args),
     Backup(backup::Args),

@@ -33,6 +33,7 @@ async fn main() -> ExitCode {
         Weir::Api(args) => commands::api::run(args).await,
         Weir::Worker(args) => commands::worker::run(args).await,
         Weir::Migrate(args) => commands::migrate::run(args).await,
+        Weir::Move(args) => commands::moving::run(args).await,
         Weir::Bootstrap(args) => commands::bootstrap::run(args).await,
         Weir::Doctor(args) => commands::doctor::run(args).await,
         Weir::Backup(args) => commands::backup::run(args).await,

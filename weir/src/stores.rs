@@ -25,6 +25,7 @@ use tokio::{net::TcpStream, time::timeout};
 use url::Url;
 use vault::key::RootKey;
 
+pub(crate) use marks::open_empty;
 pub(crate) use role::check as check_role;
 pub(crate) use roots::given as given_root_keys;
 pub(crate) use versions::{Version, version_of};
@@ -181,6 +182,10 @@ impl Place {
             },
             // A key that the disk has lost takes all that it sealed with it.
             durable: which == Which::Vault || settings.store.durable,
+            log_pages: match which {
+                Which::Data => 8192,
+                Which::Vault => 1000,
+            },
         };
         Store::open(&store)
             .await

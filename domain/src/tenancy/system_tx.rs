@@ -60,6 +60,21 @@ impl SystemTx {
             .map(drop)
     }
 
+    /// Adds rows as they are in one statement, but for those that are there already. Does nothing when there are none.
+    pub(crate) async fn insert_many_if_absent<A>(&self, rows: Vec<A>) -> Result<(), DbErr>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+    {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        <A::Entity as EntityTrait>::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(&self.tx)
+            .await
+            .map(drop)
+    }
+
     /// Changes a row, found by its primary key.
     pub async fn update<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
     where

@@ -13,7 +13,7 @@ use vault::{
     key::RootKey,
 };
 
-use super::{Place, fits, roots};
+use super::{Place, Upgrade, Which, fits, places, role, roots, versions};
 use crate::{
     data_folder::DataFolder,
     settings::Settings,
@@ -39,6 +39,43 @@ pub(super) async fn refuse_orphaned_keys(
         ),
         "put the data back with `weir restore --from FILE`; to begin anew, move the whole data folder away",
     ))
+}
+
+/// The stores that the settings name, to move an installation into: up to date, and empty but for what an earlier, interrupted
+/// move brought there.
+pub(crate) async fn open_empty(
+    settings: &Settings,
+    folder: &DataFolder,
+    mark: &Mark,
+) -> Result<(Store, Store), Trouble> {
+    let (data_place, vault_place) = places(settings, folder);
+    let keys = open_new(Which::Vault, &vault_place, settings).await?;
+    let data = open_new(Which::Data, &data_place, settings).await?;
+    let of_data = installation::mark_of_data(&data).await;
+    let of_keys = installation::mark_of_keys(&keys).await;
+    match (
+        of_data.map_err(|e| unreadable(&e))?,
+        of_keys.map_err(|e| unreadable(&e))?,
+    ) {
+        (None, None) => Ok((data, keys)),
+        // An earlier move did not come to its end.
+        (None, Some(known)) if known.installation == mark.installation => Ok((data, keys)),
+        (Some(known), _) if known.installation == mark.installation => Err(Trouble::new(
+            "this installation was moved there already",
+            "start weir with these settings",
+        )),
+        _ => Err(Trouble::new(
+            "there is another installation in the databases that the settings name",
+            "make two empty databases for this one; docs/operations.md, \"Postgres\", says how",
+        )),
+    }
+}
+
+async fn open_new(which: Which, place: &Place, settings: &Settings) -> Result<Store, Trouble> {
+    let store = place.open(which, settings).await?;
+    role::check(&store, which).await?;
+    versions::bring_up_to_date(&store, which, place, Upgrade::Do).await?;
+    Ok(store)
 }
 
 /// The root key, made at the first start; and both stores marked as belonging to it.
