@@ -8,6 +8,7 @@
 //! A backplane knows topics by names that say nothing, and bytes that are sealed. What they mean is the business of
 //! [`crate::cluster`].
 
+pub(crate) mod leases;
 pub mod memory;
 pub mod redis;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
+
+pub use self::leases::{Ask, Grant, Holder};
 
 /// Where a topic stands: a number that counts from 1 without gaps within an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +108,12 @@ pub trait Backplane: Send + Sync + 'static {
         here: bool,
         living: Vec<Box<str>>,
     ) -> BoxFuture<'_, Result<bool, Away>>;
+
+    /// Says what a holder of leases has and needs, and answers what it gets.
+    fn settle(&self, ask: Ask) -> BoxFuture<'_, Result<Grant, Away>>;
+
+    /// Whether a node is among those who are there, at `house`; `now` puts it there, once it has said what it holds.
+    fn attend(&self, house: Arc<str>, node: Box<str>, now: bool) -> BoxFuture<'_, Result<bool, Away>>;
 
     /// Whether it can be reached, as far as is known.
     fn is_up(&self) -> bool;

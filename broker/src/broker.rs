@@ -35,7 +35,7 @@ use crate::{
     pusher::server,
     session::{channel, pusher, relay},
     settings::Settings,
-    upstream::{Pool, PoolSettings},
+    upstream::{Counts, NodePool, Pool, PoolSettings, Pools, Turns},
     wheel::Wheel,
     wire::{Line, Socket, Wire},
 };
@@ -51,6 +51,12 @@ pub(crate) struct Core {
     pub(crate) wheel: Wheel<Gate>,
     pub(crate) meters: Meters,
     pub(crate) upstream_meters: Arc<UpstreamMeters>,
+    /// Pools of sockets to back ends.
+    pub(crate) pools: Pools,
+    /// What counts those sockets.
+    counts: Counts,
+    /// Whose turn it is to open one.
+    turns: Turns,
     /// Sessions that are being served.
     pub(crate) tracker: TaskTracker,
     draining: AtomicBool,
@@ -153,6 +159,10 @@ impl Broker {
         // Closed only says that somebody may wait for it to run empty; sessions are still taken.
         tracker.close();
         let wheel = Wheel::start(settings.tick);
+        let counts = cluster
+            .as_ref()
+            .map_or_else(Counts::here, |cluster| Counts::Nodes(Arc::downgrade(cluster)));
+        let dials = settings.dials;
         let core = Arc::new(Core {
             settings: Arc::new(settings),
             admission,
@@ -163,6 +173,9 @@ impl Broker {
             wheel,
             meters: Meters::new(),
             upstream_meters: Arc::new(UpstreamMeters::new()),
+            pools: Pools::default(),
+            counts,
+            turns: Turns::new(dials),
             tracker,
             draining: AtomicBool::new(false),
             cluster,
@@ -270,12 +283,42 @@ impl Broker {
 
     /// Opens a pool of sockets to a tenant's back end. It closes its warm sockets when its last clone is dropped.
     pub fn open_pool(&self, settings: PoolSettings, egress: Egress) -> Pool {
-        Pool::open(
+        let pool = Pool::open(
             settings,
             egress,
             Arc::clone(&self.0.settings),
             Arc::clone(&self.0.upstream_meters),
-        )
+            self.0.counts.clone(),
+            self.0.turns.clone(),
+        );
+        self.0.pools.add(&pool);
+        pool
+    }
+
+    /// What each node has of an endpoint's sockets to its back end, this one first.
+    pub async fn pool(&self, endpoint: Uuid) -> Vec<NodePool> {
+        let here = self.pool_here(endpoint);
+        let Some(cluster) = &self.0.cluster else {
+            return vec![here];
+        };
+        let given = cluster.give(&Order::Pool(endpoint));
+        let mut all = vec![here];
+        let elsewhere = cluster.obeyed::<NodePool>(given).await;
+        all.extend(elsewhere.into_iter().map(|(_, pool)| pool));
+        all[1..].sort_by(|a, b| a.node.cmp(&b.node));
+        all
+    }
+
+    pub(crate) fn pool_here(&self, endpoint: Uuid) -> NodePool {
+        NodePool {
+            node: self
+                .0
+                .cluster
+                .as_ref()
+                .map_or("", |cluster| cluster.name())
+                .into(),
+            stats: self.0.pools.stats(endpoint),
+        }
     }
 
     /// Closes sessions, and drops what waits for them. When the future resolves, nothing more is written to any of them:

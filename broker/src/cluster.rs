@@ -14,6 +14,7 @@ mod beats;
 pub(crate) mod crowds;
 mod heard;
 mod lease;
+pub(crate) mod leases;
 mod meters;
 pub(crate) mod orders;
 mod sender;
@@ -140,6 +141,7 @@ pub(crate) struct Cluster {
     /// Set from the moment it was cut off until memory was compared with the store.
     deaf: AtomicBool,
     meters: Meters,
+    vouched: leases::Vouched,
     stop: CancellationToken,
 }
 
@@ -182,6 +184,7 @@ impl Cluster {
             missing: AtomicBool::new(true),
             deaf: AtomicBool::new(true),
             meters: Meters::new(),
+            vouched: leases::Vouched::default(),
             stop: CancellationToken::new(),
         });
         (cluster, outgoing, heard)
@@ -201,6 +204,7 @@ impl Cluster {
         self.spawn(orders::do_all(Arc::clone(self), to_do));
         self.spawn(beats::beat(Arc::clone(self)));
         self.spawn(topics::sweep(Arc::clone(self)));
+        self.spawn(leases::attend(Arc::clone(self)));
     }
 
     fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
@@ -231,6 +235,11 @@ impl Cluster {
     /// The broker, unless it is gone.
     fn core(&self) -> Option<Arc<Core>> {
         self.core.get().and_then(Weak::upgrade)
+    }
+
+    /// What this node is called in records.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     fn number(&self) -> u64 {

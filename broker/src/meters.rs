@@ -89,6 +89,9 @@ pub(crate) struct UpstreamMeters {
     pub(crate) idle: Gauge,
     pub(crate) active: Gauge,
     pub(crate) waiting: Gauge,
+    pub(crate) leased: Gauge,
+    pub(crate) rtt: Histogram,
+    pub(crate) wait: Histogram,
     pub(crate) connects: Counter,
     pub(crate) failures: Counter,
 }
@@ -104,12 +107,29 @@ impl UpstreamMeters {
             "weir_upstream_waiting",
             "sessions that wait for a socket to a back end"
         );
+        metrics::describe_gauge!(
+            "weir_upstream_leased",
+            "sockets to back ends that this node may have"
+        );
+        metrics::describe_histogram!(
+            "weir_upstream_rtt_seconds",
+            metrics::Unit::Seconds,
+            "from a ping to a back end to the first sign of life after it"
+        );
+        metrics::describe_histogram!(
+            "weir_upstream_wait_seconds",
+            metrics::Unit::Seconds,
+            "how long a session waited for a socket to a back end, or in vain"
+        );
         metrics::describe_counter!("weir_upstream_connects_total", "sockets opened to back ends");
         metrics::describe_counter!("weir_upstream_connect_failures_total", "attempts that failed");
         Self {
             idle: metrics::gauge!("weir_upstream_idle"),
             active: metrics::gauge!("weir_upstream_active"),
             waiting: metrics::gauge!("weir_upstream_waiting"),
+            leased: metrics::gauge!("weir_upstream_leased"),
+            rtt: metrics::histogram!("weir_upstream_rtt_seconds"),
+            wait: metrics::histogram!("weir_upstream_wait_seconds"),
             connects: metrics::counter!("weir_upstream_connects_total"),
             failures: metrics::counter!("weir_upstream_connect_failures_total"),
         }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub report_every: Duration,
     /// Messages of one session that may wait for the journal at once. Their order is kept.
     pub window: usize,
+    /// Sockets to back ends that are opened at once; tenants take turns.
+    pub dials: usize,
 }
 
 impl Default for Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             tick: Duration::from_millis(250),
             report_every: Duration::from_secs(5),
             window: 32,
+            dials: 64,
         }
     }
 }

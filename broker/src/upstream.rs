@@ -1,15 +1,23 @@
 //! Pools of sockets to the tenants' back ends. A pool keeps a few connected and ready, so that an end-user does not wait for a
-//! handshake, and never holds more than its `max`, however many ask. A socket serves one session and is closed with it.
+//! handshake, and all pools of an endpoint together, on all nodes, never hold more than its `max`, however many ask. A socket
+//! serves one session and is closed with it.
 //!
-//! The count is this node's own. Leases that are counted over all nodes will be taken where a socket is dialled and given back
-//! where a permit or a warm socket ends.
+//! The right to a socket is a lease, which [`leases`] counts for all nodes: the keeper asks for some when there are too few,
+//! and gives back what it does not need. A socket counts from before it is dialled until after it said goodbye.
 
 mod dial;
 mod keeper;
+mod leases;
+mod registry;
+mod settings;
+mod state;
+mod stats;
+mod turns;
 mod warm;
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::{
     net::TcpStream,
@@ -18,68 +26,23 @@ use tokio::{
 };
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use url::Url;
 
-use self::warm::Idle;
-use crate::{egress::Egress, host::Payload, meters::UpstreamMeters, settings::Settings, wire::UpstreamWire};
+pub(crate) use self::{leases::Counts, registry::Pools, turns::Turns};
+use self::{
+    leases::Leases,
+    state::{State, Waiter, chance},
+    warm::Idle,
+};
+pub use self::{
+    settings::PoolSettings,
+    stats::{Breaker, NodePool, PoolMode, PoolStats},
+};
+use crate::{
+    close::Close, egress::Egress, host::Payload, meters::UpstreamMeters, settings::Settings,
+    wire::UpstreamWire,
+};
 
 pub(crate) type UpstreamIo = MaybeTlsStream<TcpStream>;
-
-/// What a pool is to do.
-#[derive(Clone)]
-pub struct PoolSettings {
-    /// The back end: `wss://…`, or `ws://…` where the egress guard allows it.
-    pub url: Url,
-    /// Sockets to keep connected and ready.
-    pub min: usize,
-    /// Sockets in all: ready, in use and being opened.
-    pub max: usize,
-    /// Sessions that may wait for a socket at once.
-    pub queue: usize,
-    /// How long a ready socket above `min` is kept.
-    pub idle_timeout: Duration,
-    /// How long a ready socket is kept at most; it is replaced by a fresh one. A socket in use is left alone.
-    pub max_lifetime: Duration,
-    /// How long a connection, its TLS and its handshake may take together.
-    pub connect_timeout: Duration,
-    /// How long a session may wait for a socket.
-    pub acquire_timeout: Duration,
-    /// The subprotocol to ask for; a back end that does not choose it is refused.
-    pub subprotocol: Option<String>,
-    /// Headers of the opening request. They may be secrets.
-    pub headers: Vec<(String, String)>,
-    /// The largest message that the back end may send, in bytes.
-    pub max_message: usize,
-    /// Any number. It spreads retries and lifetimes, so that pools do not act in step.
-    pub seed: u64,
-}
-
-impl PoolSettings {
-    /// The defaults, for a back end at `url`.
-    pub fn new(url: Url) -> Self {
-        Self {
-            url,
-            min: 2,
-            max: 100,
-            queue: 1000,
-            idle_timeout: Duration::from_mins(1),
-            max_lifetime: Duration::from_mins(30),
-            connect_timeout: Duration::from_secs(10),
-            acquire_timeout: Duration::from_secs(5),
-            subprotocol: None,
-            headers: Vec::new(),
-            max_message: 1 << 20,
-            seed: 0,
-        }
-    }
-}
-
-impl fmt::Debug for PoolSettings {
-    /// Without the URL and the headers: both may hold secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PoolSettings({}..{})", self.min, self.max)
-    }
-}
 
 /// Why there is no socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,21 +61,13 @@ pub enum PoolError {
     Denied,
 }
 
-/// What a pool holds at one moment, and what it did so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PoolStats {
-    /// Connected and ready.
-    pub idle: usize,
-    /// In use.
-    pub active: usize,
-    /// Being opened.
-    pub connecting: usize,
-    /// Sessions that wait.
-    pub waiting: usize,
-    /// Sockets opened so far.
-    pub connects: u64,
-    /// Attempts that failed so far.
-    pub failures: u64,
+impl From<PoolError> for Close {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Timeout | PoolError::QueueFull => Self::OVER_CAPACITY,
+            PoolError::Unavailable | PoolError::Denied => Self::UPSTREAM_UNAVAILABLE,
+        }
+    }
 }
 
 /// A socket of its own, until dropped.
@@ -124,12 +79,60 @@ pub(crate) struct Lease {
 }
 
 /// The right to one of the pool's sockets.
-pub(crate) struct Permit(Arc<Inner>);
+pub(crate) struct Permit {
+    pool: Arc<Inner>,
+    cut: Arc<Cut>,
+}
+
+/// Ends sockets that are in use.
+struct Cut {
+    now: CancellationToken,
+    /// Why, once they are ended.
+    why: Mutex<Close>,
+}
+
+impl Cut {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            now: CancellationToken::new(),
+            why: Mutex::new(Close::UPSTREAM_UNAVAILABLE),
+        })
+    }
+}
+
+/// Sessions that have to come back do so over this long.
+const SPREAD: Duration = Duration::from_secs(2);
+
+impl Permit {
+    fn new(pool: &Arc<Inner>) -> Self {
+        let cut = Arc::clone(&pool.cut.lock());
+        let pool = Arc::clone(pool);
+        Self { pool, cut }
+    }
+
+    /// Resolves when the socket may not be used any more, with what to tell the session.
+    pub(crate) fn ended(&self, spread: u64) -> BoxFuture<'static, Close> {
+        let cut = Arc::clone(&self.cut);
+        Box::pin(async move {
+            cut.now.cancelled().await;
+            let why = cut.why.lock().clone();
+            if why == Close::RECONNECT {
+                tokio::time::sleep(SPREAD.mul_f64(chance(spread))).await;
+            }
+            why
+        })
+    }
+
+    /// Notes how long the back end took to answer a ping.
+    pub(crate) fn heard_after(&self, rtt: Duration) {
+        self.pool.heard_after(rtt);
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.change(|state| state.active -= 1);
-        self.0.wake.notify_one();
+        self.pool.change(|state| state.active -= 1);
+        self.pool.wake.notify_one();
     }
 }
 
@@ -138,63 +141,31 @@ struct Inner {
     egress: Egress,
     session: Arc<Settings>,
     meters: Arc<UpstreamMeters>,
+    leases: Leases,
+    turns: Turns,
     closed: CancellationToken,
     /// Tells the keeper that something changed.
     wake: Notify,
+    cut: Mutex<Arc<Cut>>,
+    /// Those who want to know that the leases were told anew.
+    tell: Mutex<Vec<oneshot::Sender<()>>>,
     // Short and never held over a wait: the counts must change together with the queues.
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    idle: VecDeque<Idle>,
-    waiters: VecDeque<oneshot::Sender<Result<Lease, PoolError>>>,
-    active: usize,
-    connecting: usize,
-    connects: u64,
-    failures: u64,
-    /// Failures since the last success.
-    streak: u32,
-    /// Ready sockets that died young since one lived.
-    flaps: u32,
-    /// No attempt before this.
-    retry_at: Option<Instant>,
-    /// The last attempt was stopped by the egress guard.
-    denied: bool,
-}
-
-/// Failures in a row after which nobody is made to wait for the next attempt.
-const BREAKER: u32 = 3;
-
-impl State {
-    fn total(&self) -> usize {
-        self.idle.len() + self.active + self.connecting
-    }
-
-    /// Why a session that asks now need not wait.
-    fn hopeless(&self) -> Option<PoolError> {
-        let pausing = self.retry_at.is_some_and(|at| at > Instant::now());
-        let broken = self.streak >= BREAKER && self.active == 0 && pausing;
-        match (self.denied, broken) {
-            (true, _) => Some(PoolError::Denied),
-            (false, true) => Some(PoolError::Unavailable),
-            (false, false) => None,
-        }
-    }
 }
 
 impl Inner {
     /// Changes the state, and the gauges with it.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock();
-        let before = (state.idle.len(), state.active, state.waiters.len());
+        let before = (state.idle.len(), state.active, state.waiters.len(), state.leased);
         let answer = change(&mut state);
-        let after = (state.idle.len(), state.active, state.waiters.len());
+        let after = (state.idle.len(), state.active, state.waiters.len(), state.leased);
         drop(state);
         for (gauge, before, after) in [
             (&self.meters.idle, before.0, after.0),
             (&self.meters.active, before.1, after.1),
             (&self.meters.waiting, before.2, after.2),
+            (&self.meters.leased, before.3, after.3),
         ] {
             match after.checked_sub(before) {
                 Some(0) => {}
@@ -203,6 +174,24 @@ impl Inner {
             }
         }
         answer
+    }
+
+    fn heard_after(&self, rtt: Duration) {
+        self.meters.rtt.record(rtt);
+        self.state.lock().heard_after(rtt);
+    }
+
+    /// Ends all sockets: those that are ready at once, and those in use with their sessions.
+    fn cut(&self, why: Close) {
+        let old = std::mem::replace(&mut *self.cut.lock(), Cut::new());
+        *old.why.lock() = why;
+        old.now.cancel();
+        let idle = self.change(|state| {
+            state.closing += state.idle.len();
+            std::mem::take(&mut state.idle)
+        });
+        drop(idle);
+        self.wake.notify_one();
     }
 }
 
@@ -230,15 +219,21 @@ impl Pool {
         egress: Egress,
         session: Arc<Settings>,
         meters: Arc<UpstreamMeters>,
+        counts: Counts,
+        turns: Turns,
     ) -> Self {
         let closed = CancellationToken::new();
         let inner = Arc::new(Inner {
+            leases: Leases::new(counts, settings.endpoint),
             settings,
             egress,
             session,
             meters,
+            turns,
             closed: closed.clone(),
             wake: Notify::new(),
+            cut: Mutex::new(Cut::new()),
+            tell: Mutex::default(),
             state: Mutex::default(),
         });
         tokio::spawn(keeper::keep(Arc::clone(&inner)));
@@ -250,18 +245,26 @@ impl Pool {
 
     /// Takes a socket out of the pool, or waits for one in the order of asking.
     pub(crate) async fn acquire(&self) -> Result<Lease, PoolError> {
+        let asked = Instant::now();
+        let leased = self.take_or_wait(asked).await;
+        self.inner.meters.wait.record(asked.elapsed());
+        leased
+    }
+
+    async fn take_or_wait(&self, asked: Instant) -> Result<Lease, PoolError> {
         loop {
             let turn = self.inner.change(|state| {
                 if self.inner.closed.is_cancelled() {
                     return Err(PoolError::Unavailable);
                 }
-                state.waiters.retain(|waiter| !waiter.is_closed());
+                state.waiters.retain(|waiter| !waiter.lease.is_closed());
                 // Whoever waits was first.
                 if state.waiters.is_empty()
+                    && state.mode == PoolMode::Open
                     && let Some(idle) = state.idle.pop_back()
                 {
                     state.active += 1;
-                    return Ok(Turn::Take(idle, Permit(Arc::clone(&self.inner))));
+                    return Ok(Turn::Take(idle, Permit::new(&self.inner)));
                 }
                 if let Some(why) = state.hopeless() {
                     return Err(why);
@@ -270,7 +273,7 @@ impl Pool {
                     return Err(PoolError::QueueFull);
                 }
                 let (lease, leased) = oneshot::channel();
-                state.waiters.push_back(lease);
+                state.waiters.push_back(Waiter { since: asked, lease });
                 Ok(Turn::Wait(leased))
             })?;
             self.inner.wake.notify_one();
@@ -292,17 +295,53 @@ impl Pool {
         }
     }
 
-    /// What the pool holds now.
-    pub fn stats(&self) -> PoolStats {
+    /// Whether asking now would be in vain, and when to ask again.
+    pub fn refusal(&self) -> Option<(PoolError, Duration)> {
         let state = self.inner.state.lock();
-        PoolStats {
-            idle: state.idle.len(),
-            active: state.active,
-            connecting: state.connecting,
-            waiting: state.waiters.iter().filter(|waiter| !waiter.is_closed()).count(),
-            connects: state.connects,
-            failures: state.failures,
+        let soon = Duration::from_secs(1);
+        if let Some(why) = state.hopeless() {
+            let pause = state
+                .retry_at
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            return Some((why, pause.unwrap_or_default().max(soon)));
         }
+        let waiting = state.waiters.iter().filter(|waiter| !waiter.lease.is_closed());
+        let full = waiting.count() >= self.inner.settings.queue;
+        full.then_some((
+            PoolError::QueueFull,
+            self.inner.settings.acquire_timeout.max(soon),
+        ))
+    }
+
+    /// What it is to do.
+    pub fn settings(&self) -> &PoolSettings {
+        &self.inner.settings
+    }
+
+    /// What the pool holds now, on this node.
+    pub fn stats(&self) -> PoolStats {
+        self.inner.state.lock().stats()
+    }
+
+    /// Serves, lets people wait, or sends them away.
+    pub fn set_mode(&self, mode: PoolMode) {
+        let refused = self.inner.change(|state| {
+            state.mode = mode;
+            match mode {
+                PoolMode::Draining => std::mem::take(&mut state.waiters),
+                PoolMode::Open | PoolMode::Paused => VecDeque::new(),
+            }
+        });
+        for waiter in refused {
+            // It may have stopped waiting.
+            let _ = waiter.lease.send(Err(PoolError::Unavailable));
+        }
+        self.inner.wake.notify_one();
+    }
+
+    /// Replaces all sockets: those that are ready at once, and those in use by sending their sessions away to come back.
+    pub fn reconnect(&self) {
+        self.inner.cut(Close::RECONNECT);
     }
 
     /// Closes the ready sockets and opens no more. Sockets in use stay until their sessions end.

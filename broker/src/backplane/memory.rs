@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::{Away, Backplane, Count, Heard, Parcel, Standing, ears};
+use super::{Ask, Away, Backplane, Count, Grant, Heard, Parcel, Standing, ears, leases::Ledger};
 
 /// What all nodes of a process share.
 #[derive(Clone, Default)]
@@ -25,6 +25,7 @@ struct Shared {
     counted: HashMap<Arc<str>, Standing>,
     once: HashMap<(Arc<str>, Box<str>), Standing>,
     claims: HashMap<Arc<str>, BTreeSet<Box<str>>>,
+    leases: Ledger,
 }
 
 struct Node {
@@ -64,6 +65,7 @@ impl Bus {
         shared.counted.clear();
         shared.once.clear();
         shared.claims.clear();
+        shared.leases = Ledger::default();
     }
 }
 
@@ -197,6 +199,14 @@ impl Backplane for Memory {
             }
             Ok(changed && alone)
         })
+    }
+
+    fn settle(&self, ask: Ask) -> BoxFuture<'_, Result<Grant, Away>> {
+        Box::pin(async move { Ok(self.reach()?.leases.settle(&ask)) })
+    }
+
+    fn attend(&self, _house: Arc<str>, node: Box<str>, now: bool) -> BoxFuture<'_, Result<bool, Away>> {
+        Box::pin(async move { Ok(self.reach()?.leases.attend(&node, now)) })
     }
 
     fn is_up(&self) -> bool {

@@ -28,7 +28,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Away, Backplane, Count, Heard, Parcel, Standing, ears};
+use super::{Ask, Away, Backplane, Count, Grant, Heard, Parcel, Standing, ears, leases};
 
 /// How long Redis may take to answer before it counts as cut off.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -110,6 +110,7 @@ struct Scripts {
     renew: String,
     stand: String,
     claim: String,
+    lease: String,
 }
 
 /// A node's way to Redis.
@@ -228,19 +229,20 @@ impl Shared {
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
         let mut load = redis::pipe();
-        for script in [SAY, RENEW, STAND, CLAIM] {
+        for script in [SAY, RENEW, STAND, CLAIM, leases::SCRIPT] {
             load.cmd("SCRIPT").arg("LOAD").arg(script);
         }
-        let [say, renew, stand, claim]: [String; 4] = load
+        let [say, renew, stand, claim, lease]: [String; 5] = load
             .query_async::<Vec<String>>(&mut connection)
             .await?
             .try_into()
-            .map_err(|_| RedisError::from((redis::ErrorKind::UnexpectedReturnType, "four scripts")))?;
+            .map_err(|_| RedisError::from((redis::ErrorKind::UnexpectedReturnType, "five scripts")))?;
         let scripts = Arc::new(Scripts {
             say,
             renew,
             stand,
             claim,
+            lease,
         });
         // Before what is listened to is looked at: whoever wants to hear something from now on says so to this connection.
         *self.line.lock() = Some(Line {
@@ -471,6 +473,49 @@ impl Backplane for Redis {
             }
             let answer = cmd.query_async::<bool>(&mut line.connection).await;
             self.shared.done(&line, answer)
+        })
+    }
+
+    fn settle(&self, ask: Ask) -> BoxFuture<'_, Result<Grant, Away>> {
+        Box::pin(async move {
+            let mut line = self.shared.line()?;
+            let (holders, ends) = (format!("{}:h", ask.pool), format!("{}:u", ask.pool));
+            let mut cmd = evalsha(&line.scripts.lease, &[&holders, &ends, &ask.house]);
+            cmd.arg(ask.holder.id())
+                .arg(&*ask.holder.node)
+                .arg(&*ask.holder.process)
+                .arg(ask.number)
+                .arg(ask.max)
+                .arg(ask.holds)
+                .arg(ask.needs)
+                .arg(ask.wants)
+                .arg(u64::try_from(ask.lasts.as_millis()).unwrap_or(u64::MAX));
+            for name in &ask.living {
+                cmd.arg(&**name);
+            }
+            let answer = cmd
+                .query_async::<(usize, usize, i64, bool)>(&mut line.connection)
+                .await;
+            let (more, recall, held, unsettled) = self.shared.done(&line, answer)?;
+            Ok(Grant {
+                more,
+                recall,
+                held: usize::try_from(held).unwrap_or_default(),
+                unsettled,
+            })
+        })
+    }
+
+    fn attend(&self, house: Arc<str>, node: Box<str>, now: bool) -> BoxFuture<'_, Result<bool, Away>> {
+        Box::pin(async move {
+            let mut line = self.shared.line()?;
+            let mut pipe = redis::pipe();
+            if now {
+                pipe.cmd("SADD").arg(&*house).arg(&*node).ignore();
+            }
+            pipe.cmd("SISMEMBER").arg(&*house).arg(&*node);
+            let answer = pipe.query_async::<(bool,)>(&mut line.connection).await;
+            self.shared.done(&line, answer).map(|(there,)| there)
         })
     }
 

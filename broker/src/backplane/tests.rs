@@ -1,5 +1,7 @@
 //! What every backplane promises, tried on each.
 
+mod leases;
+
 use std::{
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -150,17 +152,18 @@ macro_rules! on_each {
         mod $name {
             #[tokio::test]
             async fn in_process() {
-                super::$name(super::in_process()).await;
+                super::$name($crate::backplane::tests::in_process()).await;
             }
 
             #[tokio::test]
             async fn over_redis() {
-                let Some(server) = super::Server::start() else { return };
+                let Some(server) = $crate::backplane::tests::Server::start() else { return };
                 super::$name(server.nodes().await).await;
             }
         }
     )*};
 }
+use on_each;
 
 on_each! {
     whoever_listens_hears_everything_once_and_in_order

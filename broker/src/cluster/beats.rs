@@ -62,6 +62,11 @@ impl Peers {
         }
     }
 
+    /// Nodes that the store knows as there, by name.
+    pub(super) fn known_names(&self) -> Vec<Box<str>> {
+        self.known.lock().clone()
+    }
+
     /// Answers whether it is new.
     fn heard(&self, node: u64, beat: Beat) -> bool {
         let mut sessions = HashMap::with_capacity(beat.sessions.len());
@@ -106,6 +111,9 @@ impl Peers {
 impl Cluster {
     /// Nodes that the store knows as there, by name.
     pub(crate) fn known_nodes(&self, names: Vec<Box<str>>) {
+        if names.contains(&self.name) {
+            self.vouched.now();
+        }
         *self.peers.known.lock() = names;
     }
 

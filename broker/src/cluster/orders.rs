@@ -62,6 +62,8 @@ pub(crate) enum Order {
     Channel(Uuid, Box<str>),
     /// How many sessions.
     Sessions(Selector),
+    /// What of an endpoint's sockets to its back end.
+    Pool(Uuid),
     /// Who of yours is on this channel, and what was said last.
     Crowd(Uuid, Uuid, Box<str>),
 }
@@ -71,7 +73,7 @@ impl Order {
     fn is_question(&self) -> bool {
         matches!(
             self,
-            Self::Channels(..) | Self::Channel(..) | Self::Sessions(..) | Self::Crowd(..)
+            Self::Channels(..) | Self::Channel(..) | Self::Sessions(..) | Self::Pool(..) | Self::Crowd(..)
         )
     }
 }
@@ -458,6 +460,7 @@ pub(super) async fn do_all(cluster: Arc<Cluster>, mut to_do: mpsc::Receiver<ToDo
                 let count = core.hub.find(selector).len();
                 cluster.answer(from, number, &count);
             }
+            Order::Pool(endpoint) => cluster.answer(from, number, &broker.pool_here(endpoint)),
             Order::Crowd(tenant, endpoint, name) => {
                 // Nobody comes or goes meanwhile, so what is said of that later is later than this.
                 Cluster::crowd_here(&core, tenant, endpoint, &name, |crowd| {

@@ -33,7 +33,9 @@ enum Back {
 struct Tie {
     // Before the permit, which counts the socket until it is gone.
     leg: Leg<UpstreamWire<UpstreamIo>>,
-    _permit: Permit,
+    permit: Permit,
+    /// The socket may not be used any more.
+    ended: BoxFuture<'static, Close>,
 }
 
 struct Session<IO> {
@@ -110,6 +112,7 @@ impl<IO: Socket> Session<IO> {
             }
             let was_open = self.front.leg().is_open();
             let mut more = self.poll_waiting(cx);
+            self.poll_ended(cx);
             more |= self.poll_to_front(cx);
             more |= self.poll_to_back(cx);
             let front = self.front.leg();
@@ -141,10 +144,13 @@ impl<IO: Socket> Session<IO> {
         let Poll::Ready(lease) = waiting.as_mut().poll(cx) else {
             return false;
         };
-        let Ok(Lease { wire, early, permit }) = lease else {
-            self.front.close(Close::UPSTREAM_UNAVAILABLE);
-            self.back = Back::Gone;
-            return true;
+        let Lease { wire, early, permit } = match lease {
+            Ok(lease) => lease,
+            Err(why) => {
+                self.front.close(why.into());
+                self.back = Back::Gone;
+                return true;
+            }
         };
         for payload in early {
             if let Err(why) = self.to_front.push(payload, cx) {
@@ -155,8 +161,18 @@ impl<IO: Socket> Session<IO> {
         let life = &self.front.life;
         let spread = life.gate.identity.session.as_u64_pair().1;
         let leg = Leg::new(wire, &life.core.settings, spread);
-        self.back = Back::Tied(Box::new(Tie { leg, _permit: permit }));
+        let ended = permit.ended(spread);
+        self.back = Back::Tied(Box::new(Tie { leg, permit, ended }));
         true
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) {
+        if let Back::Tied(tie) = &mut self.back
+            && self.front.leg().is_open()
+            && let Poll::Ready(why) = tie.ended.as_mut().poll(cx)
+        {
+            self.front.close(why);
+        }
     }
 
     /// From the tenant to the end-user. Answers whether something moved.
@@ -172,7 +188,11 @@ impl<IO: Socket> Session<IO> {
                 if self.to_front.is_full() {
                     break;
                 }
-                match tie.leg.poll_inbound(cx, &core.settings) {
+                let inbound = tie.leg.poll_inbound(cx, &core.settings);
+                if let Some(rtt) = tie.leg.take_rtt() {
+                    tie.permit.heard_after(rtt);
+                }
+                match inbound {
                     Poll::Ready(Inbound::Message(payload)) => {
                         moved = true;
                         if let Err(why) = self.to_front.push(payload, cx) {

@@ -1,7 +1,13 @@
-//! The task that keeps a pool as it should be: opens sockets where some are missing, hands them to who waits, and holds back
-//! after failures.
+//! The task that keeps a pool as it should be: gets leases where some are missing, opens sockets for them, hands these to who
+//! waits, holds back after failures, and gives back what is not needed. It outlives its pool until the last socket is gone.
 
-use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{Future, pending},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     task::JoinSet,
@@ -9,66 +15,271 @@ use tokio::{
 };
 
 use super::{
-    Inner, Lease, Permit, PoolSettings, State, UpstreamIo,
+    Inner, Lease, Permit, PoolMode, UpstreamIo,
     dial::{DialFault, dial},
+    leases::Leases,
+    state::chance,
     warm::{Idle, watch},
 };
-use crate::wire::UpstreamWire;
+use crate::{
+    backplane::{Away, Grant},
+    close::Close,
+    wire::UpstreamWire,
+};
 
-/// The first pause lasts up to this long, and each further one up to twice the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// No pause lasts longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A socket that the back end closes sooner than this was not accepted.
-const ACCEPTED_AFTER: Duration = Duration::from_secs(1);
+/// How soon leases are asked for again that there were none of.
+const AGAIN: Duration = Duration::from_millis(100);
+/// The same where nobody waits for them, or nobody answered.
+const LATER: Duration = Duration::from_millis(500);
 
 type Dialled = Result<UpstreamWire<UpstreamIo>, DialFault>;
+type Settling = Pin<Box<dyn Future<Output = Result<Grant, Away>> + Send>>;
+
+struct Keeper {
+    pool: Arc<Inner>,
+    dials: JoinSet<Dialled>,
+    made: u64,
+    settling: Option<Settling>,
+    /// Leases are not asked for before this.
+    ask_at: Instant,
+    /// By when what is held has to be said again.
+    renew_at: Instant,
+}
 
 pub(super) async fn keep(pool: Arc<Inner>) {
-    let mut dials: JoinSet<Dialled> = JoinSet::new();
-    let mut made = 0;
-    loop {
-        let (missing, retry_at) = pool.change(|state| {
-            state.waiters.retain(|waiter| !waiter.is_closed());
-            let missing = state.missing(&pool.settings);
+    let now = Instant::now();
+    let mut keeper = Keeper {
+        pool,
+        dials: JoinSet::new(),
+        made: 0,
+        settling: None,
+        ask_at: now,
+        renew_at: now + Leases::RENEW_EVERY,
+    };
+    while !keeper.turn().await {}
+}
+
+impl Keeper {
+    /// Looks at everything once and waits for the next change. Answers whether the pool is over.
+    async fn turn(&mut self) -> bool {
+        let pool = Arc::clone(&self.pool);
+        let closed = pool.closed.is_cancelled();
+        if closed {
+            self.close().await;
+        }
+        self.let_go();
+        let (going, missing, retry_at, waits) = pool.change(|state| {
+            state.waiters.retain(|waiter| !waiter.lease.is_closed());
+            let going = state.surplus(&pool.settings);
+            let missing = if closed {
+                0
+            } else {
+                state.missing(&pool.settings).0
+            };
             state.connecting += missing;
-            (missing, state.retry_at)
+            let waits = !state.waiters.is_empty() && state.mode == PoolMode::Open;
+            (going, missing, state.retry_at, waits)
         });
+        // Outside the lock: a warm socket that is let go says goodbye by itself.
+        drop(going);
         for _ in 0..missing {
             let pool = Arc::clone(&pool);
-            dials.spawn(async move { dial(&pool).await });
+            self.dials.spawn(async move {
+                let turn = pool
+                    .turns
+                    .turn(pool.settings.tenant, pool.settings.endpoint)
+                    .await;
+                let dialled = dial(&pool).await;
+                drop(turn);
+                dialled
+            });
         }
-        let retry = async {
-            match retry_at.filter(|at| *at > Instant::now()) {
+        if waits {
+            serve_waiting(&pool).await;
+        }
+        self.settle(closed);
+        if closed && self.settling.is_none() && self.is_over() {
+            return true;
+        }
+        let now = Instant::now();
+        let at = |at: Option<Instant>| async move {
+            match at {
                 Some(at) => sleep_until(at).await,
                 None => pending().await,
             }
         };
+        let retry = retry_at.filter(|at| *at > now && !closed);
+        let asking = match self.settling {
+            Some(_) => None,
+            None => self.next_ask(closed),
+        };
+        let settling = self.settling.as_mut();
+        let good_until = pool.leases.good_until().filter(|at| *at > now);
+        let settled = async {
+            match settling {
+                Some(settling) => settling.await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
-            () = pool.closed.cancelled() => break,
+            () = pool.closed.cancelled(), if !closed => {}
             () = pool.wake.notified() => {}
-            () = retry => {}
-            Some(dialled) = dials.join_next() => {
-                made += 1;
+            () = at(retry) => {}
+            () = at(asking) => {}
+            () = at(good_until) => {}
+            settled = settled => self.settled(settled),
+            Some(dialled) = self.dials.join_next() => {
+                self.made += 1;
                 // A dial that panicked is one that failed.
-                settle(&pool, dialled.unwrap_or(Err(DialFault::Failed)), pool.settings.seed.wrapping_add(made));
+                let dialled = dialled.unwrap_or(Err(DialFault::Failed));
+                dial_settled(&pool, dialled, pool.settings.seed.wrapping_add(self.made));
             }
         }
+        false
     }
-    drop(dials);
-    let (idle, waiters) = pool.change(|state| {
-        state.connecting = 0;
-        (
-            std::mem::take(&mut state.idle),
-            std::mem::take(&mut state.waiters),
-        )
-    });
-    // Outside the lock: a warm socket that is let go says goodbye by itself.
-    drop(idle);
-    drop(waiters);
+
+    /// The pool is closed: nothing is opened, nobody waits, and what is ready goes.
+    async fn close(&mut self) {
+        self.dials.shutdown().await;
+        let (idle, waiters) = self.pool.change(|state| {
+            state.connecting = 0;
+            state.closing += state.idle.len();
+            (
+                std::mem::take(&mut state.idle),
+                std::mem::take(&mut state.waiters),
+            )
+        });
+        drop(idle);
+        drop(waiters);
+    }
+
+    /// Nothing is left that counts.
+    fn is_over(&self) -> bool {
+        let state = self.pool.state.lock();
+        // What cannot be given back now runs out by itself.
+        state.total() == 0 && (state.leased == 0 || !self.pool.leases.is_reached())
+    }
+
+    /// What is held may not be relied on any more: others may take its place soon.
+    fn let_go(&mut self) {
+        let lapsed = self
+            .pool
+            .leases
+            .good_until()
+            .is_some_and(|at| at <= Instant::now());
+        if lapsed && self.pool.state.lock().total() > 0 {
+            tracing::warn!(
+                endpoint.id = %self.pool.settings.endpoint,
+                "neither Redis nor the store knows this node: its sockets to a back end are closed"
+            );
+            self.pool.cut(Close::UPSTREAM_UNAVAILABLE);
+            self.pool.change(|state| state.leased = 0);
+            self.dials.abort_all();
+        }
+    }
+
+    /// When leases are to be spoken of next, should nothing happen before.
+    fn next_ask(&self, closed: bool) -> Option<Instant> {
+        let state = self.pool.state.lock();
+        let differs = if closed {
+            state.leased > state.total()
+        } else {
+            let (open, wanted) = state.missing(&self.pool.settings);
+            wanted > open || state.leased > state.total()
+        };
+        let renews = state.leased > 0;
+        drop(state);
+        match (differs, renews) {
+            (true, _) => Some(self.ask_at.min(self.renew_at)),
+            (false, true) => Some(self.renew_at),
+            (false, false) => None,
+        }
+    }
+
+    /// Speaks of leases where that is due. What is not in use is given back by the same question.
+    fn settle(&mut self, closed: bool) {
+        if self.settling.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let told = !self.pool.tell.lock().is_empty();
+        let due = told || self.next_ask(closed).is_some_and(|at| at <= now);
+        if !due {
+            return;
+        }
+        if !self.pool.leases.is_reached() {
+            // What is held stays in use; nothing is added to it.
+            self.ask_at = now + LATER;
+            self.renew_at = now + LATER;
+            self.pool.tell.lock().clear();
+            return;
+        }
+        let demand = self.pool.change(|state| {
+            let mut demand = state.demand(&self.pool.settings);
+            if closed {
+                demand.wants = demand.holds;
+            }
+            // From here on it counts on no more, whatever becomes of the question.
+            state.leased = state.total();
+            demand
+        });
+        let pool = Arc::clone(&self.pool);
+        self.settling = Some(Box::pin(async move { pool.leases.settle(demand).await }));
+    }
+
+    fn settled(&mut self, settled: Result<Grant, Away>) {
+        self.settling = None;
+        let now = Instant::now();
+        self.made += 1;
+        let spread = 0.5 + chance(self.pool.settings.seed.wrapping_add(self.made));
+        self.renew_at = now + Leases::RENEW_EVERY.mul_f64(0.5 + spread / 2.0);
+        let told = std::mem::take(&mut *self.pool.tell.lock());
+        let Ok(grant) = settled else {
+            self.ask_at = now + LATER.mul_f64(spread);
+            self.renew_at = self.ask_at;
+            return;
+        };
+        for told in told {
+            // It may have stopped waiting.
+            let _ = told.send(());
+        }
+        let waits = self.pool.change(|state| {
+            state.granted(grant, &self.pool.settings);
+            !state.waiters.is_empty()
+        });
+        let pause = match (grant.more > 0, waits || grant.unsettled) {
+            (true, _) => return self.ask_at = now,
+            (false, true) => AGAIN,
+            (false, false) => LATER,
+        };
+        self.ask_at = now + pause.mul_f64(spread);
+    }
 }
 
-fn settle(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
+/// Gives ready sockets to those who wait: after a pause, or when one came back.
+async fn serve_waiting(pool: &Arc<Inner>) {
+    loop {
+        let next = pool.change(|state| {
+            let idle = state.idle.pop_back()?;
+            let waiter = state.waiters.pop_front();
+            if waiter.is_none() {
+                state.idle.push_back(idle);
+                return None;
+            }
+            state.active += 1;
+            waiter.map(|waiter| (idle, waiter))
+        });
+        let Some((idle, waiter)) = next else { return };
+        let permit = Permit::new(pool);
+        match idle.take().await {
+            // Who stopped waiting lets it go.
+            Some((wire, early)) => drop(waiter.lease.send(Ok(Lease { wire, early, permit }))),
+            None => pool.change(|state| state.waiters.push_front(waiter)),
+        }
+    }
+}
+
+fn dial_settled(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
     match dialled {
         Ok(wire) => {
             pool.meters.connects.increment(1);
@@ -84,7 +295,7 @@ fn settle(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
         Err(fault) => {
             pool.meters.failures.increment(1);
             let hopeless = pool.change(|state| {
-                state.connecting -= 1;
+                state.connecting = state.connecting.saturating_sub(1);
                 state.failures += 1;
                 state.denied = fault == DialFault::Denied;
                 state.hold_back(&pool.settings);
@@ -97,7 +308,7 @@ fn settle(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
                 tracing::warn!(%why, "no socket to a back end");
                 for waiter in waiters {
                     // It may have stopped waiting.
-                    let _ = waiter.send(Err(why));
+                    let _ = waiter.lease.send(Err(why));
                 }
             }
         }
@@ -111,7 +322,10 @@ fn hand_out(pool: &Arc<Inner>, wire: UpstreamWire<UpstreamIo>, id: u64) {
         let (idle, claim) = Idle::new(id);
         // Under one lock, so that nobody starts to wait beside a socket that is ready.
         let waiter = pool.change(|state| {
-            let waiter = state.waiters.pop_front();
+            let waiter = match state.mode {
+                PoolMode::Open => state.waiters.pop_front(),
+                PoolMode::Paused | PoolMode::Draining => None,
+            };
             match &waiter {
                 Some(_) => state.active += 1,
                 None => state.idle.push_back(idle),
@@ -122,53 +336,11 @@ fn hand_out(pool: &Arc<Inner>, wire: UpstreamWire<UpstreamIo>, id: u64) {
             tokio::spawn(watch(Arc::clone(pool), wire, early, id, claim));
             return;
         };
-        let permit = Permit(Arc::clone(pool));
-        match waiter.send(Ok(Lease { wire, early, permit })) {
+        let permit = Permit::new(pool);
+        match waiter.lease.send(Ok(Lease { wire, early, permit })) {
             // It has stopped waiting; the next one, then.
             Err(Ok(lease)) => (wire, early) = (lease.wire, lease.early),
             Ok(()) | Err(Err(_)) => return,
         }
     }
-}
-
-impl State {
-    /// How many sockets to open now.
-    fn missing(&self, settings: &PoolSettings) -> usize {
-        let room = settings.max.saturating_sub(self.total());
-        let wanted = (self.waiters.len() + settings.min).saturating_sub(self.idle.len() + self.connecting);
-        match self.retry_at {
-            Some(at) if at > Instant::now() => 0,
-            // After a failure one goes ahead and the others follow.
-            Some(_) if self.streak > 0 => wanted.min(room).min(usize::from(self.connecting == 0)),
-            _ => wanted.min(room),
-        }
-    }
-
-    /// Holds back: a pause of random length, up to twice as long as the one before (full jitter).
-    fn hold_back(&mut self, settings: &PoolSettings) {
-        let before = self.streak.max(self.flaps).min(16);
-        let longest = (FIRST_PAUSE * 2_u32.pow(before)).min(LONGEST_PAUSE);
-        let share = mix(settings.seed ^ self.connects ^ (self.failures << 32)) >> 40;
-        // 24 random bits.
-        let pause = longest.mul_f64(f64::from(u32::try_from(share).unwrap_or(0)) / f64::from(1 << 24));
-        self.retry_at = Some(Instant::now() + pause);
-    }
-
-    /// A ready socket died.
-    pub(super) fn died(&mut self, lived: Duration, settings: &PoolSettings) {
-        if lived < ACCEPTED_AFTER {
-            self.hold_back(settings);
-            self.flaps = self.flaps.saturating_add(1);
-        } else {
-            self.flaps = 0;
-        }
-    }
-}
-
-/// Turns numbers that are close into numbers that are not (splitmix64).
-fn mix(seed: u64) -> u64 {
-    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

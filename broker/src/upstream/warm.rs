@@ -14,7 +14,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Inner, UpstreamIo};
+use super::{
+    Inner, UpstreamIo,
+    state::{State, chance},
+};
 use crate::{
     close::Close,
     host::Payload,
@@ -30,6 +33,8 @@ const EARLY: usize = 64 << 10;
 /// The pool's hold on a warm socket.
 pub(super) struct Idle {
     id: u64,
+    /// It is too old, and goes once there is another.
+    pub(super) aged: bool,
     take: oneshot::Sender<oneshot::Sender<Taken>>,
 }
 
@@ -39,7 +44,18 @@ pub(super) type Claim = oneshot::Receiver<oneshot::Sender<Taken>>;
 impl Idle {
     pub(super) fn new(id: u64) -> (Self, Claim) {
         let (take, claim) = oneshot::channel();
-        (Self { id, take }, claim)
+        (
+            Self {
+                id,
+                aged: false,
+                take,
+            },
+            claim,
+        )
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     /// The socket, unless it died.
@@ -55,7 +71,7 @@ enum End {
     Taken(oneshot::Sender<Taken>),
     /// The pool does not want it any more.
     Dropped,
-    /// It got too old, or there are enough without it.
+    /// There are enough without it.
     Aged,
     Died,
 }
@@ -70,14 +86,13 @@ pub(super) async fn watch(
 ) {
     let settings = Arc::clone(&pool.session);
     let born = Instant::now();
-    // A tenth less for some, so that those who came together do not leave together.
-    let spread = u32::try_from(id % 100).unwrap_or(0);
-    let dies_at = born + pool.settings.max_lifetime - pool.settings.max_lifetime * spread / 1000;
+    // A tenth less for some and a tenth more for others, so that those who came together do not leave together.
+    let mut ages_at = Some(born + pool.settings.max_lifetime.mul_f64(0.9 + chance(id) / 5.0));
     let mut surplus_at = born + pool.settings.idle_timeout;
     let mut leg = Leg::new(wire, &settings, id);
     let mut kept: usize = early.iter().map(|payload| payload.bytes.len()).sum();
     let end = {
-        let mut alarm = pin!(sleep_until(dies_at));
+        let mut alarm = pin!(sleep_until(surplus_at));
         poll_fn(|cx| {
             loop {
                 // Reading comes first, so that a socket that is dead already is not given away.
@@ -92,6 +107,9 @@ pub(super) async fn watch(
                         Poll::Pending => break,
                     }
                 }
+                if let Some(rtt) = leg.take_rtt() {
+                    pool.heard_after(rtt);
+                }
                 let _ = leg.poll_flush(cx, &settings);
                 if !leg.is_open() {
                     return Poll::Ready(End::Died);
@@ -101,17 +119,19 @@ pub(super) async fn watch(
                     Poll::Ready(Err(_)) => return Poll::Ready(End::Dropped),
                     Poll::Pending => {}
                 }
-                let at = leg
-                    .deadline()
-                    .map_or(dies_at, |at| at.min(dies_at))
-                    .min(surplus_at);
+                let at = [leg.deadline(), ages_at]
+                    .into_iter()
+                    .flatten()
+                    .fold(surplus_at, Instant::min);
                 if poll_alarm(alarm.as_mut(), at, cx).is_pending() {
                     return Poll::Pending;
                 }
                 let now = Instant::now();
                 leg.tick(now, &settings);
-                if now >= dies_at {
-                    return Poll::Ready(End::Aged);
+                if ages_at.is_some_and(|at| now >= at) {
+                    ages_at = None;
+                    pool.change(|state| state.aged(id));
+                    pool.wake.notify_one();
                 }
                 if now >= surplus_at {
                     if pool.change(|state| {
@@ -119,6 +139,7 @@ pub(super) async fn watch(
                         // Out of the pool under the same lock, so that not all of the surplus leaves for one too many.
                         if surplus {
                             state.idle.retain(|idle| idle.id != id);
+                            state.closing += 1;
                         }
                         surplus
                     }) {
@@ -131,22 +152,33 @@ pub(super) async fn watch(
         .await
     };
     let lived = born.elapsed();
-    if let End::Taken(give) = end {
-        pool.change(|state| state.flaps = 0);
-        // Whoever asked and left took its permit along; then the socket is closed here by being dropped.
-        let _ = give.send((leg.into_wire(), early));
-        return;
-    }
-    let died = matches!(end, End::Died);
-    pool.change(|state| {
-        state.idle.retain(|idle| idle.id != id);
-        if died {
-            state.died(lived, &pool.settings);
+    match end {
+        End::Taken(give) => {
+            pool.change(State::lived);
+            // Whoever asked and left took its permit along; then the socket is closed here by being dropped.
+            let _ = give.send((leg.into_wire(), early));
         }
-    });
-    pool.wake.notify_one();
-    if !died {
-        say_goodbye(&mut leg, &pool).await;
+        End::Died => {
+            drop(leg);
+            let was_kept = pool.change(|state| {
+                let before = state.idle.len();
+                state.idle.retain(|idle| idle.id != id);
+                state.died(lived, &pool.settings);
+                state.idle.len() < before
+            });
+            // Somebody takes it or lets go of it in this moment. Who lets go counts it until it is gone.
+            if !was_kept && claim.await.is_err() {
+                pool.change(|state| state.closing -= 1);
+            }
+            pool.wake.notify_one();
+        }
+        End::Dropped | End::Aged => {
+            say_goodbye(&mut leg, &pool).await;
+            // It counts until it is gone.
+            drop(leg);
+            pool.change(|state| state.closing -= 1);
+            pool.wake.notify_one();
+        }
     }
 }
 
