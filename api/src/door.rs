@@ -53,6 +53,12 @@ pub async fn connect(
     {
         return Ok(foreign_page());
     }
+    if let Ok(entrance) = &entrance
+        && let Some(retry_after) = no_upstream(state, entrance)
+    {
+        metrics::counter!("weir_sockets_refused_total", "code" => "503").increment(1);
+        return Ok(ApiError::no_upstream(retry_after).into_response());
+    }
     let spoken = entrance
         .as_ref()
         .ok()
@@ -179,6 +185,17 @@ fn serve(state: &State, entrance: std::result::Result<Entrance, Close>, from: Pe
             }
         }
     }
+}
+
+/// When to come back, where it is known already that there is no socket to the back end: a handshake that is refused costs
+/// less than a session that waits in vain.
+fn no_upstream(state: &State, entrance: &Entrance) -> Option<Duration> {
+    let row = &entrance.endpoint.row;
+    if row.kind != EndpointKind::Relay {
+        return None;
+    }
+    let pool = state.relays.pool(&state.broker, row)?;
+    pool.refusal().map(|(_, retry_after)| retry_after)
 }
 
 /// Begins a session's record.

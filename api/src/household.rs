@@ -72,7 +72,7 @@ impl House for Household {
             let change: Change = serde_json::from_slice(&change).ok()?;
             let people = changes::follow(&self.ctx, &change).await;
             if matches!(change, Change::Picture(_)) {
-                self.relays.close_gone(&self.ctx);
+                self.relays.follow(&self.ctx);
             }
             people.map(Self::people).map_err(|error| failed(&error)).ok()
         })
@@ -81,7 +81,7 @@ impl House for Household {
     fn revalidate(&self) -> BoxFuture<'_, Option<Vec<Person>>> {
         Box::pin(async move {
             let people = changes::revalidate(&self.ctx).await;
-            self.relays.close_gone(&self.ctx);
+            self.relays.follow(&self.ctx);
             people.map(Self::people).map_err(|error| failed(&error)).ok()
         })
     }

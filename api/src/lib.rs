@@ -47,6 +47,7 @@ mod meters;
 mod notices;
 mod operations;
 mod pages;
+pub mod pools;
 mod portal;
 mod portal_caller;
 mod problem;

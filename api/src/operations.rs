@@ -3,7 +3,7 @@
 use crate::{
     account, api_keys, audit, balances, channels, connections, consent_imports, consents, data_types, dpias,
     endpoints, gpc, holds, incidents, invitations, jobs, jurisdictions, mails, members, messages, notices,
-    portal, processing_records, publish, purposes, reports, requests, retention, retention_changes,
+    pools, portal, processing_records, publish, purposes, reports, requests, retention, retention_changes,
     retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
 };
 
@@ -127,6 +127,7 @@ pub(crate) type Operations = (
     AccountableOperations,
     endpoints::EndpointsApi,
     publish::PublishApi,
+    pools::PoolsApi,
     webhooks::WebhooksApi,
     audit::AuditApi,
 );
@@ -140,6 +141,7 @@ pub(crate) fn all(state: &State) -> Operations {
         accountable_operations(state),
         endpoints::EndpointsApi(state.clone()),
         publish::PublishApi(state.clone()),
+        pools::PoolsApi(state.clone()),
         webhooks::WebhooksApi(state.clone()),
         audit::AuditApi(state.clone()),
     )

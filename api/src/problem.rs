@@ -122,6 +122,21 @@ fn problem(
 }
 
 impl ApiError {
+    /// A back end has no socket for a client now.
+    pub(crate) fn no_upstream(retry_after: std::time::Duration) -> Self {
+        let detail = "the back end of this endpoint takes no more clients now; come back later".to_owned();
+        Self::Unavailable(
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Not available",
+                Some(detail),
+                vec![],
+            ),
+            seconds(retry_after),
+        )
+    }
+
     /// An `Idempotency-Key` came a second time with another body.
     pub(crate) fn key_reused() -> Self {
         const CODE: &str = "idempotency_key_reused";

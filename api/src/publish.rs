@@ -1,4 +1,4 @@
-//! Publishing over REST, and what a relay's pool looks like.
+//! Publishing over REST.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use broker::{
 };
 use bytes::Bytes;
 use domain::{
-    endpoints,
     error::{Error, Result},
     permissions::Permission,
     pictures::{self, Picture},
@@ -66,28 +65,7 @@ pub struct Published {
     recipients: u64,
 }
 
-/// The upstream sockets of a relay on this node.
-#[derive(Clone, Debug, Object)]
-pub struct PoolOut {
-    /// Ready.
-    idle: u64,
-    /// Tied to an end-user.
-    active: u64,
-    /// End-users waiting for one.
-    waiting: u64,
-    /// The endpoint's `pool_min`.
-    min: i32,
-    /// The endpoint's `pool_max`.
-    max: i32,
-    /// Sockets opened since this node started.
-    connects: u64,
-    /// Attempts that failed.
-    failures: u64,
-    /// `unused` until somebody connects, then `open`.
-    state: String,
-}
-
-/// Publishing and pools.
+/// Publishing.
 pub struct PublishApi(pub State);
 
 #[OpenApi]
@@ -167,33 +145,6 @@ impl PublishApi {
             epoch: done.position.map(|position| position.epoch.to_string()),
             recorded,
             recipients: done.recipients as u64,
-        }))
-    }
-
-    /// See the upstream pool of a relay.
-    #[oai(
-        path = "/endpoints/:endpoint_id/pool",
-        method = "get",
-        operation_id = "read_endpoint_pool",
-        tag = "Tag::Endpoints"
-    )]
-    async fn pool(&self, caller: Caller, endpoint_id: Path<EndpointId>) -> Result<Json<PoolOut>, ApiError> {
-        let scope = caller.may(Permission::EndpointsRead)?;
-        let tx = self.0.ctx.store.read(scope).await?;
-        let row = endpoints::read(&tx, endpoint_id.0).await?;
-        if row.kind != EndpointKind::Relay {
-            return Err(Error::conflict("wrong_kind", "only a relay has a pool").into());
-        }
-        let stats = self.0.relays.stats(row.id);
-        Ok(Json(PoolOut {
-            idle: stats.map_or(0, |stats| stats.idle as u64),
-            active: stats.map_or(0, |stats| stats.active as u64),
-            waiting: stats.map_or(0, |stats| stats.waiting as u64),
-            min: row.pool_min,
-            max: row.pool_max,
-            connects: stats.map_or(0, |stats| stats.connects),
-            failures: stats.map_or(0, |stats| stats.failures),
-            state: if stats.is_some() { "open" } else { "unused" }.to_owned(),
         }))
     }
 }

@@ -5,13 +5,16 @@ use std::{collections::HashMap, sync::Arc};
 use broker::{
     Broker,
     egress::Egress,
-    upstream::{Pool, PoolSettings, PoolStats},
+    upstream::{Pool, PoolMode, PoolSettings},
 };
 use domain::{
     Ctx,
     error::{Error, Result},
 };
-use entity::{endpoint, id::EndpointId};
+use entity::{
+    endpoint::{self, PoolState},
+    id::EndpointId,
+};
 use parking_lot::Mutex;
 use url::Url;
 
@@ -24,8 +27,8 @@ pub struct Relays {
 }
 
 struct Open {
-    version: i32,
     pool: Pool,
+    generation: i32,
 }
 
 impl Relays {
@@ -56,49 +59,49 @@ impl Relays {
 
     /// The pool of a relay endpoint, opened now if it was not. None for an endpoint without an upstream.
     pub fn pool(&self, broker: &Broker, endpoint: &endpoint::Model) -> Option<Pool> {
-        let url = Url::parse(endpoint.upstream_url.as_deref()?).ok()?;
+        let settings = settings(endpoint)?;
         let mut pools = self.pools.lock();
         if let Some(open) = pools
             .get(&endpoint.id)
-            .filter(|open| open.version == endpoint.version)
+            .filter(|open| *open.pool.settings() == settings)
         {
             return Some(open.pool.clone());
         }
-        let settings = PoolSettings {
-            min: usize::try_from(endpoint.pool_min).unwrap_or_default(),
-            max: usize::try_from(endpoint.pool_max).unwrap_or(1),
-            subprotocol: endpoint.subprotocol.clone(),
-            max_message: usize::try_from(endpoint.max_message_bytes).unwrap_or(65_536),
-            seed: endpoint.id.0.as_u64_pair().1,
-            ..PoolSettings::new(url)
-        };
         let pool = broker.open_pool(settings, self.egress.clone());
-        // Sessions of an older version keep their sockets; its warm ones are closed with the last clone.
+        pool.set_mode(mode(endpoint));
+        // Sessions of before keep their sockets; the warm ones are closed with the last clone.
         pools.insert(
             endpoint.id,
             Open {
-                version: endpoint.version,
                 pool: pool.clone(),
+                generation: endpoint.pool_generation,
             },
         );
         Some(pool)
     }
 
-    /// What a pool looks like now; none when nobody needed it yet.
-    pub fn stats(&self, endpoint: EndpointId) -> Option<PoolStats> {
-        self.pools.lock().get(&endpoint).map(|open| open.pool.stats())
-    }
-
-    /// Another process switched endpoints off or deleted them.
-    pub fn close_gone(&self, ctx: &Ctx) {
-        let is_open = |id: EndpointId| {
-            let picture = ctx.pictures.get(id);
-            picture.is_some_and(|picture| picture.endpoint(id).is_some_and(|there| there.row.enabled))
-        };
-        let open: Vec<EndpointId> = self.pools.lock().keys().copied().collect();
-        for gone in open.into_iter().filter(|id| !is_open(*id)) {
-            self.close(gone);
-        }
+    /// Endpoints changed, here or on another node: pools do what they are told now, and those of endpoints that are switched
+    /// off, deleted or lead elsewhere are closed.
+    pub fn follow(&self, ctx: &Ctx) {
+        let mut pools = self.pools.lock();
+        pools.retain(|id, open| {
+            let picture = ctx.pictures.get(*id);
+            let there = picture.as_ref().and_then(|picture| picture.endpoint(*id));
+            let Some(row) = there.map(|there| &there.row).filter(|row| row.enabled) else {
+                open.pool.close();
+                return false;
+            };
+            if settings(row).is_none_or(|settings| settings != *open.pool.settings()) {
+                open.pool.close();
+                return false;
+            }
+            open.pool.set_mode(mode(row));
+            if open.generation != row.pool_generation {
+                open.generation = row.pool_generation;
+                open.pool.reconnect();
+            }
+            true
+        });
     }
 
     /// The endpoint is gone.
@@ -106,5 +109,28 @@ impl Relays {
         if let Some(open) = self.pools.lock().remove(&endpoint) {
             open.pool.close();
         }
+    }
+}
+
+/// What an endpoint's pool is to do.
+fn settings(endpoint: &endpoint::Model) -> Option<PoolSettings> {
+    let url = Url::parse(endpoint.upstream_url.as_deref()?).ok()?;
+    Some(PoolSettings {
+        tenant: endpoint.tenant_id.0,
+        endpoint: endpoint.id.0,
+        min: usize::try_from(endpoint.pool_min).unwrap_or_default(),
+        max: usize::try_from(endpoint.pool_max).unwrap_or(1),
+        subprotocol: endpoint.subprotocol.clone(),
+        max_message: usize::try_from(endpoint.max_message_bytes).unwrap_or(65_536),
+        seed: endpoint.id.0.as_u64_pair().1,
+        ..PoolSettings::new(url)
+    })
+}
+
+fn mode(endpoint: &endpoint::Model) -> PoolMode {
+    match endpoint.pool_state {
+        PoolState::Open => PoolMode::Open,
+        PoolState::Paused => PoolMode::Paused,
+        PoolState::Draining => PoolMode::Draining,
     }
 }

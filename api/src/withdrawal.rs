@@ -129,6 +129,7 @@ impl Parts {
     /// An endpoint changed: memory follows before the change is answered, and a disabled one has no sockets.
     pub async fn endpoint_changed(&self, scope: &TenantScope, endpoint: &endpoint::Model) -> Result<()> {
         pictures::reload(&self.ctx, scope).await?;
+        self.relays.follow(&self.ctx);
         if !endpoint.enabled {
             let selector = Selector {
                 tenant: scope.tenant().0,

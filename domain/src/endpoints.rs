@@ -2,10 +2,12 @@
 
 mod input;
 mod limits;
+mod pools;
 mod secrets;
 
 pub use input::{EndpointPatch, NewEndpoint};
 pub use limits::{AUTHENTICATE_WITHIN, Limits, LimitsPatch};
+pub use pools::{PoolOrder, order_pool, read_relay};
 pub(crate) use secrets::Opened;
 pub use secrets::Secrets;
 

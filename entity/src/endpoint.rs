@@ -47,6 +47,18 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// What the pool of a relay was told to do.
+    pub enum PoolState {
+        /// Serve.
+        Open = "open",
+        /// Let who comes wait; sockets in use stay.
+        Paused = "paused",
+        /// Refuse who comes; close ready sockets now and those in use when their sessions end.
+        Draining = "draining",
+    }
+}
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "endpoint")]
@@ -74,6 +86,10 @@ pub struct Model {
     pub pool_min: i32,
     /// Most upstream sockets at a time.
     pub pool_max: i32,
+    /// What the pool was told to do.
+    pub pool_state: PoolState,
+    /// Counts how often the pool was told to replace all its sockets.
+    pub pool_generation: i32,
     pub record: RecordMode,
     /// What the endpoint's messages are processed for.
     pub purpose_id: Option<PurposeId>,

@@ -34,6 +34,7 @@ mod m0015_correspondence;
 mod m0016_consent_in_full;
 mod m0017_incidents_and_assessments;
 mod m0018_audit_reports;
+mod m0019_pool_states;
 mod v0001_keys;
 mod v0003_pages;
 
@@ -67,6 +68,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0016_consent_in_full::Migration),
             Box::new(m0017_incidents_and_assessments::Migration),
             Box::new(m0018_audit_reports::Migration),
+            Box::new(m0019_pool_states::Migration),
         ]
     }
 }

@@ -23,19 +23,19 @@ use tests::{
 use tokio::time::sleep;
 
 /// Nodes of one installation. The first one also works.
-struct Cluster {
-    nodes: Vec<Server>,
-    redis: Arc<Redis>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Server>,
+    pub(crate) redis: Arc<Redis>,
 }
 
 impl Cluster {
     /// Nodes that hear each other, or nothing where Postgres and Redis are not installed.
-    async fn start(count: usize) -> Option<Self> {
+    pub(crate) async fn start(count: usize) -> Option<Self> {
         Self::start_with(count, &[]).await
     }
 
     /// The same with settings of their own.
-    async fn start_with(count: usize, settings: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) async fn start_with(count: usize, settings: &[(&str, &str)]) -> Option<Self> {
         if !Postgres::is_installed() || !Redis::is_installed() {
             eprintln!("skipped: postgresql and redis-server are not installed; `make test` installs them");
             return None;
@@ -64,7 +64,7 @@ impl Cluster {
     }
 
     /// Waits until so many nodes hear each other and miss nothing.
-    async fn is_whole(&self, count: usize) {
+    pub(crate) async fn is_whole(&self, count: usize) {
         for node in self.nodes.iter().filter(|node| node.is_running()) {
             eventually("all nodes hear each other", || async {
                 let ready = readiness(node).await;
@@ -75,7 +75,7 @@ impl Cluster {
     }
 
     /// The tenant's owner at another node.
-    fn at(&self, tenant: &Tenant, node: usize) -> Tenant {
+    pub(crate) fn at(&self, tenant: &Tenant, node: usize) -> Tenant {
         Tenant {
             owner: self.nodes[node].nobody().with_token(tenant.owner.token()),
             ..tenant.clone()
@@ -83,7 +83,13 @@ impl Cluster {
     }
 
     /// A person on a plain socket of a node.
-    async fn connect(&self, tenant: &Tenant, endpoint: &Endpoint, node: usize, sub: &str) -> Socket {
+    pub(crate) async fn connect(
+        &self,
+        tenant: &Tenant,
+        endpoint: &Endpoint,
+        node: usize,
+        sub: &str,
+    ) -> Socket {
         let token = tenant.token(endpoint, sub).await;
         let base = |node: &Server| node.base().replacen("http", "ws", 1);
         let url = endpoint

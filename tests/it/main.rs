@@ -43,6 +43,7 @@ mod members;
 mod messages;
 mod moving;
 mod pagination;
+mod pools;
 mod portal;
 mod postgres;
 mod problems;

@@ -32,6 +32,7 @@ pub struct Echo {
 #[derive(Debug, Default)]
 struct Seen {
     open: AtomicUsize,
+    most: AtomicUsize,
     accepted: AtomicUsize,
     messages: Mutex<Vec<String>>,
     closes: Mutex<Vec<(u16, String)>>,
@@ -66,6 +67,11 @@ impl Echo {
         self.seen.open.load(Ordering::Relaxed)
     }
 
+    /// The most sockets that were ever open at once.
+    pub fn most(&self) -> usize {
+        self.seen.most.load(Ordering::SeqCst)
+    }
+
     /// Sockets that were ever opened.
     pub fn accepted(&self) -> usize {
         self.seen.accepted.load(Ordering::Relaxed)
@@ -95,7 +101,8 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
         return;
     };
-    seen.open.fetch_add(1, Ordering::Relaxed);
+    let open = seen.open.fetch_add(1, Ordering::SeqCst) + 1;
+    seen.most.fetch_max(open, Ordering::SeqCst);
     seen.accepted.fetch_add(1, Ordering::Relaxed);
     while let Some(Ok(message)) = socket.next().await {
         let answer = match message {

@@ -40,8 +40,6 @@ pub(super) struct State {
     recall: usize,
     /// There are as many as there may be, here and elsewhere.
     full: bool,
-    /// Sessions that are served over the sockets.
-    pub(super) sessions: usize,
     pub(super) mode: PoolMode,
     pub(super) connects: u64,
     pub(super) failures: u64,
@@ -193,7 +191,7 @@ impl State {
             waiting: waiting.count(),
             max_wait: first.unwrap_or_default(),
             leased: self.leased,
-            sessions: self.sessions,
+            sessions: self.active,
             breaker: self.breaker(),
             mode: self.mode,
             connects: self.connects,

@@ -248,11 +248,7 @@ mod tests {
             task.await.unwrap();
         }
         let spent = spent.lock();
-        assert!(
-            spent[&B] < Duration::from_secs(2),
-            "B was done after {:?}",
-            spent[&B]
-        );
+        assert!(spent[&B] * 2 < spent[&A], "{spent:?}");
     }
 
     #[tokio::test]

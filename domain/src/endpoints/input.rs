@@ -1,7 +1,7 @@
 //! What a tenant may say about an endpoint, and what of it makes sense.
 
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, RecordMode},
+    endpoint::{self, EndpointKind, OnWithdrawal, PoolState, RecordMode},
     id::PurposeId,
 };
 use sea_orm::Set;
@@ -94,6 +94,8 @@ impl NewEndpoint {
         row.subprotocol = Set(self.subprotocol);
         row.pool_min = Set(self.pool_min);
         row.pool_max = Set(self.pool_max);
+        row.pool_state = Set(PoolState::Open);
+        row.pool_generation = Set(0);
         row.record = Set(self.record);
         row.purpose_id = Set(self.purpose_id);
         row.on_withdrawal = Set(self.on_withdrawal);

@@ -73,6 +73,10 @@ pub(super) const CASES: &[(&str, Case)] = &[
         Names("", ""),
     ),
     ("GET /endpoints/{id}/pool", Names("", "")),
+    ("POST /endpoints/{id}/pool/drain", Names("", "{}")),
+    ("POST /endpoints/{id}/pool/pause", Names("", "{}")),
+    ("POST /endpoints/{id}/pool/resume", Names("", "{}")),
+    ("POST /endpoints/{id}/pool/reconnect", Names("", "{}")),
     // webhooks
     ("GET /webhooks", Own),
     ("POST /webhooks", Own),

@@ -16,3 +16,5 @@ export const getPool = (id: string) => body(api.GET("/endpoints/{endpoint_id}/po
 export const listLiveChannels = (id: string, query: { prefix?: string; cursor?: string }) => body(api.GET("/endpoints/{endpoint_id}/live-channels", { params: { path: { endpoint_id: id }, query } }));
 export const listChannelMembers = (id: string, channel: string, query: { cursor?: string }) =>
   body(api.GET("/endpoints/{endpoint_id}/live-channels/{channel}/members", { params: { path: { endpoint_id: id, channel }, query } }));
+export const orderPool = (id: string, order: "pause" | "resume" | "drain" | "reconnect") =>
+  body(api.POST(`/endpoints/{endpoint_id}/pool/${order}`, { params: { path: { endpoint_id: id } } }));

@@ -699,10 +699,97 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** See the upstream pool of a relay. */
+        /**
+         * See the upstream pool of a relay.
+         * @description On all nodes, together and one by one, as PgBouncer's `SHOW POOLS` does. A node that does not answer within a second
+         *     is left out.
+         */
         get: operations["read_endpoint_pool"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/pool/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drain the pool of a relay.
+         * @description Who comes is refused with 503, or 4101 on an open socket. Ready sockets are closed now, those in use when their
+         *     end-users leave. Acts on all nodes when it is answered, and on those that start later, until `resume`.
+         */
+        post: operations["drain_endpoint_pool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/pool/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause the pool of a relay.
+         * @description Who comes waits, as long as a session may wait for a socket; end-users who have one keep it. Acts on all nodes when it
+         *     is answered, and on those that start later, until `resume`.
+         */
+        post: operations["pause_endpoint_pool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/pool/reconnect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace all sockets of a relay.
+         * @description For a back end that moved. Ready sockets are closed and opened anew; end-users who have one are closed with 4200 over
+         *     two seconds, and come back on a new one.
+         */
+        post: operations["reconnect_endpoint_pool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/pool/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume the pool of a relay.
+         * @description After `pause` or `drain`. Who waits is served at once.
+         */
+        post: operations["resume_endpoint_pool"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5730,31 +5817,79 @@ export interface components {
             text: string;
         };
         /**
-         * PoolOut
-         * @description The upstream sockets of a relay on this node.
+         * Pool
+         * @description The sockets of a relay to its back end, on all nodes.
          */
-        PoolOut: {
-            /** @description Tied to an end-user. */
+        Pool: {
+            /** @description In use. */
             active: number;
-            /** @description Sockets opened since this node started. */
+            /** @description The worst of any node. */
+            breaker: components["schemas"]["PoolBreaker"] & unknown;
+            /** @description Being closed; they count until they are. */
+            closing: number;
+            /** @description Being opened. */
+            connecting: number;
+            /** @description Sockets opened since the nodes started. */
             connects: number;
             /** @description Attempts that failed. */
             failures: number;
             /** @description Ready. */
             idle: number;
+            /** @description Sockets that the nodes may have now, together; never above `max`. */
+            leased: number;
             /**
              * Format: int32
-             * @description The endpoint's `pool_max`.
+             * @description The endpoint's `pool_max`, on all nodes together.
              */
             max: number;
+            /** @description How long the first of them has waited. */
+            max_wait_ms: number;
             /**
              * Format: int32
-             * @description The endpoint's `pool_min`.
+             * @description The endpoint's `pool_min`, on each node that serves it.
              */
             min: number;
-            /** @description `unused` until somebody connects, then `open`. */
+            /** @description `session`: a socket for each end-user. */
+            mode: string;
+            /** @description Node by node. */
+            nodes: components["schemas"]["PoolOfNode"][];
+            /**
+             * Format: double
+             * @description How long the back end takes to answer a ping, in milliseconds, at the node where it takes longest.
+             */
+            rtt_ms?: number;
+            /** @description End-users served over those in use. */
+            sessions: number;
+            /** @description `unused` until somebody connects, then `open`; `paused`, `draining`, and `drained` when the last socket is gone. */
             state: string;
             /** @description End-users waiting for one. */
+            waiting: number;
+        };
+        /**
+         * @description Whether new sockets to the back end are tried.
+         * @enum {string}
+         */
+        PoolBreaker: "closed" | "half_open" | "open";
+        /**
+         * PoolOfNode
+         * @description What one node has of a pool.
+         */
+        PoolOfNode: {
+            active: number;
+            breaker: components["schemas"]["PoolBreaker"];
+            closing: number;
+            connecting: number;
+            connects: number;
+            failures: number;
+            idle: number;
+            /** @description Sockets that it may have now, of `max`. */
+            leased: number;
+            max_wait_ms: number;
+            /** @description The node, by name. */
+            node: string;
+            /** Format: double */
+            rtt_ms?: number;
+            sessions: number;
             waiting: number;
         };
         /**
@@ -9495,7 +9630,139 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PoolOut"];
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    drain_endpoint_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    pause_endpoint_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    reconnect_endpoint_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    resume_endpoint_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -105,6 +105,7 @@ impl Settings {
             ("sockets.pong_within_seconds", self.sockets.pong_within_seconds),
             ("sockets.report_every_seconds", self.sockets.report_every_seconds),
             ("sockets.window", self.sockets.window as u64),
+            ("sockets.dials", self.sockets.dials as u64),
             ("journal.queue_messages", self.journal.queue_messages as u64),
             ("journal.queue_bytes", self.journal.queue_bytes as u64),
             ("journal.batch_messages", self.journal.batch_messages as u64),
@@ -296,6 +297,7 @@ impl Settings {
             write_buffer: sockets.write_buffer_bytes,
             report_every: Duration::from_secs(sockets.report_every_seconds),
             window: sockets.window,
+            dials: sockets.dials,
             ..broker::Settings::default()
         }
     }

@@ -111,6 +111,7 @@ pub(super) struct Sockets {
     pub(super) write_buffer_bytes: usize,
     pub(super) report_every_seconds: u64,
     pub(super) window: usize,
+    pub(super) dials: usize,
 }
 
 /// `[journal]`

@@ -1,15 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
-import { getPool, listChannels } from "../../api/endpoints";
+import { listChannels } from "../../api/endpoints";
 import type { Channel, Endpoint } from "../../api/types";
 import { type Column, DataTable } from "../../components/DataTable";
 import { ListBody, useList } from "../../components/list";
 import { Moment } from "../../components/moments";
 import { Card } from "../../components/Page";
-import { Empty, Loaded } from "../../components/states";
+import { Empty } from "../../components/states";
 import { count } from "../../format/number";
 import { ConnectionList } from "../flow/ConnectionList";
 import { useMay } from "../session";
 import { LiveChannels } from "./LiveChannels";
+import { Pool } from "./Pool";
 
 const CHANNELS: Column<Channel>[] = [
   { header: "Channel", primary: true, cell: (row) => <code>{row.name}</code> },
@@ -43,36 +43,6 @@ function Recorded({ endpoint }: { endpoint: Endpoint }) {
       >
         {(items) => <DataTable caption="Recorded channels" columns={CHANNELS} rows={items} rowKey={(row) => row.name} />}
       </ListBody>
-    </Card>
-  );
-}
-
-function Pool({ endpoint }: { endpoint: Endpoint }) {
-  const pool = useQuery({ queryKey: ["pool", endpoint.id], queryFn: () => getPool(endpoint.id), refetchInterval: 2_000 });
-  return (
-    <Card title="Connections to your back end">
-      <Loaded query={pool} lines={2}>
-        {(data) => (
-          <dl className="facts num">
-            <dt>State</dt>
-            <dd>{data.state}</dd>
-            <dt>In use</dt>
-            <dd>
-              {count(data.active)} of at most {count(data.max)}
-            </dd>
-            <dt>Warm and idle</dt>
-            <dd>
-              {count(data.idle)} (at least {count(data.min)} kept)
-            </dd>
-            <dt>Waiting</dt>
-            <dd>{count(data.waiting)}</dd>
-            <dt>Connects, failures</dt>
-            <dd>
-              {count(data.connects)}, {count(data.failures)}
-            </dd>
-          </dl>
-        )}
-      </Loaded>
     </Card>
   );
 }
