@@ -21,7 +21,7 @@ use entity::{
     endpoint::EndpointKind,
     id::{EndpointId, PurposeId, SubjectId},
 };
-use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
