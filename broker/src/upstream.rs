@@ -15,7 +15,12 @@ mod stats;
 mod turns;
 mod warm;
 
-use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -78,10 +83,30 @@ pub(crate) struct Lease {
     pub(crate) permit: Permit,
 }
 
+/// A socket on its way to who waited for it. Where nobody waits any more, it goes back to the pool: it was opened properly, and
+/// is closed properly.
+struct Handed(Option<Lease>);
+
+impl Handed {
+    fn take(mut self) -> Option<Lease> {
+        self.0.take()
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0.take() {
+            keeper::take_back(lease);
+        }
+    }
+}
+
 /// The right to one of the pool's sockets.
 pub(crate) struct Permit {
     pool: Arc<Inner>,
     cut: Arc<Cut>,
+    /// The socket was counted otherwise.
+    is_void: bool,
 }
 
 /// Ends sockets that are in use.
@@ -107,7 +132,11 @@ impl Permit {
     fn new(pool: &Arc<Inner>) -> Self {
         let cut = Arc::clone(&pool.cut.lock());
         let pool = Arc::clone(pool);
-        Self { pool, cut }
+        Self {
+            pool,
+            cut,
+            is_void: false,
+        }
     }
 
     /// Resolves when the socket may not be used any more, with what to tell the session.
@@ -131,6 +160,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        if self.is_void {
+            return;
+        }
         self.pool.change(|state| state.active -= 1);
         self.pool.wake.notify_one();
     }
@@ -147,6 +179,8 @@ struct Inner {
     /// Tells the keeper that something changed.
     wake: Notify,
     cut: Mutex<Arc<Cut>>,
+    /// Numbers sockets that came back, downwards: those that are opened are numbered upwards.
+    backs: AtomicU64,
     /// Those who want to know that the leases were told anew.
     tell: Mutex<Vec<oneshot::Sender<()>>>,
     // Short and never held over a wait: the counts must change together with the queues.
@@ -233,6 +267,7 @@ impl Pool {
             closed: closed.clone(),
             wake: Notify::new(),
             cut: Mutex::new(Cut::new()),
+            backs: AtomicU64::new(u64::MAX),
             tell: Mutex::default(),
             state: Mutex::default(),
         });
@@ -286,7 +321,9 @@ impl Pool {
                 }
                 Turn::Wait(leased) => {
                     return match timeout(self.inner.settings.acquire_timeout, leased).await {
-                        Ok(lease) => lease.unwrap_or(Err(PoolError::Unavailable)),
+                        Ok(Ok(Ok(handed))) => handed.take().ok_or(PoolError::Unavailable),
+                        Ok(Ok(Err(why))) => Err(why),
+                        Ok(Err(_)) => Err(PoolError::Unavailable),
                         Err(_) if self.inner.state.lock().streak > 0 => Err(PoolError::Unavailable),
                         Err(_) => Err(PoolError::Timeout),
                     };
@@ -352,5 +389,5 @@ impl Pool {
 
 enum Turn {
     Take(Idle, Permit),
-    Wait(oneshot::Receiver<Result<Lease, PoolError>>),
+    Wait(oneshot::Receiver<Result<Handed, PoolError>>),
 }

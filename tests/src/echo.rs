@@ -104,6 +104,7 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
     let open = seen.open.fetch_add(1, Ordering::SeqCst) + 1;
     seen.most.fetch_max(open, Ordering::SeqCst);
     seen.accepted.fetch_add(1, Ordering::Relaxed);
+    let mut counts = true;
     while let Some(Ok(message)) = socket.next().await {
         let answer = match message {
             Message::Text(text) => {
@@ -112,6 +113,10 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
             }
             Message::Binary(bytes) => Message::Binary(bytes),
             Message::Close(frame) => {
+                // Before its answer leaves: who hears that may open another one at once.
+                if std::mem::take(&mut counts) {
+                    seen.open.fetch_sub(1, Ordering::SeqCst);
+                }
                 if let Some(frame) = frame {
                     seen.closes
                         .lock()
@@ -126,7 +131,9 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
             break;
         }
     }
-    seen.open.fetch_sub(1, Ordering::Relaxed);
+    if counts {
+        seen.open.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn order(text: &str) -> Option<Message> {

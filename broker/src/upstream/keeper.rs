@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     future::{Future, pending},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Inner, Lease, Permit, PoolMode, UpstreamIo,
+    Handed, Inner, Lease, Permit, PoolMode, UpstreamIo,
     dial::{DialFault, dial},
     leases::Leases,
     state::chance,
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     backplane::{Away, Grant},
     close::Close,
+    host::Payload,
     wire::UpstreamWire,
 };
 
@@ -273,7 +274,10 @@ async fn serve_waiting(pool: &Arc<Inner>) {
         let permit = Permit::new(pool);
         match idle.take().await {
             // Who stopped waiting lets it go.
-            Some((wire, early)) => drop(waiter.lease.send(Ok(Lease { wire, early, permit }))),
+            Some((wire, early)) => {
+                let lease = Lease { wire, early, permit };
+                drop(waiter.lease.send(Ok(Handed(Some(lease)))));
+            }
             None => pool.change(|state| state.waiters.push_front(waiter)),
         }
     }
@@ -317,30 +321,53 @@ fn dial_settled(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
 
 /// Gives a new socket to whoever waits longest, or keeps it ready.
 fn hand_out(pool: &Arc<Inner>, wire: UpstreamWire<UpstreamIo>, id: u64) {
-    let (mut wire, mut early) = (wire, VecDeque::new());
-    loop {
-        let (idle, claim) = Idle::new(id);
-        // Under one lock, so that nobody starts to wait beside a socket that is ready.
-        let waiter = pool.change(|state| {
-            let waiter = match state.mode {
-                PoolMode::Open => state.waiters.pop_front(),
-                PoolMode::Paused | PoolMode::Draining => None,
-            };
-            match &waiter {
-                Some(_) => state.active += 1,
-                None => state.idle.push_back(idle),
-            }
-            waiter
-        });
-        let Some(waiter) = waiter else {
-            tokio::spawn(watch(Arc::clone(pool), wire, early, id, claim));
-            return;
+    place(pool, wire, VecDeque::new(), id, false);
+}
+
+/// Nobody wants it any more whom it was meant for.
+pub(super) fn take_back(lease: Lease) {
+    let Lease {
+        wire,
+        early,
+        mut permit,
+    } = lease;
+    permit.is_void = true;
+    let pool = Arc::clone(&permit.pool);
+    // Any number that no other socket has.
+    let id = pool.backs.fetch_sub(1, Ordering::Relaxed);
+    place(&pool, wire, early, id, true);
+    pool.wake.notify_one();
+}
+
+/// Gives a socket to whoever waits longest, or keeps it ready. `was_active`: until now it counted as in use.
+fn place(
+    pool: &Arc<Inner>,
+    wire: UpstreamWire<UpstreamIo>,
+    early: VecDeque<Payload>,
+    id: u64,
+    was_active: bool,
+) {
+    let (idle, claim) = Idle::new(id);
+    let mut idle = Some(idle);
+    // Under one lock, so that nobody starts to wait beside a socket that is ready, and it is counted all the while.
+    let waiter = pool.change(|state| {
+        let waiter = match state.mode {
+            PoolMode::Open if !pool.closed.is_cancelled() => state.waiters.pop_front(),
+            _ => None,
         };
-        let permit = Permit::new(pool);
-        match waiter.lease.send(Ok(Lease { wire, early, permit })) {
-            // It has stopped waiting; the next one, then.
-            Err(Ok(lease)) => (wire, early) = (lease.wire, lease.early),
-            Ok(()) | Err(Err(_)) => return,
+        state.active -= usize::from(was_active);
+        match &waiter {
+            Some(_) => state.active += 1,
+            None => state.idle.extend(idle.take()),
         }
-    }
+        waiter
+    });
+    let Some(waiter) = waiter else {
+        tokio::spawn(watch(Arc::clone(pool), wire, early, id, claim));
+        return;
+    };
+    let permit = Permit::new(pool);
+    let handed = Handed(Some(Lease { wire, early, permit }));
+    // Where it has stopped waiting, the next one gets it.
+    drop(waiter.lease.send(Ok(handed)));
 }

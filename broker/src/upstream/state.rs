@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Lease, PoolError, PoolSettings, PoolStats,
+    Handed, PoolError, PoolSettings, PoolStats,
     stats::{Breaker, PoolMode},
     warm::Idle,
 };
@@ -23,7 +23,7 @@ const BREAKER: u32 = 3;
 /// A session that waits for a socket.
 pub(super) struct Waiter {
     pub(super) since: Instant,
-    pub(super) lease: oneshot::Sender<Result<Lease, PoolError>>,
+    pub(super) lease: oneshot::Sender<Result<Handed, PoolError>>,
 }
 
 #[derive(Default)]
