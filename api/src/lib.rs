@@ -12,6 +12,7 @@ mod apps;
 mod audit;
 mod balances;
 mod body;
+mod callbacks;
 mod caller;
 mod channels;
 mod connections;
@@ -45,6 +46,7 @@ mod members;
 mod messages;
 mod meters;
 mod notices;
+mod opendsr;
 mod operations;
 mod pages;
 pub mod pools;
@@ -99,6 +101,7 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> {
         .at("/connect/:tenant/:endpoint", get(door::connect))
         .at("/log/:tenant/checkpoint", get(log::checkpoint))
         .at("/log/:tenant/tile/*path", get(log::tile))
+        .nest("/opendsr", opendsr::routes().with(limits::RateLimited))
         .at("/.well-known/gpc.json", get(gpc::statement))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))

@@ -1,10 +1,10 @@
 //! Which operations there are. A new resource gets its two lines here.
 
 use crate::{
-    account, api_keys, audit, balances, channels, connections, consent_imports, consents, data_types, dpias,
-    endpoints, gpc, holds, incidents, invitations, jobs, jurisdictions, mails, members, messages, notices,
-    pools, portal, processing_records, publish, purposes, reports, requests, retention, retention_changes,
-    retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
+    account, api_keys, audit, balances, callbacks, channels, connections, consent_imports, consents,
+    data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs, jurisdictions, mails, members,
+    messages, notices, pools, portal, processing_records, publish, purposes, reports, requests, retention,
+    retention_changes, retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -76,13 +76,33 @@ fn recorded_operations(state: &State) -> RecordedOperations {
     )
 }
 
+/// The data subject's own page.
+type PortalOperations = (
+    portal::PortalApi,
+    portal::sign_in::PortalSignInApi,
+    portal::held::PortalHeldApi,
+    portal::consents::PortalConsentsApi,
+    portal::requests::PortalRequestsApi,
+);
+
+fn portal_operations(state: &State) -> PortalOperations {
+    (
+        portal::PortalApi(state.clone()),
+        portal::sign_in::PortalSignInApi::new(state.clone()),
+        portal::held::PortalHeldApi(state.clone()),
+        portal::consents::PortalConsentsApi(state.clone()),
+        portal::requests::PortalRequestsApi(state.clone()),
+    )
+}
+
 /// What data subjects ask for, and the work behind it.
 type RightsOperations = (
     requests::RequestsApi,
     requests::clock::RequestClockApi,
     requests::correspondence::CorrespondenceApi,
     jurisdictions::JurisdictionsApi,
-    portal::PortalApi,
+    callbacks::CallbacksApi,
+    PortalOperations,
     mails::MailsApi,
     jobs::JobsApi,
 );
@@ -112,7 +132,8 @@ fn rights_operations(state: &State) -> RightsOperations {
         requests::clock::RequestClockApi(state.clone()),
         requests::correspondence::CorrespondenceApi(state.clone()),
         jurisdictions::JurisdictionsApi,
-        portal::PortalApi::new(state.clone()),
+        callbacks::CallbacksApi(state.clone()),
+        portal_operations(state),
         mails::MailsApi::new(state.clone()),
         jobs::JobsApi(state.clone()),
     )

@@ -8,7 +8,7 @@ use domain::{
 };
 use entity::{
     id::TenantId,
-    tenant::{self, RequestApproval},
+    tenant::{self, OpendsrTrust, RequestApproval},
     usage_day,
 };
 use poem_openapi::{
@@ -51,6 +51,8 @@ pub(crate) struct Tenant {
     request_approval: RequestApproval,
     /// Whether a decision to carry a request out takes two.
     four_eyes: bool,
+    /// Who vouches for persons in requests through OpenDSR.
+    opendsr_trust: OpendsrTrust,
     /// Who answers for the processing, as records and notifications say it.
     controller: Option<ControllerOut>,
     created_at: DateTime<Utc>,
@@ -76,6 +78,7 @@ impl From<tenant::Model> for Tenant {
             holidays: row.holidays,
             request_approval: row.request_approval,
             four_eyes: row.four_eyes,
+            opendsr_trust: row.opendsr_trust,
             created_at: row.created_at,
             version: row.version,
         }
@@ -173,6 +176,9 @@ pub(crate) struct TenantPatchIn {
     request_approval: Option<RequestApproval>,
     /// Whether a decision to carry a request out takes two members.
     four_eyes: Option<bool>,
+    /// Who vouches for persons in requests through OpenDSR: the controller's system that hands them on, or each person by
+    /// signing in on the privacy page. `closed`, the default, takes none.
+    opendsr_trust: Option<OpendsrTrust>,
     /// Who answers for the processing. Replaces what was said before.
     #[serde(default)]
     controller: MaybeUndefined<ControllerOut>,
@@ -191,6 +197,7 @@ impl From<TenantPatchIn> for TenantPatch {
             holidays: input.holidays.into(),
             request_approval: input.request_approval,
             four_eyes: input.four_eyes,
+            opendsr_trust: input.opendsr_trust,
             controller: Option::<Option<ControllerOut>>::from(input.controller)
                 .map(|said| said.map(Controller::from)),
         }

@@ -12,6 +12,7 @@
 )]
 
 mod cpu;
+mod export;
 mod journal;
 mod place;
 mod purge;
@@ -46,6 +47,8 @@ enum What {
     Shred(shred::Arguments),
     /// Time until it is known whom an incident touched, beside a bare count of the same rows.
     Scope(scope::Arguments),
+    /// Time and memory for a copy of a person's data, beside a bare scan of the same rows.
+    Export(export::Arguments),
     /// Time per message for admission, classification and sealing.
     Seal(seal::Arguments),
     /// Deliveries, memory and connections of a running server, beside a bare loop of sockets.
@@ -64,6 +67,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Purge(arguments)) => block_on(purge::run(arguments)),
         Some(What::Shred(arguments)) => block_on(shred::run(arguments)),
         Some(What::Scope(arguments)) => block_on(scope::run(arguments)),
+        Some(What::Export(arguments)) => block_on(export::run(arguments)),
         Some(What::Seal(arguments)) => block_on(seal::run(arguments)),
         None => {
             block_on(async {
@@ -71,7 +75,8 @@ fn main() -> anyhow::Result<()> {
                 journal::run(journal::Arguments::default()).await?;
                 purge::run(purge::Arguments::default()).await?;
                 shred::run(shred::Arguments::default()).await?;
-                scope::run(scope::Arguments::default()).await
+                scope::run(scope::Arguments::default()).await?;
+                export::run(export::Arguments::default()).await
             })?;
             sockets::run(&sockets::Arguments::default())
         }

@@ -71,6 +71,7 @@ impl Place {
                     ..Quotas::default()
                 },
                 webhooks: webhooks::Settings::default(),
+                opendsr: None,
             },
         });
         let wanted = Provision {

@@ -31,6 +31,8 @@ pub struct Settings {
     pub default_quotas: crate::quotas::Quotas,
     /// Of webhooks.
     pub webhooks: crate::webhooks::Settings,
+    /// What answers of OpenDSR are signed with; none: each tenant has a key of its own.
+    pub opendsr: Option<crate::opendsr::Identity>,
 }
 
 /// Shared by everybody; cheap to clone.

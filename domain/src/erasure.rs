@@ -14,6 +14,7 @@ mod traces;
 use std::sync::Arc;
 
 use entity::{
+    callback::Act,
     id::SubjectId,
     request::{self, RequestKind, RequestState},
     subject,
@@ -25,6 +26,7 @@ use vault::chance;
 use crate::{
     Error, Result,
     audit::{self, Event},
+    callbacks,
     ctx::Ctx,
     holds,
     requests::{self, Changes, Outcome, refusals},
@@ -76,6 +78,8 @@ pub async fn hide(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> Re
             _standing: Some(standing),
         });
     };
+    // Recipients are told now: later there is no name to tell them.
+    callbacks::tell_of_request(&tx, ctx, Act::Erasure, request.id, &person, json!({})).await?;
     // The same external id may come back as a new person, who has nothing of this one.
     tx.update_many::<subject::Entity>()
         .set(subject::ActiveModel {

@@ -3,16 +3,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
-    id::{MailId, TenantId},
+    id::{MailId, RequestId, TenantId},
     mail::{self, MailState},
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::Expr};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    audit::{self, Event},
     ctx::Ctx,
     error::{Error, Result},
+    requests,
     tenancy::{Actor, TenantScope, TenantTx},
 };
 
@@ -202,7 +204,37 @@ pub async fn failed(ctx: &Ctx, mail: &Outgoing, permanent: bool, reason: &str) -
         next,
     )
     .await?;
+    if !again {
+        undelivered(ctx, mail).await?;
+    }
     Ok(again)
+}
+
+/// A mail that was given up: nobody should believe that the person knows. It is in the audit log, and where it was about a
+/// request, on that request's timeline.
+async fn undelivered(ctx: &Ctx, mail: &Outgoing) -> Result<()> {
+    let tx = ctx
+        .store
+        .begin(&TenantScope::new(mail.tenant, Actor::System))
+        .await?;
+    let request = mail.values["request_id"]
+        .as_str()
+        .and_then(|id| id.parse::<RequestId>().ok());
+    let facts = json!({ "template": mail.template, "request": request });
+    audit::record(
+        &tx,
+        ctx,
+        Event::new("mail.undelivered")
+            .target("mail", mail.id)
+            .facts(facts),
+    )
+    .await?;
+    if let Some(request) = request {
+        let said = format!("a mail did not arrive and was given up: {}", mail.template);
+        requests::remark(&tx, ctx, request, said).await?;
+    }
+    tx.save().await?;
+    Ok(())
 }
 
 async fn settle(

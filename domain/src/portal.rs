@@ -11,11 +11,13 @@ pub use consents::{Choice, choices, event as consent, purposes, say};
 pub use held::{Held, connections, held};
 pub(crate) use held::{connections_kept, data_types, spelled};
 pub(crate) use sessions::address_context;
-pub use sessions::{PortalCaller, SignedIn, authenticate, open, sign_in, sign_out, stranger};
+pub use sessions::{
+    PortalCaller, SignedIn, authenticate, open, sign_in, sign_in_by_link, sign_out, stranger,
+};
 
 use chrono::TimeDelta;
 
-/// How long a code can be used.
+/// How long a code, and the link that comes with it, can be used.
 pub const CODE_LIFE: TimeDelta = TimeDelta::minutes(10);
 /// Wrong tries before all codes of an address are dead.
 pub const ATTEMPTS: i32 = 5;

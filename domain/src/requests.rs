@@ -41,6 +41,7 @@ use crate::{
 pub use approvals::Doubt;
 pub use clock::{EXTENSIONS, acknowledge, extend, pause, profile, resume};
 pub(crate) use correspondence::{notify, open_address};
+pub(crate) use create::{HandedOn, create_handed_on, open_of, verify_waiting};
 pub use create::{NewForSubject, create_for_subject, create_from_portal};
 pub use decisions::{approve, expire_stale, refuse, withdraw};
 pub use details::{Agent, Correction, Details, GROUNDS};
@@ -49,7 +50,7 @@ pub(crate) use lifting::standing as restriction_stands;
 pub use lifting::{Lifting, NOTICE, announce as announce_lifting, lift_due};
 pub use reminders::remind;
 pub use rights::{Applied, Corrected, apply, complete, corrections_of};
-pub(crate) use steps::{Changes, step};
+pub(crate) use steps::{Changes, remark, step};
 pub use steps::{OPEN, may_follow};
 
 /// Carries a request out: makes the export, or erases.

@@ -8,7 +8,7 @@ mod slug;
 mod usage;
 
 use chrono::TimeDelta;
-use entity::tenant::{self, RequestApproval};
+use entity::tenant::{self, OpendsrTrust, RequestApproval};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
@@ -57,6 +57,8 @@ pub struct TenantPatch {
     pub request_approval: Option<RequestApproval>,
     /// Whether a decision to carry a request out takes two.
     pub four_eyes: Option<bool>,
+    /// Who vouches for persons in requests through OpenDSR.
+    pub opendsr_trust: Option<OpendsrTrust>,
     /// Who answers for the processing.
     pub controller: Option<Option<Controller>>,
 }
@@ -154,6 +156,10 @@ pub async fn update(
     if let Some(four_eyes) = patch.four_eyes {
         row.four_eyes = Set(four_eyes);
         changed.push("four_eyes");
+    }
+    if let Some(trust) = patch.opendsr_trust {
+        row.opendsr_trust = Set(trust);
+        changed.push("opendsr_trust");
     }
     if let Some(mut controller) = patch.controller {
         if let Some(controller) = &mut controller {

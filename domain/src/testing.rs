@@ -73,6 +73,7 @@ impl World {
                 },
                 default_quotas: Quotas::default(),
                 webhooks: crate::webhooks::Settings::default(),
+                opendsr: None,
             },
         });
         let wanted = Provision {

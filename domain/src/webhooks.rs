@@ -25,14 +25,15 @@ mod signing;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod told;
 mod write;
 
 use entity::{
-    endpoint,
+    callback, endpoint,
     id::{EndpointId, SubjectId, WebhookId},
-    webhook, webhook_occupancy, webhook_part,
+    recipient, webhook, webhook_occupancy, webhook_part,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, IntoActiveModel, PaginatorTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 
 pub use attempts::{Attempt, Outcome, TURN, Turn, claim, next, release, settle};
@@ -48,6 +49,7 @@ pub use listening::Listening;
 pub use settings::Settings;
 pub use signing::Header;
 pub use sweep::sweep;
+pub(crate) use told::{host, receivers, tell};
 
 use crate::{
     audit::{self, Event},
@@ -231,6 +233,16 @@ pub async fn rotate_secret(tx: &TenantTx, ctx: &Ctx, id: WebhookId) -> Result<(w
 
 /// A person is being erased: what waits to be told of them goes, and so does the note that they are there.
 pub(crate) async fn erase_subject(tx: &TenantTx, subject: SubjectId) -> Result<()> {
+    tx.delete_many::<recipient::Entity>()
+        .filter(recipient::Column::SubjectId.eq(subject))
+        .exec(tx.conn())
+        .await?;
+    // What recipients were told to do stays, and whether they did; of whom it was does not.
+    tx.update_many::<callback::Entity>()
+        .col_expr(callback::Column::SubjectId, Expr::value(None::<SubjectId>))
+        .filter(callback::Column::SubjectId.eq(subject))
+        .exec(tx.conn())
+        .await?;
     tx.delete_many::<webhook_part::Entity>()
         .filter(webhook_part::Column::SubjectId.eq(subject))
         .exec(tx.conn())

@@ -111,6 +111,8 @@ typed_ids! {
     IdempotencyId;
     /// An address that is told what happens on an endpoint.
     WebhookId;
+    /// That a recipient was told to do as was done here.
+    CallbackId;
     /// A batch of events on its way to a webhook, or told.
     WebhookDeliveryId;
     /// That a channel was occupied or vacated.

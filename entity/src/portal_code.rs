@@ -1,4 +1,4 @@
-//! A one-time code that was mailed to somebody who opened the privacy page.
+//! A one-time code, and a link that does the same, mailed to somebody who opened the privacy page.
 
 use sea_orm::entity::prelude::*;
 
@@ -18,6 +18,10 @@ pub struct Model {
     pub email_index: Vec<u8>,
     /// Keyed hash of the code.
     pub code_hash: Vec<u8>,
+    /// Fingerprint of the link that came with the code.
+    pub link_hash: Option<Vec<u8>>,
+    /// The address that the link signs in, sealed under the tenant's key.
+    pub address_sealed: Option<Vec<u8>>,
     /// Wrong tries so far.
     pub attempts: i32,
     pub created_at: DateTimeUtc,

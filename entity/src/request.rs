@@ -47,6 +47,8 @@ string_enum! {
         Tenant = "tenant",
         /// Somebody whom the person authorised, through the tenant.
         Agent = "agent",
+        /// The tenant's own system, through OpenDSR.
+        Opendsr = "opendsr",
     }
 }
 

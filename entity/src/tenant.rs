@@ -14,6 +14,18 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// Whom the tenant believes about who a person is, for requests through OpenDSR.
+    pub enum OpendsrTrust {
+        /// Nobody: the door is closed.
+        Closed = "closed",
+        /// The controller's system, which has checked: requests are carried out.
+        Controller = "controller",
+        /// The person: requests wait until whoever reads the mail of the address confirms them.
+        Person = "person",
+    }
+}
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenant")]
@@ -37,6 +49,8 @@ pub struct Model {
     pub request_approval: RequestApproval,
     /// Whether a decision to carry a request out takes two.
     pub four_eyes: bool,
+    /// Who vouches for persons in requests through OpenDSR.
+    pub opendsr_trust: OpendsrTrust,
     /// Ceilings; see `domain::quotas`.
     pub quotas: Json,
     /// How long a change of rules waits that would destroy something before that; ISO 8601, `P0D`: not at all.

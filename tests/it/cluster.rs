@@ -327,6 +327,84 @@ async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers(
     }
 }
 
+/// One after the other, people on three nodes withdraw at another node than their own, while all nodes publish.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_each_of_many_withdrawals_on_three_nodes_nothing_is_delivered_to_whoever_withdrew() {
+    const PERSONS: usize = 30;
+    let Some(cluster) = Cluster::start(3).await else {
+        return;
+    };
+    let acme = cluster.nodes[0].tenant("acme").await;
+    let news = acme.purpose("news").await;
+    let body = json!({ "slug": "news", "kind": "channel", "purpose_id": news, "on_withdrawal": "close" });
+    let news = acme.endpoint(body).await;
+    let mut listening = Vec::new();
+    for number in 0..PERSONS {
+        let name = format!("person-{number}");
+        acme.consent(&name, "news", "given").await.expect(201);
+        let mut socket = cluster.connect(&acme, &news, number % 3, &name).await;
+        listening.push(tokio::spawn(async move {
+            let mut heard = Vec::new();
+            loop {
+                match socket.frame().await {
+                    Frame::Text(text) => heard.push(text.parse::<u64>().expect("a number")),
+                    Frame::Close(code, _) => return (heard, code),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let begun = Arc::new(AtomicU64::new(0));
+    let mut floods = Vec::new();
+    for node in 0..3 {
+        let (acme, news) = (cluster.at(&acme, node), news.clone());
+        let (stop, begun) = (Arc::clone(&stop), Arc::clone(&begun));
+        floods.push(tokio::spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                let number = begun.fetch_add(1, Ordering::SeqCst);
+                acme.publish(&news, json!({ "data": number })).await.expect(201);
+            }
+        }));
+    }
+    let (mut took, mut boundaries) = (Vec::new(), Vec::new());
+    for number in 0..PERSONS {
+        let acme = cluster.at(&acme, (number + 1) % 3);
+        let asked = Instant::now();
+        let name = format!("person-{number}");
+        acme.consent(&name, "news", "withdrawn").await.expect(201);
+        took.push(asked.elapsed());
+        boundaries.push(begun.load(Ordering::SeqCst));
+    }
+    let last = *boundaries.last().expect("somebody withdrew");
+    eventually("the flood to go on after the last of them", || async {
+        (begun.load(Ordering::SeqCst) > last + 50).then_some(())
+    })
+    .await;
+    stop.store(true, Ordering::SeqCst);
+    for flood in floods {
+        flood.await.expect("it published");
+    }
+    let mut delivered = 0;
+    for (listens, boundary) in listening.into_iter().zip(boundaries) {
+        let (heard, code) = listens.await.expect("they listened");
+        assert_eq!(code, 4031);
+        delivered += heard.len();
+        assert!(
+            heard.iter().all(|number| *number < boundary),
+            "nothing that began after the answer"
+        );
+    }
+    assert!(delivered > PERSONS, "there was something to stop");
+    took.sort_unstable();
+    let (median, worst) = (took[PERSONS / 2], took[PERSONS - 1]);
+    eprintln!("{PERSONS} withdrawals on three nodes under load: median {median:?}, longest {worst:?}");
+    assert!(
+        worst < Duration::from_secs(4),
+        "nobody had to be waited for: {worst:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_endpoint_and_a_revoked_key_act_on_every_node_when_the_change_is_answered() {
     let Some(cluster) = Cluster::start(2).await else {

@@ -148,14 +148,18 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
         .expect(202);
     ids.insert("retention-changes", text(&waits["id"]));
     let receiver = tests::Receiver::start().await;
-    let hook =
-        json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": ["connected", "channel_occupied"] });
+    let hook = json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": ["connected", "channel_occupied", "consent_withdrawn"] });
     ids.insert("webhooks", acme.create("/webhooks", hook).await);
     let test = acme
         .create(format!("/webhooks/{}/test", ids["webhooks"]), json!({}))
         .await;
     eventually("the test", || async { receiver.events().pop() }).await;
     ids.insert("deliveries", test);
+    // Recipients are told of a withdrawal; the consent that the others lean on is given anew.
+    for state in ["withdrawn", "given"] {
+        acme.consent("ada", "news", state).await.expect(201);
+    }
+    ids.insert("callbacks", first(acme.owner.all("/callbacks").await));
     let hold = json!({ "name": "all", "reason": "a test" });
     ids.insert("holds", acme.create("/holds", hold).await);
     let drawn = acme.owner.post("/balances", json!({})).await.expect(200);

@@ -170,6 +170,60 @@ async fn a_code_works_once_and_dies_after_a_few_wrong_tries() {
 }
 
 #[tokio::test]
+async fn a_link_from_a_mail_signs_in_once_and_only_when_it_is_asked_to() {
+    let server = Server::start().await;
+    let (_, _) = known_person(&server).await;
+    let beta = server.tenant("beta").await;
+    let nobody = server.nobody();
+    let order = || nobody.post("/portal/acme/codes", json!({ "email": "ada@example.com" }));
+    let open = |slug: &str, token: &str| {
+        let path = format!("/portal/{slug}/sessions/by-link");
+        nobody.post(path, json!({ "token": token }))
+    };
+    order().await.expect(202);
+    let mail = server
+        .mail("ada@example.com", |mail| mail.token().is_some())
+        .await;
+    let (token, code) = (mail.token().unwrap(), mail.code().unwrap());
+    // The page that it leads to may be fetched as often as a scanner likes: what signs in never reaches the server.
+    let link = mail
+        .text
+        .split_whitespace()
+        .find(|word| word.contains("#token="))
+        .unwrap()
+        .to_owned();
+    assert!(
+        mail.html.unwrap().contains(&link),
+        "both forms of the mail have it"
+    );
+    let page = link.split('#').next().unwrap();
+    assert!(
+        !page.contains("weir_pl") && page.ends_with("/privacy/acme"),
+        "{page}"
+    );
+    for _ in 0..3 {
+        let fetched = reqwest::get(format!("{}/privacy/acme", server.base()))
+            .await
+            .unwrap();
+        assert!(fetched.status().is_success(), "{}", fetched.status());
+    }
+    open(&beta.slug, &token).await.problem(401, "token_invalid");
+    open("acme", "weir_pl_guess").await.problem(401, "token_invalid");
+    let session = open("acme", &token).await.expect(201);
+    let ada = server.nobody().with_token(text(&session["token"]));
+    assert_eq!(
+        ada.get("/portal/acme/me").await.expect(200)["email"],
+        "ada@example.com"
+    );
+    open("acme", &token).await.problem(401, "token_invalid");
+    let body = json!({ "email": "ada@example.com", "code": code });
+    nobody
+        .post("/portal/acme/sessions", body)
+        .await
+        .problem(401, "code_invalid");
+}
+
+#[tokio::test]
 async fn a_session_of_one_tenants_page_opens_no_other() {
     let server = Server::start().await;
     let (acme, _) = known_person(&server).await;

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { readFile, readdir, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import WebSocket from "ws";
@@ -10,6 +11,7 @@ import WebSocket from "ws";
 export const URL_BASE = need("WEIR_URL").replace(/\/$/, "");
 const MAILBOX = need("WEIR_MAILBOX_DIR");
 const PATIENCE = 15_000;
+const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const PASSWORD = "river stone quiet lantern";
 
@@ -35,6 +37,19 @@ export async function openBrowser(t) {
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
   });
   return { page, complaints };
+}
+
+/** What a screen reader would stumble over. */
+export async function obstacles(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+}
+
+/** For looking at: into the folder WEIR_PICTURES_DIR, if it is set. */
+export async function picture(page, name) {
+  const folder = process.env.WEIR_PICTURES_DIR;
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
 /** The newest mail to `address` that holds what `pattern` looks for; the first group of the match. */

@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { test } from "node:test";
 import Pusher from "pusher-js";
-import { PASSWORD, URL_BASE, eventually, newTenant, openBrowser } from "./harness.mjs";
-
-const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** What a screen reader would stumble over. */
-async function obstacles(page) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-}
+import { PASSWORD, URL_BASE, eventually, newTenant, obstacles, openBrowser, picture } from "./harness.mjs";
 
 /** A pusher-js on these channels, signed for `user` as a tenant's back end would. */
 function join(t, endpoint, secret, user, channels) {
@@ -76,9 +65,3 @@ test("the console shows who is on which channel, and when nobody is", async (t) 
   await picture(page, "live-none-begins");
   assert.deepEqual(complaints, [], "the browser's console stays clean");
 });
-
-/** For looking at: into the folder WEIR_PICTURES_DIR, if it is set. */
-async function picture(page, name) {
-  const folder = process.env.WEIR_PICTURES_DIR;
-  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
-}

@@ -17,6 +17,7 @@ use crate::{
     data_folder::DataFolder,
     settings::Settings,
     stores::Stores,
+    tls,
     trouble::{Trouble, chain},
 };
 
@@ -56,6 +57,12 @@ pub(crate) async fn context(
         });
     }
     recover(&keys).await?;
+    let opendsr = match (settings.opendsr(), settings.tls()) {
+        (Some(named), _) => Some(tls::opendsr_identity(&named)?),
+        // The port's own will do, if it is of a kind that the specification takes.
+        (None, Some(port)) => tls::opendsr_identity(&port).ok(),
+        (None, None) => None,
+    };
     Ok(Ctx::new(Parts {
         clock,
         ids,
@@ -68,7 +75,7 @@ pub(crate) async fn context(
         authentications: Arc::default(),
         changes: Arc::default(),
         tenants: Arc::default(),
-        settings: settings.domain(public_url),
+        settings: settings.domain(public_url, opendsr),
     }))
 }
 

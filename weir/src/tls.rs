@@ -9,6 +9,33 @@ use rustls::{
 
 use crate::{settings::Tls, trouble::Trouble};
 
+/// Reads what answers of OpenDSR are signed with.
+pub(crate) fn opendsr_identity(files: &Tls) -> Result<domain::opendsr::Identity, Trouble> {
+    let (cert, key) = (files.cert.display(), files.key.display());
+    let unreadable = |what: String, error: &dyn std::fmt::Display| {
+        Trouble::new(
+            format!("OpenDSR: {what} cannot be read"),
+            "name PEM files: a certificate chain, and its key without a passphrase",
+        )
+        .because(error)
+    };
+    let certificate =
+        std::fs::read_to_string(&files.cert).map_err(|error| unreadable(cert.to_string(), &error))?;
+    let private =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(key.to_string(), &error))?;
+    let identity = domain::opendsr::Identity {
+        certificate,
+        key: private.secret_der().to_vec(),
+    };
+    if identity.is_usable() {
+        return Ok(identity);
+    }
+    Err(Trouble::new(
+        format!("OpenDSR: nothing can be signed with {key}"),
+        "use a key of RSA, or ECDSA on P-256, in PKCS #8 (BEGIN PRIVATE KEY), for opendsr_cert and opendsr_key",
+    ))
+}
+
 /// Reads certificate and key, and checks that they belong together.
 pub(crate) fn server_config(files: &Tls) -> Result<Arc<ServerConfig>, Trouble> {
     let (cert, key) = (files.cert.display(), files.key.display());

@@ -7,12 +7,15 @@ mod mail_affected;
 mod remove_tenant;
 mod scope_incident;
 mod send_portal_code;
+mod send_status_callback;
 
+use broker::egress::Egress;
 use domain::{
     Ctx, Error,
     consents::{EraseWithdrawn, ImportConsents},
     incidents::{MailAffected, ScopeIncident},
     jobs::{Claimed, Job},
+    opendsr::SendStatusCallback,
     portal::SendPortalCode,
     requests::FulfilRequest,
     tenants::RemoveTenant,
@@ -75,12 +78,18 @@ pub(crate) fn attempts(kind: &str) -> i32 {
         MailAffected::KIND => MailAffected::ATTEMPTS,
         ScopeIncident::KIND => ScopeIncident::ATTEMPTS,
         SendPortalCode::KIND => SendPortalCode::ATTEMPTS,
+        SendStatusCallback::KIND => SendStatusCallback::ATTEMPTS,
         _ => 10,
     }
 }
 
 /// Does a job.
-pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> Result<(), JobError> {
+pub(crate) async fn run(
+    ctx: &Ctx,
+    sockets: &dyn Sockets,
+    egress: &Egress,
+    claimed: &Claimed,
+) -> Result<(), JobError> {
     match claimed.job.kind.as_str() {
         EraseWithdrawn::KIND => erase_withdrawn::run(ctx, &claimed.scope, &claimed.payload()?).await,
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
@@ -89,6 +98,9 @@ pub(crate) async fn run(ctx: &Ctx, sockets: &dyn Sockets, claimed: &Claimed) -> 
         ScopeIncident::KIND => scope_incident::run(ctx, &claimed.scope, &claimed.payload()?).await,
         MailAffected::KIND => mail_affected::run(ctx, &claimed.scope, &claimed.payload()?).await,
         SendPortalCode::KIND => send_portal_code::run(ctx, &claimed.scope, &claimed.payload()?).await,
+        SendStatusCallback::KIND => {
+            send_status_callback::run(ctx, egress, &claimed.scope, &claimed.payload()?).await
+        }
         // A newer program ordered it, and one of its workers will do it.
         kind => Err(JobError::retry(anyhow::anyhow!(
             "this program does not know the job {kind}"

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use broker::egress::Egress;
 use chrono::TimeDelta;
 use domain::{
     Ctx,
@@ -16,13 +17,27 @@ use crate::{
 };
 
 /// Runs a job to its end, whatever that is.
-pub(crate) async fn run(ctx: Ctx, sockets: Arc<dyn Sockets>, claimed: Claimed, lease: TimeDelta) {
+pub(crate) async fn run(
+    ctx: Ctx,
+    sockets: Arc<dyn Sockets>,
+    egress: Egress,
+    claimed: Claimed,
+    lease: TimeDelta,
+) {
     let kind = claimed.job.kind.clone();
     let span = tracing::info_span!("job", job.kind = %kind, job.id = %claimed.job.id, tenant.id = %claimed.job.tenant_id);
-    run_in_span(ctx, sockets, claimed, lease).instrument(span).await;
+    run_in_span(ctx, sockets, egress, claimed, lease)
+        .instrument(span)
+        .await;
 }
 
-async fn run_in_span(ctx: Ctx, sockets: Arc<dyn Sockets>, claimed: Claimed, lease: TimeDelta) {
+async fn run_in_span(
+    ctx: Ctx,
+    sockets: Arc<dyn Sockets>,
+    egress: Egress,
+    claimed: Claimed,
+    lease: TimeDelta,
+) {
     let kind = claimed.job.kind.clone();
     let limit = jobs::attempts(&kind);
     let started = Instant::now();
@@ -33,7 +48,7 @@ async fn run_in_span(ctx: Ctx, sockets: Arc<dyn Sockets>, claimed: Claimed, leas
         ))))
     } else {
         // Boxed: it is as large as the largest job.
-        let work = Box::pin(jobs::run(&ctx, &*sockets, &claimed));
+        let work = Box::pin(jobs::run(&ctx, &*sockets, &egress, &claimed));
         while_renewing(&ctx, &claimed, lease, work).await
     };
     metrics::histogram!("weir_job_seconds", "kind" => kind.clone()).record(started.elapsed());

@@ -4,6 +4,7 @@
 mod sender;
 mod turns;
 
+pub(crate) use sender::Sender;
 pub(crate) use turns::work;
 
 pub(crate) fn describe_metrics() {

@@ -143,6 +143,7 @@ impl Worker {
             settings,
             sockets,
             outbox,
+            egress,
             name,
             ..
         } = &*self.0;
@@ -154,7 +155,7 @@ impl Worker {
                 return Ok(());
             }
             for job in claimed {
-                runner::run(ctx.clone(), sockets.clone(), job, lease).await;
+                runner::run(ctx.clone(), sockets.clone(), egress.clone(), job, lease).await;
             }
             for mail in mails {
                 outbox.send(mail).await;
@@ -167,6 +168,7 @@ impl Worker {
             ctx,
             settings,
             sockets,
+            egress,
             name,
             jobs,
             ..
@@ -182,8 +184,9 @@ impl Worker {
                         full = claimed.len() == free;
                         for job in claimed {
                             let (ctx, sockets, nudge) = (ctx.clone(), sockets.clone(), self.nudger());
+                            let egress = egress.clone();
                             running.spawn(async move {
-                                runner::run(ctx, sockets, job, lease).await;
+                                runner::run(ctx, sockets, egress, job, lease).await;
                                 // A job may have ordered a mail, or another job.
                                 nudge.nudge();
                             });

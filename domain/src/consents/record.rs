@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{erase, evidence_context};
 use crate::{
     audit::{self, Event},
+    callbacks,
     ctx::Ctx,
     duration::Kept,
     error::{Error, Faults, Result},
@@ -160,6 +161,7 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
     }
     let ended = in_force && held && !holds;
     if ended {
+        callbacks::tell_of_withdrawal(tx, ctx, &purpose, subject).await?;
         erase::order(tx, ctx, &purpose, subject).await?;
     }
     if in_force && holds && before.is_some() && !held {

@@ -158,7 +158,7 @@ async fn gather(ctx: &Ctx, scope: &TenantScope, request: &request::Model) -> Res
     passed.sort_unstable();
     passed.dedup();
     Ok(About {
-        recipients: recipients::of(&tx, &endpoints, &passed).await?,
+        recipients: recipients::of(&tx, &endpoints, &passed, &subjects).await?,
         corrections: match request.subject_id {
             Some(subject) => requests::corrections_of(&tx, ctx, subject).await?,
             None => Vec::new(),

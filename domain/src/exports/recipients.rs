@@ -1,18 +1,15 @@
-//! Who actually got what passed (GDPR Art. 15(1)(c), CJEU C-154/21): back ends behind relays, and webhooks with the number
-//! of deliveries on record.
+//! Who actually got what passed (GDPR Art. 15(1)(c), CJEU C-154/21): back ends behind relays, and webhooks with the
+//! number of events about the person that they took.
 
 use std::collections::HashMap;
 
 use entity::{
     endpoint::{self, EndpointKind},
-    id::EndpointId,
-    webhook,
-    webhook_delivery::{self, DeliveryState},
+    id::{EndpointId, SubjectId},
 };
-use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use url::Url;
 
-use crate::{Result, tenancy::TenantTx};
+use crate::{Result, callbacks, tenancy::TenantTx};
 
 /// Somebody who got data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +20,16 @@ pub(super) struct Recipient {
     pub(super) kind: &'static str,
     /// Where it is; none for those who connect.
     pub(super) host: Option<String>,
-    /// How often it was told, where that is on record.
+    /// How many events about the person it took, where that is on record.
     pub(super) deliveries: Option<u64>,
 }
 
-/// The recipients of what passed these endpoints.
+/// The recipients of what passed these endpoints and is about a person.
 pub(super) async fn of(
     tx: &TenantTx,
     endpoints: &HashMap<EndpointId, endpoint::Model>,
     passed: &[EndpointId],
+    subjects: &[SubjectId],
 ) -> Result<Vec<Recipient>> {
     let mut all = Vec::new();
     for endpoint in passed.iter().filter_map(|id| endpoints.get(id)) {
@@ -43,28 +41,15 @@ pub(super) async fn of(
             deliveries: None,
         });
     }
-    let hooks = tx
-        .find::<webhook::Entity>()
-        .filter(webhook::Column::EndpointId.is_in(passed.iter().copied()))
-        .order_by_asc(webhook::Column::Id)
-        .all(tx.conn())
-        .await?;
-    for hook in hooks {
-        let Some(url) = hook.url.as_deref() else { continue };
-        let deliveries = tx
-            .find::<webhook_delivery::Entity>()
-            .filter(webhook_delivery::Column::WebhookId.eq(hook.id))
-            .filter(webhook_delivery::Column::State.eq(DeliveryState::Delivered))
-            .count(tx.conn())
-            .await?;
-        if let Some(endpoint) = endpoints.get(&hook.endpoint_id).filter(|_| deliveries > 0) {
-            all.push(Recipient {
-                endpoint: endpoint.name.clone(),
-                kind: "webhook",
-                host: host(url),
-                deliveries: Some(deliveries),
-            });
-        }
+    for row in callbacks::recipients_of(tx, subjects).await? {
+        all.push(Recipient {
+            endpoint: endpoints
+                .get(&row.endpoint_id)
+                .map_or_else(String::new, |endpoint| endpoint.name.clone()),
+            kind: "webhook",
+            host: row.host,
+            deliveries: u64::try_from(row.events).ok(),
+        });
     }
     Ok(all)
 }

@@ -1,4 +1,4 @@
-//! One-time codes by mail. The answer to "send me a code" is the same for every address, and so is the work behind it:
+//! One-time codes by mail, each with a link that does the same. The answer to "send me a code" is the same for every address, and so is the work behind it:
 //! a job writes the same row for a known address and for an unknown one; only the mail differs.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
@@ -7,7 +7,7 @@ use entity::{id::PortalCodeId, portal_code, subject};
 use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use vault::{chance, code};
+use vault::{chance, code, token};
 
 use super::CODE_LIFE;
 use crate::{
@@ -40,6 +40,9 @@ impl Job for SendPortalCode {
     const ATTEMPTS: i32 = 3;
 }
 
+/// The prefix of what is in links.
+const LINK_PREFIX: &str = "weir_pl";
+
 fn address_context(id: PortalCodeId) -> String {
     format!("portal_code.address/{id}")
 }
@@ -47,6 +50,18 @@ fn address_context(id: PortalCodeId) -> String {
 /// What a code's hash is bound to.
 pub(super) fn code_scope(id: PortalCodeId) -> String {
     format!("portal_code/{id}")
+}
+
+/// What the address behind a link is bound to.
+pub(super) fn link_context(id: PortalCodeId) -> String {
+    format!("portal_code.link/{id}")
+}
+
+/// The page that opens with a link. What signs in is behind the `#`: browsers keep it to themselves, so it is in no log
+/// and no `Referer`, and a mail scanner that follows the link finds the page and nothing else.
+fn link(ctx: &Ctx, slug: &str, secret: &str) -> String {
+    let base = ctx.settings.public_url.as_str().trim_end_matches('/');
+    format!("{base}/privacy/{slug}#token={secret}")
 }
 
 /// Orders a code for an address. Takes the same time for every address.
@@ -99,10 +114,17 @@ pub async fn send_code(ctx: &Ctx, scope: &TenantScope, job: &SendPortalCode) -> 
         // Looks like a code and matches none, so that wrong tries count and fail here as they do elsewhere.
         chance::bytes(&*ctx.chance)
     };
+    let linked = token::generate(LINK_PREFIX, &*ctx.chance);
+    // Nobody gets the link of an unknown address; it is written all the same.
+    let address = keys
+        .tenant
+        .seal_value(&link_context(job.code), email.as_bytes(), &*ctx.chance);
     tx.insert(portal_code::ActiveModel {
         id: Set(job.code),
         email_index: Set(index.to_vec()),
         code_hash: Set(hash.to_vec()),
+        link_hash: Set(Some(token::fingerprint(linked.expose()).to_vec())),
+        address_sealed: Set(Some(address)),
         attempts: Set(0),
         created_at: Set(now),
         expires_at: Set(now + CODE_LIFE),
@@ -111,11 +133,17 @@ pub async fn send_code(ctx: &Ctx, scope: &TenantScope, job: &SendPortalCode) -> 
     })
     .await?;
     if known {
+        let tenant = tenants::read(&tx).await?;
+        let values = json!({
+            "code": secret,
+            "link": link(ctx, &tenant.slug, linked.expose()),
+            "minutes": CODE_LIFE.num_minutes(),
+        });
         let mail = NewMail {
             template: "portal_code",
             to: email,
-            language: tenants::read(&tx).await?.language,
-            values: json!({ "code": secret, "minutes": CODE_LIFE.num_minutes() }),
+            language: tenant.language,
+            values,
         };
         mails::enqueue(&tx, ctx, mail).await?;
     }

@@ -1,4 +1,4 @@
-//! Signing in on the privacy page with a code, and what that proves: an address, for an hour.
+//! Signing in on the privacy page with a code or a link, and what that proves: an address, for an hour.
 
 use chrono::{DateTime, Utc};
 use entity::{
@@ -11,12 +11,15 @@ use sea_orm::{
 };
 use vault::{Redacted, code, token};
 
-use super::{ATTEMPTS, SESSION_LIFE, codes::code_scope};
+use super::{
+    ATTEMPTS, SESSION_LIFE,
+    codes::{code_scope, link_context},
+};
 use crate::{
     Error, Result,
     ctx::Ctx,
-    subjects,
-    tenancy::{Actor, TenantScope},
+    requests, subjects,
+    tenancy::{Actor, TenantScope, TenantTx},
     tenants,
 };
 
@@ -128,9 +131,62 @@ pub async fn sign_in(ctx: &Ctx, slug: &str, email: &str, code: &str) -> Result<S
         .col_expr(portal_code::Column::UsedAt, Expr::value(now))
         .exec(tx.conn())
         .await?;
+    let signed_in = begin(&tx, ctx, index, &email).await?;
+    tx.save().await?;
+    Ok(signed_in)
+}
+
+/// Signs in with a link that was mailed to the address. It works once, and its code with it; only this uses it up, never
+/// that somebody looked at where it leads.
+///
+/// # Errors
+/// `Rejected` with `token_invalid`, whatever is wrong.
+pub async fn sign_in_by_link(ctx: &Ctx, slug: &str, secret: &str) -> Result<SignedIn> {
+    const INVALID: Error = Error::Rejected {
+        code: "token_invalid",
+        detail: "this link is not valid any more; order a new one",
+    };
+    let tenant = open(ctx, slug).await?;
+    let scope = TenantScope::new(tenant.id, Actor::Subject);
+    let now = ctx.now();
+    let tx = ctx.store.begin(&scope).await?;
+    let row = tx
+        .find::<portal_code::Entity>()
+        .filter(portal_code::Column::LinkHash.eq(token::fingerprint(secret).to_vec()))
+        .filter(portal_code::Column::UsedAt.is_null())
+        .filter(portal_code::Column::ExpiresAt.gt(now))
+        .one(tx.conn())
+        .await?
+        .ok_or(INVALID)?;
+    let keys = ctx.keys.tenant(tenant.id).await?;
+    let address = row.address_sealed.as_ref().ok_or(INVALID)?;
+    let address = keys.tenant.open_value(&link_context(row.id), address)?;
+    let address = String::from_utf8(address).map_err(Error::internal)?;
+    // All that was mailed to the address before: whoever reads it is in.
+    let taken = tx
+        .update_many::<portal_code::Entity>()
+        .col_expr(portal_code::Column::UsedAt, Expr::value(now))
+        .filter(portal_code::Column::EmailIndex.eq(row.email_index.clone()))
+        .filter(portal_code::Column::UsedAt.is_null())
+        .exec(tx.conn())
+        .await?
+        .rows_affected;
+    // Of two that come at once, one finds it used.
+    if taken == 0 {
+        return Err(INVALID);
+    }
+    let signed_in = begin(&tx, ctx, row.email_index, &address).await?;
+    tx.save().await?;
+    Ok(signed_in)
+}
+
+/// Begins a session of whoever reads the mail of this address, and verifies the requests that waited for that.
+async fn begin(tx: &TenantTx, ctx: &Ctx, index: Vec<u8>, email: &str) -> Result<SignedIn> {
+    let keys = ctx.keys.tenant(tx.tenant()).await?;
     let id: PortalSignInId = ctx.ids.next();
     let token = token::generate(PREFIX, &*ctx.chance);
-    let expires_at = now + SESSION_LIFE;
+    let expires_at = ctx.now() + SESSION_LIFE;
+    requests::verify_waiting(tx, ctx, &index).await?;
     tx.insert(portal_sign_in::ActiveModel {
         id: Set(id),
         email_index: Set(index),
@@ -138,12 +194,11 @@ pub async fn sign_in(ctx: &Ctx, slug: &str, email: &str, code: &str) -> Result<S
             .tenant
             .seal_value(&address_context(id), email.as_bytes(), &*ctx.chance)),
         token_hash: Set(token::fingerprint(token.expose()).to_vec()),
-        created_at: Set(now),
+        created_at: Set(ctx.now()),
         expires_at: Set(expires_at),
         ..Default::default()
     })
     .await?;
-    tx.save().await?;
     Ok(SignedIn { token, expires_at })
 }
 

@@ -1,11 +1,15 @@
 //! Whether people get what they ask for, in time.
 
+use chrono::TimeDelta;
 use entity::request;
 use sea_orm::{ColumnTrait, Condition, QueryFilter};
 use serde_json::json;
 
 use super::{Finding, Look, Section, Severity};
-use crate::{error::Result, requests::OPEN};
+use crate::{callbacks, error::Result, requests::OPEN};
+
+/// How long a recipient may take to answer before that is spoken of.
+const PATIENCE: TimeDelta = TimeDelta::days(14);
 
 pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
     use request::Column;
@@ -65,6 +69,20 @@ pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
             Some(_) => in_time += 1,
         }
     }
+    let silent = callbacks::unanswered(tx, now - PATIENCE).await?;
+    for callback in &silent {
+        findings.push(Finding::new(
+            "recipient_silent",
+            Severity::Medium,
+            callback.id.to_string(),
+            format!(
+                "a recipient ({}) has not said that it did as it was told ({})",
+                callback.host.as_deref().unwrap_or("unknown"),
+                callback.act
+            ),
+            "ask the recipient, and note its answer with the callback (Art. 19)",
+        ));
+    }
     let erased = look.events("subject.erased").await?;
     let answer = format!(
         "{} requests concern this time: {in_time} were answered in time, {late} late, {open} are open.",
@@ -80,6 +98,7 @@ pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
             "answered_late": late,
             "open": open,
             "persons_erased": erased.json(),
+            "recipients_silent": silent.len(),
         }),
         findings,
     })

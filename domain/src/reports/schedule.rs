@@ -139,3 +139,59 @@ async fn put_off(ctx: &Ctx, scope: &TenantScope, to: DateTime<Utc>) -> Result<()
     tx.save().await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{PaginatorTrait, QueryOrder};
+
+    use super::*;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn reports_come_when_they_are_due_each_about_the_time_since_the_last() {
+        let world = World::new().await;
+        let (ctx, scope) = (&world.ctx, &world.scope);
+        let tx = ctx.store.begin(scope).await.unwrap();
+        let schedule = set_schedule(&tx, ctx, None, "P1M", true).await.unwrap();
+        tx.save().await.unwrap();
+        assert_eq!(
+            schedule.next_at.to_rfc3339(),
+            "2027-02-15T08:00:00+00:00",
+            "a calendar month"
+        );
+        assert_eq!(run_due(ctx).await.unwrap(), 0, "not before its time");
+        world.clock.advance(TimeDelta::days(31));
+        assert_eq!(run_due(ctx).await.unwrap(), 1);
+        assert_eq!(run_due(ctx).await.unwrap(), 0, "once");
+        world.clock.advance(TimeDelta::days(28));
+        assert_eq!(run_due(ctx).await.unwrap(), 1);
+        let tx = ctx.store.begin(scope).await.unwrap();
+        let reports = tx
+            .find::<entity::report::Entity>()
+            .order_by_asc(entity::report::Column::Id)
+            .all(tx.conn())
+            .await
+            .unwrap();
+        assert_eq!(reports.len(), 2);
+        assert_eq!(
+            reports[1].previous_id,
+            Some(reports[0].id),
+            "compared with the last"
+        );
+        assert_eq!(reports[1].from_at, reports[0].to_at, "and no moment is left out");
+        set_schedule(&tx, ctx, None, "PT1H", true).await.unwrap_err();
+        set_schedule(&tx, ctx, Some(schedule.version), "P1M", false)
+            .await
+            .unwrap();
+        tx.save().await.unwrap();
+        world.clock.advance(TimeDelta::days(90));
+        assert_eq!(run_due(ctx).await.unwrap(), 0, "off is off");
+        let tx = ctx.store.read(scope).await.unwrap();
+        let count = tx
+            .find::<entity::report::Entity>()
+            .count(tx.conn())
+            .await
+            .unwrap();
+        assert_eq!(count, 2);
+    }
+}

@@ -45,6 +45,9 @@ pub struct NewForSubject {
 /// An answered request is linked to one of its kind that comes within this time.
 const REPEATED_WITHIN: TimeDelta = TimeDelta::days(180);
 
+/// How somebody proves who they are on the privacy page.
+pub(super) const VERIFIED_BY_MAIL: &str = "verified by a code or link sent to the address";
+
 /// Bytes of a note.
 const MAX_NOTE: usize = 2_000;
 
@@ -85,8 +88,9 @@ pub async fn create_for_subject(tx: &TenantTx, ctx: &Ctx, new: NewForSubject) ->
         address,
         note: new.note,
         details: new.details,
+        law: None,
     };
-    row.create(tx, ctx, verified).await
+    row.create(tx, ctx, Some(verified)).await
 }
 
 /// Takes a request from the privacy page. Whoever has several records under one address gets a request for each; the
@@ -119,13 +123,106 @@ pub async fn create_from_portal(
             address: caller.email.clone(),
             note: None,
             details: details.clone(),
+            law: None,
         };
-        let request = row
-            .create(tx, ctx, "verified by a code sent to the address")
-            .await?;
+        let request = row.create(tx, ctx, Some(VERIFIED_BY_MAIL)).await?;
         first.get_or_insert(request);
     }
     first.ok_or(Error::NotFound { what: "person" })
+}
+
+/// A request that the tenant's own system hands on.
+#[derive(Clone, Debug)]
+pub(crate) struct HandedOn {
+    pub(crate) kind: RequestKind,
+    /// None: nobody whom the tenant named is known here.
+    pub(crate) subject: Option<SubjectId>,
+    /// Where the person is reached, if that was said.
+    pub(crate) email: Option<String>,
+    /// Whether the person must confirm it first.
+    pub(crate) unconfirmed: bool,
+    /// The profile of deadlines.
+    pub(crate) jurisdiction: String,
+    /// When the person asked: the clock runs from there.
+    pub(crate) asked_at: DateTime<Utc>,
+    pub(crate) note: String,
+}
+
+/// Takes a request that the tenant's system hands on.
+///
+/// # Errors
+/// `already_open` when the person has one of this kind that waits for its answer: [`open_of`] says which.
+pub(crate) async fn create_handed_on(tx: &TenantTx, ctx: &Ctx, new: HandedOn) -> Result<request::Model> {
+    let mut address = new.email.clone();
+    let mut email_index = None;
+    if let Some(email) = &new.email {
+        let keys = ctx.keys.tenant(tx.tenant()).await?;
+        email_index = Some(subjects::email_index(&keys, email).to_vec());
+    }
+    if let Some(subject) = new.subject {
+        let person = locked(tx, subject).await?;
+        if new.unconfirmed {
+            // Whoever asks names an address; the one on record is the person's.
+            email_index.clone_from(&person.email_index);
+            address = subjects::reveal(ctx, person).await?.email;
+        } else {
+            email_index = person.email_index.or(email_index);
+        }
+    }
+    let row = Row {
+        kind: new.kind,
+        origin: RequestOrigin::Opendsr,
+        subject: new.subject,
+        email_index,
+        address: address.filter(|_| new.unconfirmed),
+        note: Some(new.note),
+        details: Details::default(),
+        law: Some((new.jurisdiction, new.asked_at)),
+    };
+    let verified = (!new.unconfirmed).then_some("the controller vouches for the person's identity");
+    row.create(tx, ctx, verified).await
+}
+
+/// The request of this kind that a person has and that waits for its answer.
+pub(crate) async fn open_of(
+    tx: &TenantTx,
+    kind: RequestKind,
+    subject: SubjectId,
+) -> Result<Option<request::Model>> {
+    Ok(tx
+        .find::<request::Entity>()
+        .filter(request::Column::Kind.eq(kind))
+        .filter(request::Column::State.is_in(OPEN))
+        .filter(request::Column::SubjectId.eq(subject))
+        .one(tx.conn())
+        .await?)
+}
+
+/// Whoever reads the mail of this address has shown that: their requests that waited for it go on.
+pub(crate) async fn verify_waiting(tx: &TenantTx, ctx: &Ctx, email_index: &[u8]) -> Result<()> {
+    let waiting = tx
+        .find::<request::Entity>()
+        .filter(request::Column::State.eq(RequestState::Received))
+        .filter(request::Column::EmailIndex.eq(email_index))
+        .limit(100)
+        .all(tx.conn())
+        .await?;
+    for request in waiting {
+        verify(tx, ctx, &request, VERIFIED_BY_MAIL).await?;
+    }
+    Ok(())
+}
+
+/// From here on it is the person's, and is carried out.
+async fn verify(tx: &TenantTx, ctx: &Ctx, request: &request::Model, how: &str) -> Result<request::Model> {
+    let changes = Changes {
+        note: Some(how.to_owned()),
+        ..Changes::default()
+    };
+    let verified = step(tx, ctx, request, RequestState::Verified, changes).await?;
+    jobs::enqueue(tx, ctx, &FulfilRequest { request: request.id }).await?;
+    notify(tx, ctx, &verified, "request_received", json!({})).await?;
+    Ok(verified)
 }
 
 /// The person's row, locked where the engine has row locks, so that two requests at once see each other.
@@ -147,10 +244,12 @@ struct Row {
     address: Option<String>,
     note: Option<String>,
     details: Details,
+    /// The profile, and since when the clock runs; none: the tenant's, and now.
+    law: Option<(String, DateTime<Utc>)>,
 }
 
 impl Row {
-    async fn create(self, tx: &TenantTx, ctx: &Ctx, verified: &str) -> Result<request::Model> {
+    async fn create(self, tx: &TenantTx, ctx: &Ctx, verified: Option<&str>) -> Result<request::Model> {
         self.refuse_second(tx).await?;
         let tenant = tenants::read(tx).await?;
         let id: RequestId = ctx.ids.next();
@@ -166,7 +265,8 @@ impl Row {
         };
         let now = ctx.now();
         let repeats = self.repeated(tx, now).await?;
-        let law = deadlines::profile_or_default(&tenant.jurisdiction);
+        let (jurisdiction, received_at) = self.law.clone().unwrap_or((tenant.jurisdiction.clone(), now));
+        let law = deadlines::profile_or_default(&jurisdiction);
         let calendar = deadlines::calendar(&tenant);
         let request = tx
             .insert(request::ActiveModel {
@@ -177,8 +277,8 @@ impl Row {
                 subject_id: Set(self.subject),
                 email_index: Set(self.email_index),
                 email_sealed: Set(sealed),
-                received_at: Set(now),
-                due_at: Set(law.due_at(&Clock::new(now), self.kind, &calendar)),
+                received_at: Set(received_at),
+                due_at: Set(law.due_at(&Clock::new(received_at), self.kind, &calendar)),
                 verified_at: Set(None),
                 completed_at: Set(None),
                 refusal_code: Set(None),
@@ -187,9 +287,11 @@ impl Row {
                 export_id: Set(None),
                 audit_index: Set(None),
                 jurisdiction: Set(law.key.clone()),
-                acknowledge_by: Set(law.acknowledge_by(now, &calendar)),
-                // The mail that confirms it is written in this transaction.
-                acknowledged_at: Set(self.address.is_some().then_some(now)),
+                acknowledge_by: Set(law.acknowledge_by(received_at, &calendar)),
+                // The mail that confirms it is written in this transaction; a controller's system gets a signed answer.
+                acknowledged_at: Set(
+                    (self.address.is_some() || self.origin == RequestOrigin::Opendsr).then_some(now)
+                ),
                 extended_at: Set(None),
                 extension_reason: Set(None),
                 paused_at: Set(None),
@@ -223,14 +325,13 @@ impl Row {
             event = event.subject(subject);
         }
         audit::record(tx, ctx, event).await?;
-        let changes = Changes {
-            note: Some(verified.to_owned()),
-            ..Changes::default()
-        };
-        let request = step(tx, ctx, &request, RequestState::Verified, changes).await?;
-        jobs::enqueue(tx, ctx, &FulfilRequest { request: id }).await?;
-        notify(tx, ctx, &request, "request_received", json!({})).await?;
-        Ok(request)
+        match verified {
+            Some(how) => verify(tx, ctx, &request, how).await,
+            None => {
+                notify(tx, ctx, &request, "request_confirm", json!({})).await?;
+                Ok(request)
+            }
+        }
     }
 
     /// The last request of this kind that was answered to the person not long before: whoever decides should see it.

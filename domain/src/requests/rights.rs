@@ -3,6 +3,7 @@
 //! again: a request stays in progress until the last.
 
 use entity::{
+    callback::Act,
     correction,
     id::{PurposeId, SubjectId},
     objection,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     Error, Result,
     audit::{self, Event},
+    callbacks,
     ctx::Ctx,
     keys::SubjectKeyName,
     subjects::{self, SubjectPatch},
@@ -64,9 +66,15 @@ pub async fn apply(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> R
     match applied.request.kind {
         RequestKind::Rectification => {
             applied.fields = correct(&tx, ctx, &applied.request, subject, &details).await?;
+            let person = subjects::read(&tx, subject).await?;
+            let said = json!({ "corrections": details.corrections, "statement": details.text });
+            let id = applied.request.id;
+            callbacks::tell_of_request(&tx, ctx, Act::Rectification, id, &person, said).await?;
         }
         RequestKind::Restriction => {
-            subjects::restrict(&tx, ctx, subject).await?;
+            let person = subjects::restrict(&tx, ctx, subject).await?;
+            let (id, said) = (applied.request.id, json!({ "ground": details.ground }));
+            callbacks::tell_of_request(&tx, ctx, Act::Restriction, id, &person, said).await?;
         }
         RequestKind::Objection => {
             object(&tx, ctx, &applied.request, subject, &details.purposes).await?;

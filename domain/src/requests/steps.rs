@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{ExportId, SubjectId},
+    id::{ExportId, RequestId, SubjectId},
     request::{self, RequestKind, RequestState},
     request_event,
 };
@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use crate::{Error, Result, ctx::Ctx, tenancy::TenantTx};
+use crate::{Error, Result, ctx::Ctx, opendsr, tenancy::TenantTx};
 
 /// The states in which a request still waits for its answer.
 pub const OPEN: [RequestState; 4] = [
@@ -116,6 +116,7 @@ pub(crate) async fn step(
         return Err(wrong_state(from, to));
     }
     note(tx, ctx, request, to, changes.note).await?;
+    opendsr::status_changed(tx, ctx, request.id, from, to).await?;
     super::read(tx, request.id).await
 }
 
@@ -139,6 +140,15 @@ pub(super) async fn note(
     })
     .await?;
     Ok(())
+}
+
+/// Records something that happened meanwhile, of a request that may be gone.
+pub(crate) async fn remark(tx: &TenantTx, ctx: &Ctx, id: RequestId, said: String) -> Result<()> {
+    match super::read(tx, id).await {
+        Ok(request) => note(tx, ctx, &request, request.state, Some(said)).await,
+        Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn wrong_state(from: RequestState, to: RequestState) -> Error {

@@ -228,6 +228,32 @@ async fn a_code_is_mailed_to_a_known_address_only_and_nothing_else_tells_the_two
 }
 
 #[tokio::test]
+async fn a_link_works_once_for_ten_minutes_and_its_code_with_it() {
+    let (story, _) = Story::begin().await;
+    let secret = |mails: &[Outgoing]| {
+        let link = mails[0].values["link"].as_str().unwrap();
+        link.split_once("#token=").unwrap().1.to_owned()
+    };
+    let open = async |secret: &str| portal::sign_in_by_link(story.ctx(), "acme", secret).await;
+    let mails = story.order_code(ADA).await;
+    let (first, code) = (
+        secret(&mails),
+        mails[0].values["code"].as_str().unwrap().to_owned(),
+    );
+    // Guessing at codes does no harm to a link, which nobody guesses.
+    for _ in 0..6 {
+        assert!(portal::sign_in(story.ctx(), "acme", ADA, "x").await.is_err());
+    }
+    assert!(open(&first).await.is_ok());
+    assert!(open(&first).await.is_err(), "once");
+    assert!(portal::sign_in(story.ctx(), "acme", ADA, &code).await.is_err());
+    let second = secret(&story.order_code(ADA).await);
+    story.bed.advance(TimeDelta::minutes(11));
+    assert!(open(&second).await.is_err(), "not for ever");
+    assert!(open("").await.is_err());
+}
+
+#[tokio::test]
 async fn a_code_works_once_for_ten_minutes_and_dies_of_five_wrong_tries() {
     let (story, _) = Story::begin().await;
     let code = |mails: Vec<Outgoing>| mails[0].values["code"].as_str().unwrap().to_owned();

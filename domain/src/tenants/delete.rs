@@ -12,7 +12,8 @@ use entity::{
     hold::{self, HoldState},
     id::{AccountId, EndpointId},
     incident_subject, invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token,
-    member, message, portal_sign_in, report_schedule, retention_class, store_meta, tenant, usage_day,
+    member, message, opendsr_key, opendsr_request, portal_sign_in, recipient, report_schedule,
+    retention_class, store_meta, tenant, usage_day,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
@@ -146,6 +147,9 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope, job: &RemoveTenant) -> Resul
     everything::<connection::Entity>(&tx).await?;
     everything::<consent_state::Entity>(&tx).await?;
     everything::<incident_subject::Entity>(&tx).await?;
+    everything::<opendsr_key::Entity>(&tx).await?;
+    everything::<opendsr_request::Entity>(&tx).await?;
+    everything::<recipient::Entity>(&tx).await?;
     everything::<report_schedule::Entity>(&tx).await?;
     everything::<retention_class::Entity>(&tx).await?;
     everything::<class_count::Entity>(&tx).await?;

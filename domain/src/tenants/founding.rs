@@ -97,6 +97,7 @@ pub(crate) async fn found(ctx: &Ctx, new: NewTenant, founder: Founder) -> Result
             holidays: Set(None),
             request_approval: Set(tenant::RequestApproval::Doubtful),
             four_eyes: Set(false),
+            opendsr_trust: Set(tenant::OpendsrTrust::Closed),
             quotas: Set(serde_json::to_value(ctx.settings.default_quotas)?),
             retention_grace: Set(retention_rules::GRACE.to_owned()),
             retention_approval: Set(false),

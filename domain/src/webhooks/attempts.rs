@@ -26,6 +26,7 @@ use super::{
     Settings, contents,
     secrets::signing_keys,
     signing::{self, Header, Signers},
+    told::{self, Told},
 };
 use crate::{
     audit::{self, Event},
@@ -69,6 +70,8 @@ pub struct Attempt {
     pub body: Vec<u8>,
     /// Events in it.
     sent: i32,
+    /// Whom it says something of.
+    told: Told,
 }
 
 impl std::fmt::Debug for Attempt {
@@ -212,7 +215,7 @@ pub async fn next(ctx: &Ctx, turn: &Turn) -> Result<Option<Attempt>> {
         drop(tx);
         if now - delivery.begun_at > settings.give_up_after() {
             let outcome = Outcome::Failed(DeliveryError::TooOld);
-            note(ctx, turn, delivery.id, 0, outcome, Duration::ZERO).await?;
+            note(ctx, turn, delivery.id, &Said::NOTHING, outcome, Duration::ZERO).await?;
             continue;
         }
         let contents = match contents::read(ctx, &turn.scope, &hook, &delivery).await {
@@ -220,7 +223,7 @@ pub async fn next(ctx: &Ctx, turn: &Turn) -> Result<Option<Attempt>> {
             Err(error) => {
                 tracing::error!(delivery.id = %delivery.id, error = ?error, "a delivery could not be put together");
                 let outcome = Outcome::Failed(DeliveryError::Internal);
-                note(ctx, turn, delivery.id, 0, outcome, Duration::ZERO).await?;
+                note(ctx, turn, delivery.id, &Said::NOTHING, outcome, Duration::ZERO).await?;
                 continue;
             }
         };
@@ -243,6 +246,7 @@ pub async fn next(ctx: &Ctx, turn: &Turn) -> Result<Option<Attempt>> {
             headers: signing::headers(&signers, &delivery.id.to_string(), now, &contents.body),
             body: contents.body,
             sent: contents.events,
+            told: contents.told,
         }));
     }
 }
@@ -255,7 +259,11 @@ pub async fn settle(
     outcome: Outcome,
     took: Duration,
 ) -> Result<()> {
-    note(ctx, turn, attempt.delivery, attempt.sent, outcome, took).await
+    let said = Said {
+        events: attempt.sent,
+        told: &attempt.told,
+    };
+    note(ctx, turn, attempt.delivery, &said, outcome, took).await
 }
 
 /// Ends a turn. The webhook is claimed again when its next delivery is due.
@@ -344,11 +352,24 @@ async fn expire(ctx: &Ctx, turn: &Turn, id: WebhookDeliveryId) -> Result<()> {
     Ok(())
 }
 
+/// What was sent, and of whom.
+struct Said<'a> {
+    events: i32,
+    told: &'a Told,
+}
+
+impl Said<'_> {
+    const NOTHING: Said<'static> = Said {
+        events: 0,
+        told: &Told::new(),
+    };
+}
+
 async fn note(
     ctx: &Ctx,
     turn: &Turn,
     id: WebhookDeliveryId,
-    sent: i32,
+    said: &Said<'_>,
     outcome: Outcome,
     took: Duration,
 ) -> Result<()> {
@@ -373,7 +394,7 @@ async fn note(
         delivery_id: Set(id),
         number: Set(delivery.attempts_total + 1),
         at: Set(now),
-        sent: Set(sent),
+        sent: Set(said.events),
         status: Set(outcome.status()),
         duration_ms: Set(duration_ms),
         error: Set(error),
@@ -394,7 +415,7 @@ async fn note(
             state: Set(state),
             attempts: Set(attempts),
             attempts_total: Set(delivery.attempts_total + 1),
-            sent: Set(Some(sent)),
+            sent: Set(Some(said.events)),
             next_at: Set(now + pause.map_or(TimeDelta::zero(), |pause| jittered(ctx, pause))),
             status: Set(outcome.status()),
             duration_ms: Set(Some(duration_ms)),
@@ -410,6 +431,9 @@ async fn note(
         .col_expr(webhook::Column::LockedUntil, Expr::value(now + lease(settings)))
         .exec(tx.conn())
         .await?;
+    if state == DeliveryState::Delivered {
+        told::taken(&tx, &hook, &delivery, said.told, now).await?;
+    }
     health(&tx, ctx, hook, error).await?;
     tx.save().await?;
     Ok(())

@@ -12,7 +12,10 @@ use entity::{
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 
-use super::draft::{Item, Said, context};
+use super::{
+    draft::{Item, Said, context},
+    told::Told,
+};
 use crate::{
     admission, connections,
     ctx::Ctx,
@@ -30,6 +33,8 @@ pub(super) struct Contents {
     pub(super) body: Vec<u8>,
     /// How many events are in it.
     pub(super) events: i32,
+    /// Whom it says something of.
+    pub(super) told: Told,
 }
 
 /// No class has this handle: no rule keeps it.
@@ -63,10 +68,16 @@ pub(super) async fn read(
         delivery,
     };
     let mut items = Vec::new();
+    let mut told = Told::new();
     for part in parts {
-        items.extend(opening.open(part).await?);
+        let subject = part.subject_id;
+        let opened = opening.open(part).await?;
+        if let Some(subject) = subject.filter(|_| !opened.is_empty()) {
+            *told.entry(subject).or_default() += i64::try_from(opened.len()).unwrap_or(i64::MAX);
+        }
+        items.extend(opened);
     }
-    let events = name_sessions(ctx, scope, items).await?;
+    let events = name_sessions(ctx, scope, items, &mut told).await?;
     if events.is_empty() {
         return Ok(None);
     }
@@ -76,6 +87,7 @@ pub(super) async fn read(
     Ok(Some(Contents {
         body: serde_json::to_vec(&body)?,
         events: count,
+        told,
     }))
 }
 
@@ -159,7 +171,12 @@ impl Opening<'_> {
 }
 
 /// Adds who it was to what happened to sessions. A session whose record has expired is not told of any more.
-async fn name_sessions(ctx: &Ctx, scope: &TenantScope, items: Vec<Item>) -> Result<BTreeMap<i32, Value>> {
+async fn name_sessions(
+    ctx: &Ctx,
+    scope: &TenantScope,
+    items: Vec<Item>,
+    told: &mut Told,
+) -> Result<BTreeMap<i32, Value>> {
     let ids: Vec<ConnectionId> = items.iter().filter_map(|item| item.session).collect();
     let mut records: HashMap<ConnectionId, Option<SubjectId>> = HashMap::new();
     let mut persons: HashMap<SubjectId, String> = HashMap::new();
@@ -200,8 +217,11 @@ async fn name_sessions(ctx: &Ctx, scope: &TenantScope, items: Vec<Item>) -> Resu
             let Some(person) = records.get(&session) else {
                 continue;
             };
-            if let Some(name) = person.and_then(|person| persons.get(&person)) {
+            if let Some(person) = *person
+                && let Some(name) = persons.get(&person)
+            {
                 shape["user_id"] = json!(name);
+                *told.entry(person).or_default() += 1;
             }
         }
         events.insert(item.number, shape);

@@ -56,6 +56,14 @@ kinds! {
     Disconnected = 8, "disconnected";
     /// Somebody wants to see whether deliveries arrive. Nobody subscribes to it.
     Test = 9, "test";
+    /// A person's data were erased: erase them too (GDPR Art. 19).
+    SubjectErased = 10, "subject_erased";
+    /// Something about a person was corrected: correct it too.
+    SubjectRectified = 11, "subject_rectified";
+    /// Processing of a person's data is restricted: restrict it too.
+    SubjectRestricted = 12, "subject_restricted";
+    /// A person withdrew a consent: stop what rested on it.
+    ConsentWithdrawn = 13, "consent_withdrawn";
 }
 
 impl EventKind {

@@ -231,6 +231,14 @@ pub(super) const CASES: &[(&str, Case)] = &[
         "POST /requests/{id}/lift",
         Names("", r#"{"text":"it ends","told_otherwise":true}"#),
     ),
+    ("GET /callbacks", Own),
+    ("GET /callbacks/{id}", Names("", "")),
+    ("POST /callbacks/{id}/acknowledge", Names("", "{}")),
+    (
+        "POST /callbacks/acknowledgements",
+        Open("the token came with the callback"),
+    ),
+    ("GET /subjects/{id}/recipients", Names("", "")),
     ("GET /jurisdictions", Own),
     ("GET /mail-templates", Own),
     ("POST /mails/preview", Own),
@@ -272,8 +280,13 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /portal/{tenant}", Open("it says whose page this is")),
     ("POST /portal/{tenant}/codes", Open("a person has no account")),
     ("POST /portal/{tenant}/sessions", Open("the code is the proof")),
+    (
+        "POST /portal/{tenant}/sessions/by-link",
+        Open("the link is the proof"),
+    ),
     ("DELETE /portal/{tenant}/sessions/current", Person("")),
     ("GET /portal/{tenant}/me", Person("")),
+    ("GET /portal/{tenant}/recipients", Person("")),
     ("GET /portal/{tenant}/consents", Person("")),
     (
         "POST /portal/{tenant}/consents",

@@ -8,6 +8,7 @@ const of = (t: string) => ({ path: { tenant: t } });
 export const getPortal = (t: string) => body(api.GET("/portal/{tenant}", { params: of(t) }));
 export const sendCode = (t: string, email: string) => done(api.POST("/portal/{tenant}/codes", { params: of(t), body: { email } }));
 export const openPortal = (t: string, input: { email: string; code: string }) => body(api.POST("/portal/{tenant}/sessions", { params: of(t), body: input }));
+export const openPortalByLink = (t: string, token: string) => body(api.POST("/portal/{tenant}/sessions/by-link", { params: of(t), body: { token } }));
 export const leavePortal = (t: string) => done(api.DELETE("/portal/{tenant}/sessions/current", { params: of(t) }));
 export const getPortalMe = (t: string) => body(api.GET("/portal/{tenant}/me", { params: of(t) }));
 export const getPortalConsents = (t: string) => body(api.GET("/portal/{tenant}/consents", { params: of(t) }));

@@ -145,6 +145,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what recipients were told.
+         * @description Newest first. With `acknowledged=false`: who has not answered.
+         */
+        get: operations["list_callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/callbacks/{callback_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read what a recipient was told. */
+        get: operations["read_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/callbacks/{callback_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note that a recipient has answered.
+         * @description By letter, by telephone. An answer that is there already stays.
+         */
+        post: operations["acknowledge_callback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/callbacks/acknowledgements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge as the recipient.
+         * @description With the token that came with the callback; nothing else is needed. Again is as good as once.
+         */
+        post: operations["acknowledge_callback_by_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/connect/{tenant}/{endpoint}": {
         parameters: {
             query?: never;
@@ -1851,6 +1928,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/portal/{tenant}/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See who got data about you.
+         * @description The systems outside that took something about you, most lately first.
+         */
+        get: operations["list_portal_recipients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/portal/{tenant}/requests": {
         parameters: {
             query?: never;
@@ -1955,6 +2052,27 @@ export interface paths {
         put?: never;
         /** Sign in with a code. */
         post: operations["create_portal_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/{tenant}/sessions/by-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a link.
+         * @description The link came with a code. It works once; asking for the page that it leads to does not use it up, this does. Wrong,
+         *     used and too old links are answered alike.
+         */
+        post: operations["create_portal_session_by_link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2785,6 +2903,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/subjects/{subject_id}/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who was told of a person.
+         * @description The webhooks whose receivers took something about them, most lately first.
+         */
+        get: operations["list_subject_recipients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tenant": {
         parameters: {
             query?: never;
@@ -3009,6 +3147,21 @@ export interface components {
             name: string;
         };
         /**
+         * AcknowledgementIn
+         * @description That it was done.
+         */
+        AcknowledgementIn: {
+            /** @description What there is to say. */
+            note?: string;
+            /** @description What came with the callback. */
+            token: string;
+        };
+        /**
+         * @description What a recipient is told.
+         * @enum {string}
+         */
+        Act: "erasure" | "rectification" | "restriction" | "withdrawal";
+        /**
          * Actor
          * @description Who acted.
          */
@@ -3201,6 +3354,77 @@ export interface components {
             log_index: number;
             /** @description Where the receipt is that proves it offline. */
             receipt_url: string;
+        };
+        /**
+         * Callback
+         * @description That a recipient is told to do as was done here.
+         */
+        Callback: {
+            /** Format: date-time */
+            acknowledged_at?: string;
+            /** @description `recipient`, or who noted it. */
+            acknowledged_by?: string;
+            act: components["schemas"]["Act"];
+            /** Format: int32 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the receiver took it.
+             */
+            delivered_at?: string;
+            /**
+             * A batch of events on its way to a webhook, or told.
+             * Format: uuid
+             * @description Its attempts are in the log of the webhook.
+             */
+            delivery_id: string;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /** @description Where the webhook led. */
+            host?: string;
+            /**
+             * That a recipient was told to do as was done here.
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            next_attempt_at?: string;
+            note?: string;
+            /**
+             * A data subject's request.
+             * Format: uuid
+             * @description What it follows from; absent for a withdrawal.
+             */
+            request_id?: string;
+            /** @description `pending`, `unanswered` (the receiver took it and said no more), `failed`, `acknowledged`. */
+            state: string;
+            /**
+             * A person that data is about.
+             * Format: uuid
+             * @description Absent once the person is erased.
+             */
+            subject_id?: string;
+            /**
+             * An address that is told what happens on an endpoint.
+             * Format: uuid
+             */
+            webhook_id: string;
+        };
+        /**
+         * CallbackNoteIn
+         * @description That it was done, as somebody at the tenant heard.
+         */
+        CallbackNoteIn: {
+            /** @description How it is known. */
+            note?: string;
         };
         /**
          * CancelChangeIn
@@ -5370,6 +5594,11 @@ export interface components {
          */
         OnWithdrawal: "close" | "silence";
         /**
+         * @description Whom the tenant believes about who a person is, for requests through OpenDSR.
+         * @enum {string}
+         */
+        OpendsrTrust: "closed" | "controller" | "person";
+        /**
          * @description Open connections, or closed ones.
          * @enum {string}
          */
@@ -5406,6 +5635,16 @@ export interface components {
         Page_Balance: {
             /** @description The items. */
             items: components["schemas"]["Balance"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Callback
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Callback: {
+            /** @description The items. */
+            items: components["schemas"]["Callback"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -5680,12 +5919,32 @@ export interface components {
             next_cursor?: string;
         };
         /**
+         * Page_PortalRecipient
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_PortalRecipient: {
+            /** @description The items. */
+            items: components["schemas"]["PortalRecipient"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
          * Page_Purpose
          * @description Part of a list, newest first unless said otherwise.
          */
         Page_Purpose: {
             /** @description The items. */
             items: components["schemas"]["Purpose"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_Recipient
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_Recipient: {
+            /** @description The items. */
+            items: components["schemas"]["Recipient"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -5941,6 +6200,14 @@ export interface components {
             state: components["schemas"]["Answer"];
         };
         /**
+         * PortalLinkIn
+         * @description A link that came by mail.
+         */
+        PortalLinkIn: {
+            /** @description What is behind `#token=` in the link. */
+            token: string;
+        };
+        /**
          * PortalMe
          * @description Who is signed in, and what is held of them.
          */
@@ -5988,6 +6255,25 @@ export interface components {
             /** @description What you may demand, as it follows from the basis. */
             rights: components["schemas"]["RightOut"][];
             slug: string;
+        };
+        /**
+         * PortalRecipient
+         * @description Somebody who got data about you.
+         */
+        PortalRecipient: {
+            /** @description Where the data passed, by name. */
+            endpoint: string;
+            /**
+             * Format: int64
+             * @description Pieces of data about you.
+             */
+            events: number;
+            /** Format: date-time */
+            first_at: string;
+            /** @description Whose system it is, by its address. */
+            host?: string;
+            /** Format: date-time */
+            last_at: string;
         };
         /**
          * PortalRequestIn
@@ -6158,6 +6444,32 @@ export interface components {
             name?: string;
             requires_consent?: boolean;
             special_basis?: components["schemas"]["SpecialBasis"];
+        };
+        /**
+         * Recipient
+         * @description A webhook whose receiver took something about a person.
+         */
+        Recipient: {
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /**
+             * Format: int64
+             * @description Events about the person.
+             */
+            events: number;
+            /** Format: date-time */
+            first_at: string;
+            host?: string;
+            /** Format: date-time */
+            last_at: string;
+            /**
+             * An address that is told what happens on an endpoint.
+             * Format: uuid
+             */
+            webhook_id: string;
         };
         /**
          * @description In which form.
@@ -6481,7 +6793,7 @@ export interface components {
          * @description Through which door it came.
          * @enum {string}
          */
-        RequestOrigin: "portal" | "tenant" | "agent";
+        RequestOrigin: "portal" | "tenant" | "agent" | "opendsr";
         /**
          * RequestProgress
          * @description How far the work on a request has come.
@@ -7145,6 +7457,8 @@ export interface components {
             /** @description Of pages and mails, BCP 47. */
             language: string;
             name: string;
+            /** @description Who vouches for persons in requests through OpenDSR. */
+            opendsr_trust: components["schemas"]["OpendsrTrust"] & unknown;
             /** @description Which requests from the privacy page wait for a decision. */
             request_approval: components["schemas"]["RequestApproval"] & unknown;
             /** @description Whether such a change needs a second member's consent. */
@@ -7189,6 +7503,11 @@ export interface components {
             /** @description Of pages and mails, BCP 47. */
             language?: string;
             name?: string;
+            /**
+             * @description Who vouches for persons in requests through OpenDSR: the controller's system that hands them on, or each person by
+             *     signing in on the privacy page. `closed`, the default, takes none.
+             */
+            opendsr_trust?: components["schemas"]["OpendsrTrust"] & unknown;
             /** @description Which requests from the privacy page wait for a decision: those that a machine should not decide, or all. */
             request_approval?: components["schemas"]["RequestApproval"] & unknown;
             /** @description Whether such a change needs a second member's consent. */
@@ -8115,6 +8434,151 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Balance"];
                 };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_callbacks: {
+        parameters: {
+            query?: {
+                /** @description Only those that were answered, or only those that were not. */
+                acknowledged?: boolean;
+                act?: components["schemas"]["Act"];
+                cursor?: string;
+                limit?: number;
+                /** @description Of this request. */
+                request_id?: string;
+                /** @description About this person. */
+                subject_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Callback"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                callback_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Callback"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    acknowledge_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                callback_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackNoteIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Callback"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    acknowledge_callback_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgementIn"];
+            };
+        };
+        responses: {
+            /** @description Thank you. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
@@ -12243,6 +12707,39 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    list_portal_recipients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PortalRecipient"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_portal_requests: {
         parameters: {
             query?: {
@@ -12515,6 +13012,46 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PortalSessionIn"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            201: {
+                headers: {
+                    /** @description The session as a cookie, for browsers. */
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSession"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_portal_session_by_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalLinkIn"];
             };
         };
         responses: {
@@ -14600,6 +15137,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CurrentConsent"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_subject_recipients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Recipient"];
                 };
             };
             400: components["responses"]["Problem400"];

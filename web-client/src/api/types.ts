@@ -62,6 +62,7 @@ export type ConsentIn = Schemas["ConsentIn"];
 export type Connection = Schemas["Connection"];
 export type Message = Schemas["Message"];
 export type SubjectRequest = Schemas["Request"];
+export type Callback = Schemas["Callback"];
 export type RequestDetails = Schemas["RequestDetails"];
 export type RequestEvent = Schemas["RequestEvent"];
 export type Incident = Schemas["Incident"];

@@ -37,10 +37,18 @@ export function App() {
   return <Visit key={slug} slug={slug} portal={portal.data} />;
 }
 
+/** What a link from a mail carries, taken out of the address so that it is in no history and on no shared screen. */
+function tokenFromAddress(): string | undefined {
+  const token = new URLSearchParams(window.location.hash.slice(1)).get("token") ?? undefined;
+  if (token) window.history.replaceState(null, "", window.location.pathname);
+  return token;
+}
+
 function Visit({ slug, portal }: { slug: string; portal: NonNullable<Awaited<ReturnType<typeof getPortal>>> }) {
   const cache = useQueryClient();
   const [note, setNote] = useState<WelcomeNote>();
   const [wasHere, setWasHere] = useState(false);
+  const [token, setToken] = useState(tokenFromAddress);
   const me = useQuery({ queryKey: ["portal", slug, "me"], queryFn: () => getPortalMe(slug), refetchInterval: ({ state }) => (state.error ? false : 10_000) });
   const { data, error, refetch } = me;
   useEffect(() => {
@@ -51,14 +59,18 @@ function Visit({ slug, portal }: { slug: string; portal: NonNullable<Awaited<Ret
 
   if (me.data && !out && !wasHere) setWasHere(true);
 
-  if (out || note === "left") {
+  // Whoever comes by a link wants their own page, whoever was here before.
+  if (token || out || note === "left") {
     return (
       <Frame tenant={portal.tenant}>
         <Welcome
           portal={portal}
           slug={slug}
           note={note ?? (wasHere ? "ended" : undefined)}
+          token={token}
+          onTokenDropped={() => setToken(undefined)}
           onOpened={() => {
+            setToken(undefined);
             setNote(undefined);
             setWasHere(false);
             // Whatever an earlier visitor of this browser saw is gone before the next one sees anything.

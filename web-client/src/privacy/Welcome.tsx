@@ -3,6 +3,7 @@ import type { Portal } from "../api/types";
 import { Notice } from "../components/Notice";
 import { EnterCode } from "./EnterCode";
 import { EnterEmail } from "./EnterEmail";
+import { OpenLink } from "./OpenLink";
 import { useWords } from "./words";
 
 export type WelcomeNote = "ended" | "left" | undefined;
@@ -11,10 +12,13 @@ interface WelcomeProps {
   slug: string;
   portal: Portal;
   note: WelcomeNote;
+  /** What came with a link from a mail. */
+  token: string | undefined;
+  onTokenDropped: () => void;
   onOpened: () => void;
 }
 
-export function Welcome({ slug, portal, note, onOpened }: WelcomeProps) {
+export function Welcome({ slug, portal, note, token, onTokenDropped, onOpened }: WelcomeProps) {
   const words = useWords();
   const [email, setEmail] = useState("");
   const [sent, setSent] = useState(false);
@@ -27,7 +31,13 @@ export function Welcome({ slug, portal, note, onOpened }: WelcomeProps) {
       </header>
       {note && <Notice>{words.welcome[note]}</Notice>}
       <section className="card padded visit-door">
-        {sent ? <EnterCode slug={slug} email={email} onOpened={onOpened} onBack={() => setSent(false)} /> : <EnterEmail slug={slug} email={email} onChange={setEmail} onSent={() => setSent(true)} />}
+        {token ? (
+          <OpenLink slug={slug} token={token} onOpened={onOpened} onBack={onTokenDropped} />
+        ) : sent ? (
+          <EnterCode slug={slug} email={email} onOpened={onOpened} onBack={() => setSent(false)} />
+        ) : (
+          <EnterEmail slug={slug} email={email} onChange={setEmail} onSent={() => setSent(true)} />
+        )}
       </section>
       {!sent && (
         <ul className="can" role="list">

@@ -71,6 +71,13 @@ impl Settings {
                 "use another database: a backup of the data must not hold the keys",
             ));
         }
+        if set(&self.opendsr_cert).is_some() != set(&self.opendsr_key).is_some() {
+            return Err(wrong(
+                "opendsr_cert",
+                "opendsr_cert and opendsr_key belong together",
+                "name both files, or neither",
+            ));
+        }
         if set(&self.tls_cert).is_some() != set(&self.tls_key).is_some() {
             return Err(wrong(
                 "tls_cert",
@@ -272,6 +279,14 @@ impl Settings {
         })
     }
 
+    /// Certificate and key that answers of OpenDSR are signed with, where they were named.
+    pub(crate) fn opendsr(&self) -> Option<Tls> {
+        Some(Tls {
+            cert: set(&self.opendsr_cert)?.into(),
+            key: set(&self.opendsr_key)?.into(),
+        })
+    }
+
     /// The name of this node: the same after a restart, so that what it left open is found again.
     pub(crate) fn node_name(&self) -> String {
         set(&self.node.name).map_or_else(
@@ -339,7 +354,11 @@ impl Settings {
     }
 
     /// The domain's settings.
-    pub(crate) fn domain(&self, public_url: Url) -> domain::ctx::Settings {
+    pub(crate) fn domain(
+        &self,
+        public_url: Url,
+        opendsr: Option<domain::opendsr::Identity>,
+    ) -> domain::ctx::Settings {
         domain::ctx::Settings {
             public_url,
             password_cost: vault::password::Cost {
@@ -349,6 +368,7 @@ impl Settings {
             },
             default_quotas: self.quotas,
             webhooks: self.webhooks.clone(),
+            opendsr,
         }
     }
 }

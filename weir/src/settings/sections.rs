@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(super) smtp_url: Redacted<String>,
     pub(super) tls_cert: String,
     pub(super) tls_key: String,
+    pub(super) opendsr_cert: String,
+    pub(super) opendsr_key: String,
     pub(super) root_key: Redacted<String>,
     pub(super) root_key_command: String,
     pub(super) page_keys: String,

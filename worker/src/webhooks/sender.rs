@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use broker::egress::Egress;
-use domain::webhooks::{Attempt, Outcome};
+use domain::webhooks::{Header, Outcome};
 use entity::webhook_delivery::DeliveryError;
 use url::Url;
 
@@ -12,7 +12,7 @@ use url::Url;
 const MAX_ANSWER: usize = 16 << 10;
 
 /// Sends to one address, over connections that are kept as long as this is.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     client: reqwest::Client,
     url: Url,
     text: String,
@@ -20,7 +20,7 @@ pub(super) struct Sender {
 
 impl Sender {
     /// Checks where the URL leads now. Whatever is wrong with it is one and the same fault.
-    pub(super) async fn to(egress: &Egress, url: &str, timeout: Duration) -> Result<Self, DeliveryError> {
+    pub(crate) async fn to(egress: &Egress, url: &str, timeout: Duration) -> Result<Self, DeliveryError> {
         let text = url.to_owned();
         let url = Url::parse(url).map_err(|_| DeliveryError::Unreachable)?;
         let addresses = egress
@@ -44,14 +44,14 @@ impl Sender {
     }
 
     /// Whether it sends there.
-    pub(super) fn is_to(&self, url: &str) -> bool {
+    pub(crate) fn is_to(&self, url: &str) -> bool {
         self.text == url
     }
 
     /// Sends. Nothing of what goes wrong is logged: it would name the receiver, and could quote it.
-    pub(super) async fn send(&self, attempt: &Attempt) -> Outcome {
-        let mut request = self.client.post(self.url.clone()).body(attempt.body.clone());
-        for (name, value) in &attempt.headers {
+    pub(crate) async fn send(&self, headers: &[Header], body: &[u8]) -> Outcome {
+        let mut request = self.client.post(self.url.clone()).body(body.to_vec());
+        for (name, value) in headers {
             request = request.header(*name, value);
         }
         let mut response = match request.send().await {

@@ -73,9 +73,9 @@ async fn take(ctx: Ctx, egress: Egress, turn: Turn, stop: CancellationToken) {
             sender = None;
         }
         let outcome = match &sender {
-            Some(sender) => sender.send(&attempt).await,
+            Some(sender) => sender.send(&attempt.headers, &attempt.body).await,
             None => match Sender::to(&egress, &attempt.url, ctx.settings.webhooks.timeout()).await {
-                Ok(new) => sender.insert(new).send(&attempt).await,
+                Ok(new) => sender.insert(new).send(&attempt.headers, &attempt.body).await,
                 Err(fault) => Outcome::Failed(fault),
             },
         };

@@ -17,7 +17,8 @@ import { useMay } from "../session";
 import { SubjectName } from "../SubjectName";
 import { Refuse } from "./Refuse";
 import { RequestTimeline } from "./RequestTimeline";
-import { KIND_WORDS, isOpen, refusalInWords, requestState } from "./words";
+import { Recipients } from "./Recipients";
+import { KIND_WORDS, ORIGIN_WORDS, isOpen, refusalInWords, requestState } from "./words";
 
 export function RequestPage() {
   const { id = "" } = useParams();
@@ -60,7 +61,7 @@ function RequestView({ request }: { request: SubjectRequest }) {
               </>
             )}
             <dt>Made</dt>
-            <dd>{request.origin === "portal" ? "on the privacy page" : "by your team"}</dd>
+            <dd>{ORIGIN_WORDS[request.origin]}</dd>
             <dt>Received</dt>
             <dd>{fullTime(request.received_at)}</dd>
             <dt>Due</dt>
@@ -77,6 +78,7 @@ function RequestView({ request }: { request: SubjectRequest }) {
         <Card title="What happened">
           <RequestTimeline events={request.events} />
         </Card>
+        <Recipients request={request} />
       </div>
     </Page>
   );

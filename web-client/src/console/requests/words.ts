@@ -30,6 +30,14 @@ export const KIND_WORDS: Record<string, string> = {
   objection: "Objection",
 };
 
+/** Where a request came in. */
+export const ORIGIN_WORDS: Record<SubjectRequest["origin"], string> = {
+  portal: "on the privacy page",
+  tenant: "by your team",
+  agent: "by somebody whom the person authorised",
+  opendsr: "by your systems, through OpenDSR",
+};
+
 /** Grounds on which a request may be refused, Art. 12, 15 (4) and 17 (3) GDPR; some fit one kind of request only. */
 const REFUSALS: (Choice & { only?: SubjectRequest["kind"] })[] = [
   { id: "identity_not_verified", label: "Identity not confirmed", hint: "Art. 12 (2) and (6)" },

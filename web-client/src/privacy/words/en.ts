@@ -36,13 +36,13 @@ export const en = {
   email: {
     title: "Start with your e-mail address",
     label: "E-mail address",
-    hint: "Use the one you gave them. We send a code to make sure it is you.",
+    hint: "Use the one you gave them. We send a code and a link to make sure it is you.",
     submit: "Send me a code",
   },
 
   code: {
     title: "Enter the code",
-    sent: (email: string) => `If we know ${email}, a mail with 6 digits has just gone out. It can take a minute; look into the spam folder too.`,
+    sent: (email: string) => `If we know ${email}, a mail with 6 digits and a link has just gone out. Either opens the page. It can take a minute; look into the spam folder too.`,
     label: "6-digit code",
     submit: "Continue",
     wrong: "That is not the code. Check the latest mail, or ask for a new one.",
@@ -50,6 +50,14 @@ export const en = {
     resendIn: (seconds: number) => `Send a new code (in ${seconds} s)`,
     resent: "A new code is on its way. The earlier one no longer works.",
     other: "Use another address",
+  },
+
+  link: {
+    title: "Open your page",
+    text: "You came by the link in a mail. It works once, so nothing happens before you press the button.",
+    submit: "Open my page",
+    wrong: "This link was used or is too old. Order a new one below.",
+    other: "Order a new link or code",
   },
 
   top: {

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PASSWORD, fresh, fromMail, newTenant, obstacles, openBrowser, picture } from "./harness.mjs";
+
+test("a link from a mail opens the privacy page, once and only when it is pressed", async (t) => {
+  const { api, slug } = await newTenant();
+  const person = `${fresh("mia")}@example.com`;
+  await api("POST", "/subjects", { external_id: "user-9", email: person });
+  const { page, complaints } = await openBrowser(t);
+  await page.goto(`/privacy/${slug}`);
+  await page.getByLabel("E-mail address").fill(person);
+  await page.getByRole("button", { name: "Send me a code" }).click();
+  await page.getByLabel("6-digit code").waitFor();
+  const link = await fromMail(person, new RegExp(`(/privacy/${slug}#token=[\\w.~-]+)`));
+
+  // As a scanner does: it opens the page, and presses nothing.
+  for (let looks = 0; looks < 2; looks += 1) {
+    const other = await openBrowser(t);
+    await other.page.goto(link);
+    await other.page.getByRole("heading", { name: "Open your page" }).waitFor();
+    assert.ok(!other.page.url().includes("token"), "what signs in does not stay in the address bar");
+  }
+  const { page: phone, complaints: others } = await openBrowser(t);
+  await phone.goto(link);
+  await phone.getByRole("button", { name: "Open my page" }).waitFor();
+  assert.deepEqual(await obstacles(phone), []);
+  await picture(phone, "open-link");
+  await phone.getByRole("button", { name: "Open my page" }).click();
+  await phone.getByText(person).first().waitFor();
+  await phone.getByRole("region", { name: "Held right now" }).waitFor();
+  await picture(phone, "privacy-signed-in");
+  assert.deepEqual(await obstacles(phone), []);
+
+  const { page: late } = await openBrowser(t);
+  await late.goto(link);
+  await late.getByRole("button", { name: "Open my page" }).click();
+  await late.getByText("This link was used or is too old.").waitFor();
+  await late.getByRole("button", { name: "Order a new link or code" }).click();
+  await late.getByLabel("E-mail address").waitFor();
+  assert.deepEqual([...complaints, ...others], []);
+});
+
+test("the officer's pages can be walked, and a screen reader stumbles over nothing", async (t) => {
+  const { owner, api } = await newTenant();
+  const endpoint = await api("POST", "/endpoints", { slug: "chat", name: "Chat", kind: "channel" });
+  await api("POST", "/retention-rules", { name: "Chat", target: "messages", endpoint_id: endpoint.id, duration: "P30D" });
+  await api("POST", "/endpoints/" + endpoint.id + "/messages", { subject: "user-1", data: "hello" });
+  await api("POST", "/holds", { name: "Wile v. Acme", reason: "A claim about a delivery" });
+  const incident = await api("POST", "/incidents", { title: "A laptop was lost", facts: "In a train.", nature: ["confidentiality"], exposure: "stored", started_at: "2026-01-01T00:00:00Z" });
+  const dpia = { title: "Chat", description: "Support chat", necessity: "There is no other way", risks: [{ risk: "eavesdropping", measure: "sealing", residual: "low" }] };
+  await api("POST", "/dpias", dpia);
+  const report = await api("POST", "/reports", {});
+  const person = `${fresh("sue")}@example.com`;
+  await api("POST", "/subjects", { external_id: "user-2", email: person });
+  const request = await api("POST", "/requests", { kind: "access", subject: "user-2" });
+
+  const { page, complaints } = await openBrowser(t);
+  await page.goto("/console/sign-in");
+  await page.getByLabel("E-mail").fill(owner);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+  for (const [name, path] of [
+    ["retention", "retention"],
+    ["holds", "holds"],
+    ["incidents", "incidents"],
+    ["incident", `incidents/${incident.id}`],
+    ["reports", "reports"],
+    ["report", `reports/${report.id}`],
+    ["requests", "requests"],
+    ["request", `requests/${request.id}`],
+  ]) {
+    await page.goto(`/console/${path}`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.waitForLoadState("networkidle");
+    await page.locator(".skeleton").first().waitFor({ state: "detached" });
+    await picture(page, name);
+    assert.deepEqual(await obstacles(page), [], path);
+  }
+  assert.deepEqual(complaints, []);
+});
