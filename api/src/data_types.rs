@@ -45,20 +45,48 @@ pub enum Strategy {
     Mask,
     /// Becomes its first `keep` characters or digits; an IP address becomes its network (/24, /48).
     Truncate,
+    /// A place becomes a coarser one: coordinates keep `keep` decimal places (default 1: 11 km). What is none becomes `null`.
+    TruncateGeo,
+    /// A time (RFC 3339, a date, seconds or milliseconds since 1970) becomes the beginning of its `to`. What is none
+    /// becomes `null`.
+    TruncateTime,
+    /// A number becomes the beginning of its step: with a `step` of 10, 37 is 30. What is none becomes `null`.
+    Generalise,
     /// Becomes a keyed hash: equal values stay equal within the tenant.
     Hash,
 }
 
-/// What happens to what is found. Lists and objects are gone through for `mask`, `truncate` and `hash`.
+/// What a time is cut down to.
+#[derive(Clone, Copy, Debug, Enum, Deserialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Its year.
+    Year,
+    /// Its month.
+    Month,
+    /// Its day.
+    Day,
+    /// Its hour.
+    Hour,
+    /// Its minute.
+    Minute,
+}
+
+/// What happens to what is found. Lists and objects are gone through, for all strategies from `mask` on.
 #[derive(Clone, Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
 #[serde(deny_unknown_fields)]
 pub struct Minimise {
     strategy: Strategy,
-    /// For `mask` (default 0) and `truncate`.
+    /// For `mask` (default 0), `truncate` and `truncate_geo` (default 1).
     keep: Option<u32>,
     /// For `replace`.
     with: Option<String>,
+    /// For `truncate_time`.
+    to: Option<TimeUnit>,
+    /// For `generalise`.
+    step: Option<u32>,
 }
 
 impl From<Minimise> for MinimiseParts {
@@ -70,12 +98,19 @@ impl From<Minimise> for MinimiseParts {
             Strategy::Replace => "replace",
             Strategy::Mask => "mask",
             Strategy::Truncate => "truncate",
+            Strategy::TruncateGeo => "truncate_geo",
+            Strategy::TruncateTime => "truncate_time",
+            Strategy::Generalise => "generalise",
             Strategy::Hash => "hash",
         };
         Self {
             strategy: strategy.to_owned(),
             keep: input.keep,
             with: input.with,
+            to: input
+                .to
+                .map(|unit| domain::minimise::TimeUnit::from(unit).name().to_owned()),
+            step: input.step,
         }
     }
 }
@@ -99,6 +134,9 @@ pub struct DataTypeIn {
     paths: Vec<String>,
     /// What happens to it before a message is recorded or delivered. Default: nothing.
     minimise: Option<Minimise>,
+    /// What is left of it when its message expires under a rule that anonymises: anything but `none` and `hash` where it is
+    /// personal. Default: `remove` where it is personal, otherwise `none`.
+    at_expiry: Option<Minimise>,
 }
 
 impl From<DataTypeIn> for NewDataType {
@@ -111,6 +149,7 @@ impl From<DataTypeIn> for NewDataType {
             special_category: input.special_category,
             paths: input.paths,
             minimise: input.minimise.map_or_else(MinimiseParts::none, Into::into),
+            at_expiry: input.at_expiry.map(Into::into),
         }
     }
 }
@@ -127,6 +166,8 @@ pub struct DataTypePatchIn {
     special_category: MaybeUndefined<String>,
     paths: Option<Vec<String>>,
     minimise: Option<Minimise>,
+    #[serde(default)]
+    at_expiry: MaybeUndefined<Minimise>,
 }
 
 impl From<DataTypePatchIn> for DataTypePatch {
@@ -138,6 +179,7 @@ impl From<DataTypePatchIn> for DataTypePatch {
             special_category: input.special_category.into(),
             paths: input.paths,
             minimise: input.minimise.map(Into::into),
+            at_expiry: Option::<Option<Minimise>>::from(input.at_expiry).map(|parts| parts.map(Into::into)),
         }
     }
 }
@@ -154,6 +196,8 @@ pub struct DataType {
     special_category: Option<String>,
     paths: Vec<String>,
     minimise: Minimise,
+    /// What is left of it when its message expires under a rule that anonymises.
+    at_expiry: Option<Minimise>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
@@ -172,11 +216,35 @@ impl TryFrom<data_type::Model> for DataType {
             special_category: row.special_category,
             paths: serde_json::from_value(row.paths)?,
             minimise: serde_json::from_value(row.minimise)?,
+            at_expiry: row.at_expiry.map(serde_json::from_value).transpose()?,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
         })
     }
+}
+
+impl From<TimeUnit> for domain::minimise::TimeUnit {
+    fn from(unit: TimeUnit) -> Self {
+        match unit {
+            TimeUnit::Year => Self::Year,
+            TimeUnit::Month => Self::Month,
+            TimeUnit::Day => Self::Day,
+            TimeUnit::Hour => Self::Hour,
+            TimeUnit::Minute => Self::Minute,
+        }
+    }
+}
+
+/// An end of a message's life.
+#[derive(Clone, Copy, Debug, Enum, Deserialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// On the way in.
+    Ingest,
+    /// When its rule ends it.
+    Expiry,
 }
 
 /// A sample to try the catalogue on.
@@ -187,12 +255,15 @@ pub struct PreviewIn {
     data: Value,
     /// Try these instead of the catalogue. They are not stored.
     data_types: Option<Vec<DataTypeIn>>,
+    /// `ingest`: what would be recorded and delivered. `expiry`: what of that would be left at the end of a rule that
+    /// anonymises. Default `ingest`.
+    end: Option<End>,
 }
 
 /// A sample after minimisation.
 #[derive(Clone, Debug, Object)]
 pub struct Preview {
-    /// What would be recorded and delivered.
+    /// What would be recorded and delivered, or left.
     data: Value,
     /// What was found, and where.
     found: Vec<Found>,
@@ -268,7 +339,11 @@ impl DataTypesApi {
             .data_types
             .map(|drafts| drafts.into_iter().map(Into::into).collect());
         let tx = self.0.ctx.store.read(scope).await?;
-        let preview = data_types::preview(&tx, &self.0.ctx, body.0.data, drafts).await?;
+        let end = match body.0.end {
+            None | Some(End::Ingest) => data_types::End::Ingest,
+            Some(End::Expiry) => data_types::End::Expiry,
+        };
+        let preview = data_types::preview(&tx, &self.0.ctx, body.0.data, drafts, end).await?;
         let found = preview
             .found
             .into_iter()

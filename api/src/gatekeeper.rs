@@ -169,6 +169,7 @@ pub(crate) fn refusal(denied: Denied) -> Refusal {
         Denied::Disabled => Refusal::Disabled,
         Denied::ConsentMissing => Refusal::ConsentMissing,
         Denied::NoSpecialBasis => Refusal::NotAllowed,
+        Denied::Opaque => Refusal::Opaque,
         // Of this purpose, it is: to the other end the two are the same.
         Denied::Restricted | Denied::Objected => Refusal::Restricted,
         Denied::Gone => Refusal::Gone,

@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod anonymised_messages;
 mod api_keys;
 mod apps;
 mod audit;

@@ -1,10 +1,11 @@
 //! Which operations there are. A new resource gets its two lines here.
 
 use crate::{
-    account, api_keys, audit, balances, callbacks, channels, connections, consent_imports, consents,
-    data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs, jurisdictions, mails, members,
-    messages, notices, pools, portal, processing_records, publish, purposes, reports, requests, retention,
-    retention_changes, retention_rules, sign_ins, state::State, subjects, tenant, webhooks,
+    account, anonymised_messages, api_keys, audit, balances, callbacks, channels, connections,
+    consent_imports, consents, data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs,
+    jurisdictions, mails, members, messages, notices, pools, portal, processing_records, publish, purposes,
+    reports, requests, retention, retention_changes, retention_rules, sign_ins, state::State, subjects,
+    tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -59,6 +60,7 @@ fn declared_operations(state: &State) -> DeclaredOperations {
 type RecordedOperations = (
     retention::RetentionApi,
     holds::HoldsApi,
+    anonymised_messages::AnonymisedMessagesApi,
     balances::BalancesApi,
     connections::ConnectionsApi,
     channels::ChannelsApi,
@@ -69,6 +71,7 @@ fn recorded_operations(state: &State) -> RecordedOperations {
     (
         retention::RetentionApi(state.clone()),
         holds::HoldsApi(state.clone()),
+        anonymised_messages::AnonymisedMessagesApi(state.clone()),
         balances::BalancesApi(state.clone()),
         connections::ConnectionsApi(state.clone()),
         channels::ChannelsApi(state.clone()),

@@ -259,6 +259,11 @@ pub(crate) fn refused(error: PublishError, quotas: &Quotas) -> Error {
             "too_large",
             "the message is larger than the endpoint's max_message_bytes",
         ),
+        PublishError::Refused(Refusal::Opaque) => Error::invalid(
+            "/data",
+            "not_json",
+            "this endpoint refuses what the catalogue cannot look into: send JSON, or set its opaque to record or pass",
+        ),
         PublishError::Refused(Refusal::Unavailable) => Error::Unavailable {
             what: "the store",
             source: None,

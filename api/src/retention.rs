@@ -7,7 +7,10 @@ use domain::{
     pictures, retention,
     retention::{self as meaning, Asked, ClassSummary},
 };
-use entity::id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId, SubjectId};
+use entity::{
+    hold,
+    id::{DataTypeId, EndpointId, HoldId, PurposeId, RetentionRuleId, SubjectId},
+};
 use poem_openapi::{Object, OpenApi, payload::Json};
 use serde::Deserialize;
 
@@ -101,6 +104,15 @@ pub struct Explanation {
     candidates: Vec<RuleCandidate>,
     /// Of a person: kind by kind.
     parts: Option<Vec<ExplainedPart>>,
+    /// Legal holds that keep it while they stand, whatever rules say. Only for who has `holds:read`.
+    holds: Vec<ExplainedHold>,
+}
+
+/// A legal hold that keeps something.
+#[derive(Clone, Debug, Object)]
+pub struct ExplainedHold {
+    id: HoldId,
+    name: String,
 }
 
 /// A rule that matches.
@@ -133,6 +145,8 @@ pub struct ExplainedPart {
     /// From then on none of them can be read.
     readable_until: Option<DateTime<Utc>>,
     candidates: Vec<RuleCandidate>,
+    /// Legal holds that keep some of it while they stand. Only for who has `holds:read`.
+    holds: Vec<ExplainedHold>,
 }
 
 fn candidates(candidates: Vec<meaning::Candidate>) -> Vec<RuleCandidate> {
@@ -200,12 +214,22 @@ impl RetentionApi {
         let picture = pictures::load(&self.0.ctx, scope).await?;
         let tx = self.0.ctx.store.read(scope).await?;
         let explained = retention::explain(&tx, &self.0.ctx, asked).await?;
+        let may_see = caller.may(Permission::HoldsRead).is_ok();
+        let holds = |holds: Vec<hold::Model>| {
+            let seen = holds.into_iter().filter(|_| may_see);
+            seen.map(|hold| ExplainedHold {
+                id: hold.id,
+                name: hold.name,
+            })
+            .collect()
+        };
         Ok(Json(Explanation {
             rule: explained.rule.map(Rule::from),
             duration: explained.duration,
             reason: explained.reason,
             readable_until: explained.readable_until,
             candidates: candidates(explained.candidates),
+            holds: holds(explained.holds),
             parts: about_person.then(|| {
                 let slug = |id: &DataTypeId| picture.data_type_slug(*id).map(str::to_owned);
                 let part = |part: meaning::Part| ExplainedPart {
@@ -219,6 +243,7 @@ impl RetentionApi {
                     reason: part.explanation.reason,
                     readable_until: part.explanation.readable_until,
                     candidates: candidates(part.explanation.candidates),
+                    holds: holds(part.explanation.holds),
                 };
                 explained.parts.into_iter().map(part).collect()
             }),

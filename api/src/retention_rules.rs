@@ -54,7 +54,8 @@ pub struct RuleIn {
     purpose_id: Option<PurposeId>,
     /// ISO 8601 in whole units: `PT2S`, `P30D`, `P6M`; `P0D` for never recorded.
     duration: String,
-    /// What happens then. Default `delete`.
+    /// What happens then. Default `delete`. `anonymise` (messages): what the catalogue knows to be personal goes, and so do
+    /// who, the channel and the time; the rest stays among the anonymised messages.
     action: Option<RetentionAction>,
     /// Default true.
     enabled: Option<bool>,
@@ -98,6 +99,7 @@ pub struct RulePatchIn {
     #[serde(default)]
     purpose_id: MaybeUndefined<PurposeId>,
     duration: Option<String>,
+    action: Option<RetentionAction>,
     enabled: Option<bool>,
     /// Why, for whoever asks later. Kept with the version.
     why: Option<String>,
@@ -115,6 +117,7 @@ impl From<RulePatchIn> for RulePatch {
             data_type_id: input.data_type_id.into(),
             purpose_id: input.purpose_id.into(),
             duration: input.duration,
+            action: input.action,
             enabled: input.enabled,
         }
     }

@@ -87,10 +87,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             special_category: None,
             paths: vec![path.into()],
             minimise: MinimiseParts {
-                strategy: "mask".into(),
                 keep: Some(2),
-                with: None,
+                ..MinimiseParts::new("mask")
             },
+            at_expiry: None,
         };
         data_types::create(&tx, ctx, new).await?;
     }

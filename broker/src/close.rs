@@ -169,6 +169,7 @@ impl From<Refusal> for Close {
             Refusal::Gone => Self::SUBJECT_ERASED,
             Refusal::NotAllowed => Self::POLICY,
             Refusal::TooLarge => Self::TOO_BIG,
+            Refusal::Opaque => Self::UNSUPPORTED,
             Refusal::OverQuota => Self::OVER_QUOTA,
             Refusal::Unavailable => Self::TRY_AGAIN,
         }

@@ -264,6 +264,9 @@ pub enum Refusal {
     /// The payload is larger than the endpoint takes.
     #[error("the message is too large")]
     TooLarge,
+    /// It is no JSON, and the endpoint takes nothing else.
+    #[error("this endpoint takes JSON only")]
+    Opaque,
     /// A quota of the tenant is used up.
     #[error("a quota of this tenant is used up")]
     OverQuota,

@@ -7,7 +7,7 @@ mod tests;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entity::{
-    endpoint::RecordMode,
+    endpoint::{Opaque, RecordMode},
     id::{DataTypeId, EndpointId, PurposeId, SubjectId},
 };
 use serde_json::Value;
@@ -98,6 +98,9 @@ pub enum Denied {
     /// The tenant's messages of today are used up.
     #[error("a quota is used up")]
     OverQuota,
+    /// It is no JSON, and the endpoint takes only what the catalogue can look into.
+    #[error("the endpoint takes JSON only")]
+    Opaque,
 }
 
 /// Decides about a message, classifies and minimises it.
@@ -124,11 +127,25 @@ pub fn admit(ctx: &Ctx, message: Passing<'_>) -> Result<Admitted, Denied> {
     if picture.counters.messages_used_up(&picture.quotas) {
         return Err(Denied::OverQuota);
     }
-    let (payload, data_types) = classify(&picture, message.payload, message.binary)?;
+    let opaque = endpoint.row.opaque;
+    let Classified {
+        payload,
+        found: data_types,
+        is_opaque,
+    } = classify(
+        &picture,
+        message.payload,
+        message.binary,
+        opaque != Opaque::Record,
+    )?;
+    if is_opaque && opaque == Opaque::Refuse {
+        return Err(Denied::Opaque);
+    }
     check_special(&picture, purpose, &data_types)?;
     picture.counters.message(payload.len());
     let class = match endpoint.row.record {
         RecordMode::Never => None,
+        _ if is_opaque && opaque == Opaque::Pass => None,
         RecordMode::Before | RecordMode::After => {
             picture.class_for(endpoint, purpose, data_types, message.channel, &ctx.ids)
         }
@@ -229,11 +246,26 @@ fn check_special(picture: &Picture, purpose: Option<PurposeId>, found: &[DataTyp
     Ok(())
 }
 
+/// A message that was looked into.
+struct Classified {
+    payload: Bytes,
+    found: Vec<DataTypeId>,
+    /// It could not be: it is no JSON.
+    is_opaque: bool,
+}
+
 /// Finds the catalogue's data types in a text that is JSON, and minimises them. What nothing was changed in stays as it
-/// came, byte for byte.
-fn classify(picture: &Picture, payload: Bytes, binary: bool) -> Result<(Bytes, Vec<DataTypeId>), Denied> {
-    if binary || picture.data_types.is_empty() {
-        return Ok((payload, Vec::new()));
+/// came, byte for byte. Whether it is JSON at all is only looked at where there is something to find, or `asked`.
+fn classify(picture: &Picture, payload: Bytes, binary: bool, asked: bool) -> Result<Classified, Denied> {
+    let unchanged = |payload, found, is_opaque| {
+        Ok(Classified {
+            payload,
+            found,
+            is_opaque,
+        })
+    };
+    if binary || picture.data_types.is_empty() && !asked {
+        return unchanged(payload, Vec::new(), binary);
     }
     let mut value: Value = match serde_json::from_slice(&payload) {
         Ok(value) => value,
@@ -241,11 +273,11 @@ fn classify(picture: &Picture, payload: Bytes, binary: bool) -> Result<(Bytes, V
         Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
             return Err(Denied::TooLarge);
         }
-        Err(_) => return Ok((payload, Vec::new())),
+        Err(_) => return unchanged(payload, Vec::new(), true),
     };
     let found = minimise::classify_and_minimise(&picture.data_types, &mut value);
     if found.is_empty() || serde_json::from_slice::<Value>(&payload).is_ok_and(|before| before == value) {
-        return Ok((payload, found));
+        return unchanged(payload, found, false);
     }
-    Ok((Bytes::from(value.to_string()), found))
+    unchanged(Bytes::from(value.to_string()), found, false)
 }

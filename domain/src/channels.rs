@@ -1,6 +1,8 @@
 //! Channels of an endpoint on which something was recorded or at least counted. Channels that are only spoken on are known
 //! to the broker alone.
 
+use std::collections::HashMap;
+
 use entity::{channel, id::EndpointId};
 use sea_orm::{
     ColumnTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -28,6 +30,23 @@ pub async fn list(tx: &TenantTx, endpoint: EndpointId, page: &PageIn) -> Result<
     }
     let rows = rows.all(tx.conn()).await?;
     Ok(Page::cut(rows, page, |channel| Cursor::Number(channel.id)))
+}
+
+/// The names of channels.
+pub(crate) async fn names(
+    tx: &TenantTx,
+    channels: impl Iterator<Item = i64>,
+) -> Result<HashMap<i64, String>> {
+    let names: Vec<(i64, String)> = tx
+        .find::<channel::Entity>()
+        .select_only()
+        .column(channel::Column::Id)
+        .column(channel::Column::Name)
+        .filter(channel::Column::Id.is_in(channels))
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    Ok(names.into_iter().collect())
 }
 
 /// One channel, if anything was ever recorded on it.

@@ -13,8 +13,9 @@ use entity::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, QueryFilter, QuerySelect};
 use serde_json::json;
 
-pub use input::{DataTypePatch, MinimiseParts, NewDataType};
-pub use preview::{Preview, preview};
+pub use crate::minimise::MinimiseParts;
+pub use input::{DataTypePatch, NewDataType};
+pub use preview::{End, Preview, preview};
 
 use crate::{
     audit::{self, Event},
@@ -28,7 +29,7 @@ use crate::{
 
 /// Adds a data type to the catalogue.
 pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewDataType) -> Result<data_type::Model> {
-    let minimise = new.check()?;
+    let strategies = new.check()?;
     let now = ctx.now();
     let row = data_type::ActiveModel {
         id: Set(ctx.ids.next()),
@@ -38,7 +39,8 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewDataType) -> Result<data_t
         personal: Set(new.personal),
         special_category: Set(new.special_category),
         paths: Set(json!(new.paths)),
-        minimise: Set(serde_json::to_value(minimise)?),
+        minimise: Set(serde_json::to_value(strategies.minimise)?),
+        at_expiry: Set(strategies.at_expiry.map(serde_json::to_value).transpose()?),
         created_at: Set(now),
         updated_at: Set(now),
         version: Set(1),
@@ -102,7 +104,7 @@ pub async fn update(
 ) -> Result<data_type::Model> {
     let current = read(tx, id).await?;
     expect_version(current.version, expected)?;
-    patch.check()?;
+    patch.check(&current)?;
     let version = current.version + 1;
     let mut row = current.into_active_model();
     let fields = patch.apply(&mut row)?;

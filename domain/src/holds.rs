@@ -29,6 +29,7 @@ pub(crate) use preserve::{is_waiting, preserve, preserve_subject};
 pub use read::{Held, count, messages, open};
 pub use release::{destroy_key, release, sweep};
 pub use review::remind;
+pub(crate) use scope::keeping;
 pub use watch::begin;
 pub(crate) use watch::{Watch, watch};
 

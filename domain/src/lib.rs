@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod admission;
+pub mod anonymised;
 pub mod api_keys;
 pub mod audit;
 pub mod authentication;

@@ -5,6 +5,8 @@
 //! ([`classify_and_minimise`]). All paths are looked up in the message as it came, only then is it changed, so what is
 //! found does not depend on the order of the catalogue.
 
+mod coarse;
+mod parts;
 mod paths;
 mod strategies;
 
@@ -14,6 +16,8 @@ use entity::{data_type, id::DataTypeId};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+pub use coarse::TimeUnit;
+pub use parts::MinimiseParts;
 pub use paths::{MAX_PATHS, check_path};
 pub use strategies::Minimise;
 
@@ -27,6 +31,8 @@ pub struct Compiled {
     pub slug: String,
     paths: Vec<JsonPath>,
     minimise: Minimise,
+    /// What is left of it when its message expires under a rule that anonymises.
+    at_expiry: Minimise,
     /// For [`Minimise::Hash`].
     keys: Arc<TenantKeys>,
     /// It is of a special category (GDPR Art. 9(1)), and something of it is left when it was minimised.
@@ -47,6 +53,10 @@ impl Compiled {
             serde_json::from_value(row.minimise.clone())?,
             keys,
         );
+        compiled.at_expiry = match &row.at_expiry {
+            Some(stored) => serde_json::from_value(stored.clone())?,
+            None => Self::usual_at_expiry(row.personal),
+        };
         compiled.special = row.special_category.is_some() && compiled.minimise.leaves_something();
         Ok(compiled)
     }
@@ -63,9 +73,24 @@ impl Compiled {
             slug,
             paths,
             minimise,
+            at_expiry: Minimise::Remove,
             keys,
             special: false,
         }
+    }
+
+    /// Where nothing is said: nothing is left of what is personal.
+    pub(crate) fn usual_at_expiry(personal: bool) -> Minimise {
+        if personal {
+            Minimise::Remove
+        } else {
+            Minimise::None
+        }
+    }
+
+    /// The same with another end.
+    pub(crate) fn ending(self, at_expiry: Minimise) -> Self {
+        Self { at_expiry, ..self }
     }
 
     fn is_in(&self, value: &Value) -> bool {
@@ -118,16 +143,26 @@ pub fn locate(types: &[Compiled], value: &Value) -> Vec<Found> {
     found
 }
 
-/// Minimises what [`locate`] found.
+/// Minimises what [`locate`] found, as on the way in.
 pub fn minimise(types: &[Compiled], found: Vec<Found>, value: &mut Value) {
+    apply(types, found, value, |compiled| &compiled.minimise);
+}
+
+/// Makes anonymous what [`locate`] found, as at the end of a rule that says so.
+pub fn anonymise(types: &[Compiled], found: Vec<Found>, value: &mut Value) {
+    apply(types, found, value, |compiled| &compiled.at_expiry);
+}
+
+fn apply(types: &[Compiled], found: Vec<Found>, value: &mut Value, how: impl Fn(&Compiled) -> &Minimise) {
     let mut removals = Vec::new();
     for place in found {
         let compiled = &types[place.data_type];
-        if compiled.minimise == Minimise::Remove {
+        let strategy = how(compiled);
+        if *strategy == Minimise::Remove {
             removals.push(place.steps);
         } else if let Some(target) = inside(value, &place.steps) {
             // Gone when another data type's strategy has replaced what was around it: then nothing is left to do.
-            compiled.minimise.apply(target, &compiled.keys.index);
+            strategy.apply(target, &compiled.keys.index);
         }
     }
     // From the back, so that places further ahead in the same list keep their index; inner ones before outer ones.
@@ -290,6 +325,7 @@ mod tests {
             special_category: None,
             paths: json!(["$.email"]),
             minimise: json!({"strategy": "mask", "keep": 2}),
+            at_expiry: None,
             created_at: chrono::DateTime::<Utc>::UNIX_EPOCH,
             updated_at: chrono::DateTime::<Utc>::UNIX_EPOCH,
             version: 1,
@@ -298,5 +334,8 @@ mod tests {
         let mut message = json!({"email": "a@b.c"});
         assert_eq!(numbers(&classify_and_minimise(&types, &mut message)), [9]);
         assert_eq!(message, json!({"email": "***.c"}));
+        let found = locate(&types, &message);
+        anonymise(&types, found, &mut message);
+        assert_eq!(message, json!({}), "of what is personal nothing is left");
     }
 }

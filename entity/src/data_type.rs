@@ -26,6 +26,8 @@ pub struct Model {
     pub paths: Json,
     /// `domain::minimise::Minimise`.
     pub minimise: Json,
+    /// The same, of what expires under a rule that anonymises. None: what is personal is removed.
+    pub at_expiry: Option<Json>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub version: i32,

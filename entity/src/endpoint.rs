@@ -28,6 +28,18 @@ string_enum! {
 }
 
 string_enum! {
+    /// What happens to messages that the catalogue cannot look into: bytes, and text that is not JSON.
+    pub enum Opaque {
+        /// They are recorded as they are.
+        Record = "record",
+        /// They are delivered and never recorded.
+        Pass = "pass",
+        /// They may not pass.
+        Refuse = "refuse",
+    }
+}
+
+string_enum! {
     /// What happens to a person's open sockets when they withdraw the consent that the endpoint rests on.
     pub enum OnWithdrawal {
         Close = "close",
@@ -91,6 +103,7 @@ pub struct Model {
     /// Counts how often the pool was told to replace all its sockets.
     pub pool_generation: i32,
     pub record: RecordMode,
+    pub opaque: Opaque,
     /// What the endpoint's messages are processed for.
     pub purpose_id: Option<PurposeId>,
     pub on_withdrawal: OnWithdrawal,

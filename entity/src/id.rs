@@ -57,6 +57,8 @@ typed_ids! {
     EndpointId;
     /// An entry of the data catalogue.
     DataTypeId;
+    /// What is left of a message that was anonymised.
+    AnonymisedMessageId;
     /// A reason for processing.
     PurposeId;
     /// A text that consents refer to, in versions.

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "SeaORM's derives expand to them")]
 
 pub mod account;
+pub mod anonymised_message;
 pub mod api_key;
 pub mod audit_event;
 pub mod balance;

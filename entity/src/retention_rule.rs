@@ -33,6 +33,8 @@ string_enum! {
     /// What happens at the end of the duration.
     pub enum RetentionAction {
         Delete = "delete",
+        /// What the catalogue knows to be personal goes, and so does who, where and when; the rest stays.
+        Anonymise = "anonymise",
     }
 }
 

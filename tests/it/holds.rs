@@ -304,3 +304,49 @@ async fn a_tenant_under_a_hold_cannot_be_deleted_and_changes_need_the_version() 
     auditor.get(&path).await.check(200);
     auditor.post(format!("{path}/review"), json!({})).await.check(403);
 }
+
+#[tokio::test]
+async fn an_explanation_says_that_a_hold_beats_every_rule() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    let chat = acme.channel("chat").await;
+    let subject = acme.create("/subjects", json!({ "external_id": "ada" })).await;
+    let say = |channel: &'static str| {
+        let body = json!({ "channel": channel, "data": "said", "subject": "ada" });
+        async { text(&acme.publish(&chat, body).await.expect(201)["id"]) }
+    };
+    let (evidence, talk) = (say("evidence-1").await, say("main").await);
+    let body = json!({ "name": "the lawsuit", "reason": "docket 7", "channel_pattern": "evidence*" });
+    let hold = acme.create("/holds", body).await;
+    let explained = |question: serde_json::Value| async {
+        acme.owner
+            .post("/retention-rules/explain", question)
+            .await
+            .expect(200)
+    };
+    for question in [
+        json!({ "message_id": evidence }),
+        json!({ "endpoint_id": chat.id, "channel": "evidence-2" }),
+    ] {
+        let told = explained(question).await;
+        assert_eq!(
+            told["holds"],
+            json!([{ "id": hold, "name": "the lawsuit" }]),
+            "{told:#}"
+        );
+        assert!(
+            text(&told["reason"]).starts_with("A legal hold decides"),
+            "{told:#}"
+        );
+        assert_eq!(told["rule"]["name"], "thirty days", "what holds without it");
+    }
+    let told = explained(json!({ "message_id": talk })).await;
+    assert_eq!(told["holds"], json!([]), "{told:#}");
+    let told = explained(json!({ "subject_id": subject })).await;
+    let held = |channel: &str| {
+        let parts = told["parts"].as_array().unwrap();
+        let part = parts.iter().find(|part| part["channel"] == channel).unwrap();
+        part["holds"].as_array().unwrap().len()
+    };
+    assert_eq!((held("evidence-1"), held("main")), (1, 0), "{told:#}");
+}

@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod anonymised;
 mod api_keys;
 mod architecture;
 mod audit;

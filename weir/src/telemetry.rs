@@ -44,6 +44,11 @@ const BUCKETS: &[f64] = &[
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// Seconds: of what should follow within one, and of what should follow within a minute.
+const LAGS: &[f64] = &[
+    0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0, 3600.0,
+];
+
 /// Starts to count. Before anything takes a handle: what was taken earlier counts nowhere.
 pub(crate) fn start_metrics() -> Result<(), Trouble> {
     let handle = recorder()
@@ -58,6 +63,7 @@ pub(crate) fn start_metrics() -> Result<(), Trouble> {
 fn recorder() -> Result<PrometheusHandle, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_lag_seconds".to_owned()), LAGS)?
         .install_recorder()
 }
 

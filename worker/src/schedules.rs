@@ -13,8 +13,9 @@ use vault::chance;
 
 use crate::{sockets::end_consents, worker::Parts};
 
-/// Expired messages become unreadable by themselves; this is how soon their keys and rows follow.
-const PURGE: Duration = Duration::from_secs(1);
+/// Expired messages become unreadable by themselves; this is how soon their keys and rows follow. A look costs nothing
+/// when nothing is due, and a key should be gone within a second of its bucket's end.
+const PURGE: Duration = Duration::from_millis(250);
 /// How old the newest checkpoint may be when the log grew since.
 const CHECKPOINTS: Duration = Duration::from_secs(5);
 /// How late a change of the rules that waited may come.
@@ -45,6 +46,15 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
             metrics::gauge!("weir_retention_backlog_messages").set(report.backlog as f64);
             metrics::gauge!("weir_retention_lag_seconds")
                 .set(report.lag.to_std().unwrap_or_default().as_secs_f64());
+            for lag in &report.key_lags {
+                metrics::histogram!("weir_retention_key_lag_seconds")
+                    .record(lag.to_std().unwrap_or_default());
+            }
+            for (lag, rows) in &report.row_lags {
+                let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
+                let lag = lag.to_std().unwrap_or_default().as_secs_f64();
+                metrics::histogram!("weir_retention_row_lag_seconds").record_many(lag, rows);
+            }
             // The budget keeps each run short for the sake of others; what is left waits for nothing else.
             if !report.more {
                 return Ok(messages);
@@ -117,6 +127,16 @@ pub(crate) fn describe_metrics() {
     metrics::describe_counter!(
         "weir_schedule_changes_total",
         "what runs of schedules changed, by name"
+    );
+    metrics::describe_histogram!(
+        "weir_retention_key_lag_seconds",
+        metrics::Unit::Seconds,
+        "from the end of a bucket's last message to the end of its key, one sample a key"
+    );
+    metrics::describe_histogram!(
+        "weir_retention_row_lag_seconds",
+        metrics::Unit::Seconds,
+        "from the end of the oldest message of a removal to the end of its row, one sample a row"
     );
     metrics::describe_histogram!(
         "weir_schedule_seconds",

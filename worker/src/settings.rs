@@ -32,7 +32,7 @@ impl Default for Settings {
             mails: 4,
             poll_ms: 200,
             lease_seconds: 60,
-            purge_rows: 50_000,
+            purge_rows: 20_000,
             grace_seconds: 20,
         }
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::endpoints::{EndpointPatch, LimitsPatch, NewEndpoint};
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, RecordMode, SlowConsumer},
+    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, RecordMode, SlowConsumer},
     id::{EndpointId, PurposeId},
 };
 use poem_openapi::{Object, types::MaybeUndefined};
@@ -32,6 +32,10 @@ pub struct EndpointIn {
     /// When messages are recorded, relative to their delivery. Default `before`. Whether they are kept at all is said
     /// by retention rules.
     record: Option<RecordMode>,
+    /// What happens to messages that the catalogue cannot look into: bytes, and text that is not JSON. `record`: they are
+    /// recorded as they are. `pass`: they are delivered and never recorded. `refuse`: they may not pass. Default
+    /// `record`.
+    opaque: Option<Opaque>,
     /// What the messages are processed for.
     purpose_id: Option<PurposeId>,
     /// What happens to open sockets of a person who withdraws consent. Default `close`.
@@ -83,6 +87,7 @@ impl From<EndpointIn> for NewEndpoint {
             pool_min: input.pool_min.unwrap_or(usual.pool_min),
             pool_max: input.pool_max.unwrap_or(usual.pool_max),
             record: input.record.unwrap_or(usual.record),
+            opaque: input.opaque.unwrap_or(usual.opaque),
             purpose_id: input.purpose_id,
             on_withdrawal: input.on_withdrawal.unwrap_or(usual.on_withdrawal),
             allowed_origins: input.allowed_origins.unwrap_or_default(),
@@ -119,6 +124,7 @@ pub struct EndpointPatchIn {
     pool_min: Option<i32>,
     pool_max: Option<i32>,
     record: Option<RecordMode>,
+    opaque: Option<Opaque>,
     #[serde(default)]
     purpose_id: MaybeUndefined<PurposeId>,
     on_withdrawal: Option<OnWithdrawal>,
@@ -157,6 +163,7 @@ impl From<EndpointPatchIn> for EndpointPatch {
             pool_min: input.pool_min,
             pool_max: input.pool_max,
             record: input.record,
+            opaque: input.opaque,
             purpose_id: input.purpose_id.into(),
             on_withdrawal: input.on_withdrawal,
             allowed_origins: input.allowed_origins,
@@ -199,6 +206,7 @@ pub struct Endpoint {
     pool_min: i32,
     pool_max: i32,
     record: RecordMode,
+    opaque: Opaque,
     purpose_id: Option<PurposeId>,
     on_withdrawal: OnWithdrawal,
     allowed_origins: Vec<String>,
@@ -240,6 +248,7 @@ impl Endpoint {
             pool_min: row.pool_min,
             pool_max: row.pool_max,
             record: row.record,
+            opaque: row.opaque,
             purpose_id: row.purpose_id,
             on_withdrawal: row.on_withdrawal,
             allowed_origins: origins(&row.allowed_origins),

@@ -108,6 +108,7 @@ async fn a_refused_message_closes_its_session_with_the_code_for_it() {
         (Refusal::Restricted, 4032),
         (Refusal::NotAllowed, 1008),
         (Refusal::TooLarge, 1009),
+        (Refusal::Opaque, 1003),
     ] {
         let house = House::new();
         let broker = house.broker(Settings::default());

@@ -125,11 +125,8 @@ async fn what_is_found_is_minimised_and_the_rest_passes_byte_for_byte() {
         personal: true,
         special_category: None,
         paths: vec![path.into()],
-        minimise: MinimiseParts {
-            strategy: strategy.into(),
-            keep: None,
-            with: None,
-        },
+        minimise: MinimiseParts::new(strategy),
+        at_expiry: None,
     };
     let email = data_types::create(&tx, bed.ctx(), new("email", "$.email", "remove"))
         .await

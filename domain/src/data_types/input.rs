@@ -8,34 +8,8 @@ use serde_json_path::JsonPath;
 use crate::{
     error::{Faults, Result},
     fields,
-    minimise::{MAX_PATHS, Minimise, check_path},
+    minimise::{MAX_PATHS, Minimise, MinimiseParts, check_path},
 };
-
-/// A minimisation as the API's body says it; see [`Minimise::from_parts`].
-#[derive(Clone, Debug)]
-pub struct MinimiseParts {
-    /// `none`, `remove`, …
-    pub strategy: String,
-    /// For `mask` and `truncate`.
-    pub keep: Option<u32>,
-    /// For `replace`.
-    pub with: Option<String>,
-}
-
-impl MinimiseParts {
-    /// Leaves values as they are.
-    pub fn none() -> Self {
-        Self {
-            strategy: "none".into(),
-            keep: None,
-            with: None,
-        }
-    }
-
-    fn check(&self, faults: &mut Faults, field: &str) -> Option<Minimise> {
-        Minimise::from_parts(faults, field, &self.strategy, self.keep, self.with.clone())
-    }
-}
 
 /// A data type to be added.
 #[derive(Clone, Debug)]
@@ -54,15 +28,23 @@ pub struct NewDataType {
     pub paths: Vec<String>,
     /// What happens to what is found.
     pub minimise: MinimiseParts,
+    /// What is left of it when its message expires under a rule that anonymises. None: nothing of what is personal.
+    pub at_expiry: Option<MinimiseParts>,
+}
+
+/// A data type's ends, checked.
+pub(super) struct Strategies {
+    pub(super) minimise: Minimise,
+    pub(super) at_expiry: Option<Minimise>,
 }
 
 impl NewDataType {
-    pub(super) fn check(&self) -> Result<Minimise> {
-        self.compile("").map(|(_, minimise)| minimise)
+    pub(super) fn check(&self) -> Result<Strategies> {
+        self.compile("").map(|(_, strategies)| strategies)
     }
 
     /// Checks everything; `at` is where in the body this stands, empty for the body itself.
-    pub(super) fn compile(&self, at: &str) -> Result<(Vec<JsonPath>, Minimise)> {
+    pub(super) fn compile(&self, at: &str) -> Result<(Vec<JsonPath>, Strategies)> {
         let mut faults = Faults::default();
         fields::slug(&mut faults, &format!("{at}/slug"), &self.slug);
         fields::name(&mut faults, &format!("{at}/name"), &self.name);
@@ -78,10 +60,14 @@ impl NewDataType {
         );
         let paths = paths(&mut faults, &format!("{at}/paths"), &self.paths);
         let minimise = self.minimise.check(&mut faults, &format!("{at}/minimise"));
-        // Without a strategy there is a fault.
-        faults
-            .finish()
-            .map(|()| (paths, minimise.unwrap_or(Minimise::None)))
+        let at_expiry = self
+            .at_expiry
+            .as_ref()
+            .and_then(|parts| at_end(&mut faults, &format!("{at}/at_expiry"), parts, self.personal));
+        faults.finish()?;
+        // Without a strategy there was a fault.
+        let minimise = minimise.unwrap_or(Minimise::None);
+        Ok((paths, Strategies { minimise, at_expiry }))
     }
 }
 
@@ -100,10 +86,13 @@ pub struct DataTypePatch {
     pub paths: Option<Vec<String>>,
     /// See [`NewDataType`].
     pub minimise: Option<MinimiseParts>,
+    /// See [`NewDataType`].
+    pub at_expiry: Option<Option<MinimiseParts>>,
 }
 
 impl DataTypePatch {
-    pub(super) fn check(&self) -> Result<()> {
+    /// Whether the row as it will be makes sense.
+    pub(super) fn check(&self, current: &data_type::Model) -> Result<()> {
         let mut faults = Faults::default();
         if let Some(name) = &self.name {
             fields::name(&mut faults, "/name", name);
@@ -119,6 +108,18 @@ impl DataTypePatch {
         }
         if let Some(minimise) = &self.minimise {
             minimise.check(&mut faults, "/minimise");
+        }
+        let personal = self.personal.unwrap_or(current.personal);
+        match &self.at_expiry {
+            Some(Some(parts)) => drop(at_end(&mut faults, "/at_expiry", parts, personal)),
+            // What was good for something impersonal is not, for what is personal now.
+            None if personal && !current.personal => faults.check(
+                current.at_expiry.is_none(),
+                "/at_expiry",
+                "not_anonymous",
+                "what becomes personal needs it said anew, or null",
+            ),
+            Some(None) | None => {}
         }
         faults.finish()
     }
@@ -153,7 +154,20 @@ impl DataTypePatch {
             row.minimise = Set(serde_json::to_value(minimise)?);
             fields.push("minimise");
         }
+        if let Some(parts) = self.at_expiry {
+            let strategy = parts.and_then(|parts| parts.check(&mut Faults::default(), ""));
+            row.at_expiry = Set(strategy.map(serde_json::to_value).transpose()?);
+            fields.push("at_expiry");
+        }
         Ok(fields)
+    }
+}
+
+fn at_end(faults: &mut Faults, field: &str, parts: &MinimiseParts, personal: bool) -> Option<Minimise> {
+    if personal {
+        parts.check_anonymous(faults, field)
+    } else {
+        parts.check(faults, field)
     }
 }
 

@@ -22,27 +22,38 @@ pub struct Preview {
     pub found: Vec<(String, String)>,
 }
 
+/// Which end of a message's life is tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// On the way in: what would be recorded and delivered.
+    #[default]
+    Ingest,
+    /// At the end of a rule that anonymises: what would be left.
+    Expiry,
+}
+
 /// Tries the drafts on a sample, or the catalogue when there are none.
 pub async fn preview(
     tx: &TenantTx,
     ctx: &Ctx,
     mut data: Value,
     drafts: Option<Vec<NewDataType>>,
+    end: End,
 ) -> Result<Preview> {
     let types = match drafts {
         None => super::compiled(tx, ctx).await?,
         Some(drafts) => {
             let keys = ctx.keys.tenant(tx.tenant()).await?;
             let compile = |(number, draft): (usize, NewDataType)| {
-                let (paths, minimise) = draft.compile(&format!("/data_types/{number}"))?;
+                let (paths, strategies) = draft.compile(&format!("/data_types/{number}"))?;
+                let at_expiry = strategies
+                    .at_expiry
+                    .unwrap_or_else(|| Compiled::usual_at_expiry(draft.personal));
                 let keys = Arc::clone(&keys);
-                Ok(Compiled::of(
-                    Uuid::nil().into(),
-                    draft.slug,
-                    paths,
-                    minimise,
-                    keys,
-                ))
+                Ok(
+                    Compiled::of(Uuid::nil().into(), draft.slug, paths, strategies.minimise, keys)
+                        .ending(at_expiry),
+                )
             };
             drafts
                 .into_iter()
@@ -57,5 +68,10 @@ pub async fn preview(
         .map(|place| (types[place.data_type].slug.clone(), place.path.clone()))
         .collect();
     minimise::minimise(&types, places, &mut data);
+    if end == End::Expiry {
+        // What is left then is what was recorded, and that was minimised.
+        let places = minimise::locate(&types, &data);
+        minimise::anonymise(&types, places, &mut data);
+    }
     Ok(Preview { data, found })
 }

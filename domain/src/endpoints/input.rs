@@ -1,7 +1,7 @@
 //! What a tenant may say about an endpoint, and what of it makes sense.
 
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, PoolState, RecordMode},
+    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolState, RecordMode},
     id::PurposeId,
 };
 use sea_orm::Set;
@@ -30,6 +30,8 @@ pub struct NewEndpoint {
     pub pool_max: i32,
     /// When messages are recorded.
     pub record: RecordMode,
+    /// What happens to messages that the catalogue cannot look into: bytes, and text that is not JSON.
+    pub opaque: Opaque,
     /// What messages are processed for.
     pub purpose_id: Option<PurposeId>,
     /// What withdrawal does to open sockets.
@@ -58,6 +60,7 @@ impl NewEndpoint {
             pool_min: 2,
             pool_max: 100,
             record: RecordMode::Before,
+            opaque: Opaque::Record,
             purpose_id: None,
             on_withdrawal: OnWithdrawal::Close,
             allowed_origins: Vec::new(),
@@ -97,6 +100,7 @@ impl NewEndpoint {
         row.pool_state = Set(PoolState::Open);
         row.pool_generation = Set(0);
         row.record = Set(self.record);
+        row.opaque = Set(self.opaque);
         row.purpose_id = Set(self.purpose_id);
         row.on_withdrawal = Set(self.on_withdrawal);
         row.allowed_origins = Set(json!(self.allowed_origins));
@@ -123,6 +127,8 @@ pub struct EndpointPatch {
     pub pool_max: Option<i32>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub record: Option<RecordMode>,
+    #[expect(missing_docs, reason = "see NewEndpoint")]
+    pub opaque: Option<Opaque>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub purpose_id: Option<Option<PurposeId>>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
@@ -179,6 +185,7 @@ impl EndpointPatch {
             pool_min,
             pool_max,
             record,
+            opaque,
             purpose_id,
             on_withdrawal,
             jwks_url,

@@ -1,9 +1,9 @@
 //! Putting aside what holds cover, before it goes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use entity::{
-    channel, held_message, hold,
+    held_message, hold,
     id::{PurposeId, SubjectId},
     message,
 };
@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set,
 use super::scope::{Scope, active};
 use super::watch::{Watch, watch};
 use crate::{
+    channels::names,
     ctx::Ctx,
     error::Result,
     journal,
@@ -307,18 +308,4 @@ pub(crate) async fn is_waiting(
         }
     }
     Ok(false)
-}
-
-/// The names of channels.
-async fn names(tx: &TenantTx, channels: impl Iterator<Item = i64>) -> Result<HashMap<i64, String>> {
-    let names: Vec<(i64, String)> = tx
-        .find::<channel::Entity>()
-        .select_only()
-        .column(channel::Column::Id)
-        .column(channel::Column::Name)
-        .filter(channel::Column::Id.is_in(channels))
-        .into_tuple()
-        .all(tx.conn())
-        .await?;
-    Ok(names.into_iter().collect())
 }

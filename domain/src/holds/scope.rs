@@ -52,6 +52,18 @@ impl Scope {
             && self.purpose.is_none_or(|purpose| class.purpose == Some(purpose))
     }
 
+    /// Whether it may cover messages of a class on a channel, about somebody, recorded between two moments.
+    fn may_cover_between(
+        &self,
+        class: &ClassKey,
+        channel: &str,
+        subject: Option<SubjectId>,
+        (first, last): (i64, i64),
+    ) -> bool {
+        self.may_cover(class)
+            && self.covers(first.max(self.from.unwrap_or(first)).min(last), channel, subject)
+    }
+
     /// Whether it covers a message of a class that it may cover.
     pub(crate) fn covers(&self, id: i64, channel: &str, subject: Option<SubjectId>) -> bool {
         self.from.is_none_or(|from| id >= from)
@@ -75,6 +87,29 @@ pub(super) fn stands(now: DateTime<Utc>) -> Condition {
                 .add(Column::EndsAt.is_null())
                 .add(Column::EndsAt.gt(now)),
         )
+}
+
+/// The holds that stand now and keep something of a kind: of a class on a channel, about somebody or about nobody in
+/// particular, recorded between two moments.
+pub(crate) async fn keeping(
+    tx: &TenantTx,
+    now: DateTime<Utc>,
+    class: &ClassKey,
+    channel: &str,
+    subject: Option<SubjectId>,
+    between: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<hold::Model>> {
+    let between = (MessageId::first_at(between.0).0, MessageId::first_at(between.1).0);
+    let rows = tx
+        .find::<hold::Entity>()
+        .filter(stands(now))
+        .order_by_asc(hold::Column::Id)
+        .all(tx.conn())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .filter(|row| Scope::new(row.clone()).may_cover_between(class, channel, subject, between))
+        .collect())
 }
 
 /// The tenant's holds that stand now.

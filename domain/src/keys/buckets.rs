@@ -220,14 +220,14 @@ impl Keys {
     }
 
     /// Destroys the keys of a class's buckets that began not before `since` and ended before `ended_before`: everything in
-    /// them has expired. Answers how many.
+    /// them has expired. Answers when each of them ended.
     pub async fn destroy_buckets(
         &self,
         tenant: TenantId,
         class: i64,
         since: Option<DateTime<Utc>>,
         ended_before: DateTime<Utc>,
-    ) -> Result<u64> {
+    ) -> Result<Vec<DateTime<Utc>>> {
         let rows = Condition::all()
             .add(bucket_key::Column::TenantId.eq(tenant))
             .add(bucket_key::Column::ClassId.eq(class))
@@ -237,20 +237,20 @@ impl Keys {
             .store
             .system_read("the vault keeps keys of all tenants")
             .await?;
-        let doomed: HashSet<i64> = tx
+        let found: Vec<(i64, DateTime<Utc>)> = tx
             .find::<bucket_key::Entity>()
             .select_only()
             .column(bucket_key::Column::Id)
+            .column(bucket_key::Column::EndsAt)
             .filter(rows.clone())
             .into_tuple()
             .all(tx.conn())
-            .await?
-            .into_iter()
-            .collect();
+            .await?;
         drop(tx);
-        if doomed.is_empty() {
-            return Ok(0);
+        if found.is_empty() {
+            return Ok(Vec::new());
         }
+        let doomed: HashSet<i64> = found.iter().map(|(id, _)| *id).collect();
         let destroyed = self.destroy(&Doom::Buckets(rows)).await?;
         {
             let mut cache = self.cache.lock();
@@ -260,7 +260,10 @@ impl Keys {
             cache.pairs.retain(|(_, id), _| !doomed.contains(id));
         }
         self.tell_destroyed();
-        Ok(destroyed)
+        // Another process may have been faster with some, or with all.
+        let mut ends: Vec<_> = found.into_iter().map(|(_, ends_at)| ends_at).collect();
+        ends.truncate(usize::try_from(destroyed).unwrap_or(usize::MAX));
+        Ok(ends)
     }
 }
 

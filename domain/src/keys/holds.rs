@@ -67,6 +67,6 @@ impl Keys {
 
     /// Destroys a hold's key: nothing that it kept opens any more.
     pub async fn destroy_hold(&self, tenant: TenantId, number: i64) -> Result<u64> {
-        self.destroy_buckets(tenant, number, None, never()).await
+        Ok(self.destroy_buckets(tenant, number, None, never()).await?.len() as u64)
     }
 }

@@ -71,7 +71,10 @@ async fn a_destroyed_key_opens_in_no_older_copy_of_the_vault_with_todays_root_an
 
     assert_eq!(keys.destroy_subject(tenant, person(1)).await.unwrap(), 1);
     let later = now + TimeDelta::days(1);
-    assert_eq!(keys.destroy_buckets(tenant, 7, None, later).await.unwrap(), 1);
+    assert_eq!(
+        keys.destroy_buckets(tenant, 7, None, later).await.unwrap().len(),
+        1
+    );
 
     // Today's copy, with the write-ahead log that may still have the old rows, and the one from before.
     let after = stolen(&world, "after.sqlite");

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use vault::key::IndexKey;
 
-use crate::error::Faults;
+use super::coarse::{self, TimeUnit};
 
 /// What happens to a value that was found. Stored with the data type.
 ///
-/// `mask`, `truncate` and `hash` work on texts and numbers; on a list or an object they work on everything inside.
+/// Those from `mask` on work on single values; on a list or an object they work on everything inside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Minimise {
@@ -36,14 +36,25 @@ pub enum Minimise {
         /// How many stay.
         keep: u32,
     },
+    /// A place becomes a coarser one: a coordinate keeps so many decimal places (one: 11 km, two: 1 km).
+    TruncateGeo {
+        /// How many decimal places stay.
+        keep: u32,
+    },
+    /// A time becomes the beginning of what it falls into.
+    TruncateTime {
+        /// What that is.
+        to: TimeUnit,
+    },
+    /// A number becomes the beginning of its step: with a step of ten, 37 is 30.
+    Generalise {
+        /// How wide the steps are.
+        step: u32,
+    },
     /// Becomes a keyed hash: equal values stay equal within the tenant, and nobody without the key can try values out.
     Hash,
 }
 
-/// Largest `keep`.
-const MAX_KEEP: u32 = 1_000;
-/// Longest `with`, in characters.
-const MAX_WITH: usize = 200;
 /// Separates these hashes from those that people are found by.
 const LABEL: &str = "minimise";
 
@@ -51,77 +62,6 @@ impl Minimise {
     /// Whether anything of a value is left.
     pub(super) fn leaves_something(&self) -> bool {
         !matches!(self, Self::Remove | Self::Null | Self::Replace { .. })
-    }
-
-    /// From the fields of the API's body under `field`. `None` when something is wrong, which is then in `faults`.
-    pub fn from_parts(
-        faults: &mut Faults,
-        field: &str,
-        strategy: &str,
-        keep: Option<u32>,
-        with: Option<String>,
-    ) -> Option<Self> {
-        let takes_keep = matches!(strategy, "mask" | "truncate");
-        let takes_with = strategy == "replace";
-        faults.check(
-            takes_keep || keep.is_none(),
-            format!("{field}/keep"),
-            "unexpected",
-            "only mask and truncate take it",
-        );
-        faults.check(
-            takes_with || with.is_none(),
-            format!("{field}/with"),
-            "unexpected",
-            "only replace takes it",
-        );
-        faults.check(
-            keep.is_none_or(|keep| keep <= MAX_KEEP),
-            format!("{field}/keep"),
-            "out_of_range",
-            format!("use 0 to {MAX_KEEP}"),
-        );
-        faults.check(
-            with.as_ref().is_none_or(|with| with.chars().count() <= MAX_WITH),
-            format!("{field}/with"),
-            "too_long",
-            format!("use at most {MAX_WITH} characters"),
-        );
-        match (strategy, keep, with) {
-            ("none", ..) => Some(Self::None),
-            ("remove", ..) => Some(Self::Remove),
-            ("null", ..) => Some(Self::Null),
-            ("replace", _, Some(with)) => Some(Self::Replace { with }),
-            ("mask", keep, _) => Some(Self::Mask {
-                keep: keep.unwrap_or(0),
-            }),
-            ("truncate", Some(keep), _) => Some(Self::Truncate { keep }),
-            ("hash", ..) => Some(Self::Hash),
-            ("replace", ..) => {
-                faults.add(
-                    format!("{field}/with"),
-                    "missing",
-                    "say what to put there instead",
-                );
-                None
-            }
-            ("truncate", ..) => {
-                faults.add(
-                    format!("{field}/keep"),
-                    "missing",
-                    "say how many characters or digits stay",
-                );
-                None
-            }
-            _ => {
-                faults.add(
-                    format!("{field}/strategy"),
-                    "unknown",
-                    "use none, remove, null, replace, mask, truncate or hash",
-                );
-                None
-            }
-        }
     }
 
     /// The published spelling.
@@ -133,6 +73,9 @@ impl Minimise {
             Self::Replace { .. } => "replace",
             Self::Mask { .. } => "mask",
             Self::Truncate { .. } => "truncate",
+            Self::TruncateGeo { .. } => "truncate_geo",
+            Self::TruncateTime { .. } => "truncate_time",
+            Self::Generalise { .. } => "generalise",
             Self::Hash => "hash",
         }
     }
@@ -150,6 +93,9 @@ impl Minimise {
                 }
             }),
             Self::Truncate { keep } => each_leaf(value, &mut |leaf| truncate(leaf, *keep)),
+            Self::TruncateGeo { keep } => each_leaf(value, &mut |leaf| coarse::place(leaf, *keep)),
+            Self::TruncateTime { to } => each_leaf(value, &mut |leaf| coarse::time(leaf, *to)),
+            Self::Generalise { step } => each_leaf(value, &mut |leaf| coarse::step(leaf, *step)),
             Self::Hash => each_leaf(value, &mut |leaf| {
                 if let Some(text) = said(leaf) {
                     *leaf = Value::String(hex::encode(key.blind(LABEL, &text)));
@@ -311,31 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_do_not_belong_together_are_refused() {
-        for (strategy, keep, with, field) in [
-            ("hash", Some(1), None, "/minimise/keep"),
-            ("mask", Some(1), Some("x"), "/minimise/with"),
-            ("replace", None, None, "/minimise/with"),
-            ("truncate", None, None, "/minimise/keep"),
-            ("mask", Some(1_001), None, "/minimise/keep"),
-            ("shuffle", None, None, "/minimise/strategy"),
-        ] {
-            let mut faults = Faults::default();
-            Minimise::from_parts(&mut faults, "/minimise", strategy, keep, with.map(str::to_owned));
-            let Err(crate::Error::Invalid(faults)) = faults.finish() else {
-                panic!("{strategy} was let through");
-            };
-            assert_eq!(faults[0].field, field, "{strategy}");
-        }
-    }
-
-    #[test]
     fn what_is_stored_comes_back() {
         let replace = Minimise::Replace { with: "x".into() };
         for strategy in [
             Minimise::None,
             replace,
             Minimise::Mask { keep: 4 },
+            Minimise::TruncateTime { to: TimeUnit::Hour },
             Minimise::Hash,
         ] {
             let stored = serde_json::to_value(&strategy).unwrap();

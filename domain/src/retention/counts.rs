@@ -14,21 +14,32 @@ const OUT: i16 = -1;
 
 /// These messages of a class are gone for good.
 pub(crate) async fn deleted(tx: &TenantTx, class: i64, messages: u64) -> Result<()> {
-    if messages == 0 {
+    count(tx, class, (messages, 0)).await
+}
+
+/// Of these messages of a class only what is anonymous is left.
+pub(crate) async fn anonymised(tx: &TenantTx, class: i64, messages: u64) -> Result<()> {
+    count(tx, class, (0, messages)).await
+}
+
+async fn count(tx: &TenantTx, class: i64, (deleted, anonymised): (u64, u64)) -> Result<()> {
+    use class_count::Column;
+    if deleted + anonymised == 0 {
         return Ok(());
     }
-    let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+    let [deleted, anonymised] = [deleted, anonymised].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
     let row = class_count::ActiveModel {
         class_id: Set(class),
         shard: Set(OUT),
         ingested: Set(0),
-        deleted: Set(messages),
-        anonymised: Set(0),
+        deleted: Set(deleted),
+        anonymised: Set(anonymised),
         ..Default::default()
     };
-    let deleted = class_count::Column::Deleted;
+    let more = |column: Column, count: i64| Expr::col((class_count::Entity, column)).add(count);
     let add_up = OnConflict::columns([class_count::Column::ClassId, class_count::Column::Shard])
-        .value(deleted, Expr::col((class_count::Entity, deleted)).add(messages))
+        .value(Column::Deleted, more(Column::Deleted, deleted))
+        .value(Column::Anonymised, more(Column::Anonymised, anonymised))
         .to_owned();
     tx.upsert(row, add_up).await?;
     Ok(())

@@ -2,16 +2,21 @@
 
 use chrono::{DateTime, Utc};
 use entity::{
+    hold,
     id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId, SubjectId},
     retention_rule,
 };
 use sea_orm::{ColumnTrait, QueryFilter};
 
-use super::rules::{Case, Rule, Rules};
+use super::{
+    ClassKey,
+    rules::{Case, Rule, Rules},
+};
 use crate::{
     ctx::Ctx,
     duration::Kept,
     error::{Error, Result},
+    holds,
     ids::MessageId,
     messages,
     pictures::{self, Picture},
@@ -53,6 +58,22 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
     /// For a person: kind by kind.
     pub parts: Vec<Part>,
+    /// Legal holds that keep it while they stand, whatever the rules say.
+    pub holds: Vec<hold::Model>,
+}
+
+impl Explanation {
+    /// A hold beats all.
+    fn under(mut self, holds: Vec<hold::Model>) -> Self {
+        if !holds.is_empty() {
+            self.reason = format!(
+                "A legal hold decides while it stands: it keeps this from being destroyed, whatever rules say. Without it: {}",
+                self.reason
+            );
+        }
+        self.holds = holds;
+        self
+    }
 }
 
 /// A rule that matches.
@@ -86,11 +107,13 @@ pub struct Part {
 /// Says which rule decides, and why.
 pub async fn explain(tx: &TenantTx, ctx: &Ctx, asked: Asked) -> Result<Explanation> {
     let picture = pictures::load(ctx, tx.scope()).await?;
+    let mut about = None;
     let (case, channel, recorded) = match asked {
         Asked::Subject(subject) => return of_subject(tx, ctx, &picture, subject).await,
         Asked::Message(id) => {
             let (message, class) = messages::find(tx, ctx, &picture, id).await?;
             let key = &class.key;
+            about = message.subject;
             let case = (key.endpoint, key.purpose, key.data_types.clone());
             (case, message.channel.to_string(), Some(id))
         }
@@ -115,7 +138,19 @@ pub async fn explain(tx: &TenantTx, ctx: &Ctx, asked: Asked) -> Result<Explanati
         purpose,
         data_types: &data_types,
     };
-    said(tx, &picture.rules, case, &channel, recorded).await
+    let explanation = said(tx, &picture.rules, case, &channel, recorded).await?;
+    let at = recorded.map_or(ctx.now(), MessageId::at);
+    let holds = holds::keeping(tx, ctx.now(), &key_of(case), &channel, about, (at, at)).await?;
+    Ok(explanation.under(holds))
+}
+
+fn key_of(case: Case<'_>) -> ClassKey {
+    ClassKey {
+        endpoint: case.endpoint,
+        purpose: case.purpose,
+        data_types: case.data_types.to_vec(),
+        pattern: None,
+    }
 }
 
 async fn said(
@@ -181,6 +216,7 @@ async fn said(
             })
             .collect(),
         parts: Vec::new(),
+        holds: Vec::new(),
     })
 }
 
@@ -198,6 +234,10 @@ async fn of_subject(tx: &TenantTx, ctx: &Ctx, picture: &Picture, subject: Subjec
         };
         let mut explanation = said(tx, &picture.rules, case, &held.channel, None).await?;
         explanation.readable_until = Some(held.last_expiry_at);
+        let between = (held.oldest_at, held.newest_at);
+        let key = key_of(case);
+        let holds = holds::keeping(tx, ctx.now(), &key, &held.channel, Some(subject), between).await?;
+        explanation = explanation.under(holds);
         last = last.max(explanation.readable_until);
         let kept = picture.rules.decide(case, &held.channel).kept();
         if kept.approximate() > longest.approximate() {
@@ -228,6 +268,7 @@ async fn of_subject(tx: &TenantTx, ctx: &Ctx, picture: &Picture, subject: Subjec
         readable_until: last,
         candidates: Vec::new(),
         parts,
+        holds: Vec::new(),
     })
 }
 

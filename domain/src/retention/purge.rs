@@ -8,7 +8,7 @@
 mod evidence;
 mod messages;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::TenantId;
@@ -20,7 +20,7 @@ use crate::{
     ctx::Ctx,
     error::{Error, Result},
     officers::{self, OFFICERS},
-    pictures,
+    pictures::{self, Picture},
     tenancy::{Actor, TenantScope},
 };
 
@@ -43,7 +43,7 @@ impl Default for Budget {
 }
 
 /// What one run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Messages removed.
     pub messages: u64,
@@ -55,6 +55,10 @@ pub struct Report {
     pub backlog: u64,
     /// The budget ran out: there is more to do.
     pub more: bool,
+    /// Of each key that was destroyed: for how long everything under it had been expired.
+    pub key_lags: Vec<TimeDelta>,
+    /// Of the rows that were removed, transaction by transaction: for how long the oldest had been expired, and how many.
+    pub row_lags: Vec<(TimeDelta, u64)>,
 }
 
 /// What is remembered of a class.
@@ -119,18 +123,21 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
         memory.listed_at = Some(now);
     }
     memory.evidence.recall(ctx).await?;
+    // All keys first: each is one small write, and none should wait for somebody's rows.
+    for tenant in &memory.tenants {
+        if let Some(picture) = picture(ctx, *tenant).await? {
+            messages::keys(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+        }
+    }
     let count = memory.tenants.len();
     for turn in 0..count {
         let place = (memory.next + turn) % count;
         let tenant = memory.tenants[place];
-        let picture = match pictures::load_tenant(ctx, tenant).await {
-            Ok(picture) => picture,
-            // Its keys were destroyed, or it was removed since it was listed: nothing of it can be read.
-            Err(Error::Gone { .. } | Error::NotFound { .. }) => continue,
-            Err(error) => return Err(error),
+        let Some(picture) = picture(ctx, tenant).await? else {
+            continue;
         };
         let lag_of_others = std::mem::take(&mut report.lag);
-        messages::purge(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+        messages::rows(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
         let lag = report.lag;
         report.lag = lag.max(lag_of_others);
         if lag >= LATE
@@ -149,6 +156,15 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
     }
     memory.evidence.write_due(ctx).await?;
     Ok(report)
+}
+
+/// None when its keys were destroyed, or it was removed since it was listed: nothing of it can be read.
+async fn picture(ctx: &Ctx, tenant: TenantId) -> Result<Option<Arc<Picture>>> {
+    match pictures::load_tenant(ctx, tenant).await {
+        Ok(picture) => Ok(Some(picture)),
+        Err(Error::Gone { .. } | Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What has expired is unreadable all the same; but it should not lie around.

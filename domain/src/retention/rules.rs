@@ -7,7 +7,7 @@ use std::{cmp::Reverse, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::{DataTypeId, EndpointId, PurposeId, RetentionRuleId},
-    retention_rule::{self, RetentionKind, RetentionTarget},
+    retention_rule::{self, RetentionAction, RetentionKind, RetentionTarget},
 };
 
 use super::{cut::Cut, glob};
@@ -35,6 +35,8 @@ pub struct Rule {
     pub kept: Kept,
     /// Not deleted before that, instead of deleted then.
     pub is_minimum: bool,
+    /// What is not personal of it stays.
+    pub anonymises: bool,
 }
 
 /// What a rule may be asked about, but for the channel.
@@ -59,6 +61,7 @@ impl Rule {
             purpose: row.purpose_id,
             kept: row.duration.parse().map_err(Error::internal)?,
             is_minimum: row.kind == RetentionKind::LegalMinimum,
+            anonymises: row.action == RetentionAction::Anonymise,
         })
     }
 

@@ -107,6 +107,8 @@ pub struct RulePatch {
     /// See [`NewRule`].
     pub duration: Option<String>,
     /// See [`NewRule`].
+    pub action: Option<RetentionAction>,
+    /// See [`NewRule`].
     pub enabled: Option<bool>,
 }
 
@@ -123,6 +125,7 @@ impl RulePatch {
             data_type_id: self.data_type_id.unwrap_or(row.data_type_id),
             purpose_id: self.purpose_id.unwrap_or(row.purpose_id),
             duration: self.duration.unwrap_or(row.duration),
+            action: self.action.unwrap_or(row.action),
             enabled: self.enabled.unwrap_or(row.enabled),
             ..row
         })
@@ -153,6 +156,12 @@ fn check(mut rule: retention_rule::Model) -> Result<retention_rule::Model> {
         "/kind",
         "unexpected",
         "only a rule about messages can be a legal minimum",
+    );
+    faults.check(
+        rule.action == RetentionAction::Delete || messages && rule.kind == RetentionKind::Deletion,
+        "/action",
+        "unexpected",
+        "only a rule that ends messages can anonymise them",
     );
     let scopes = [
         (

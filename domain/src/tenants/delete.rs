@@ -8,7 +8,8 @@
 
 use chrono::TimeDelta;
 use entity::{
-    account, api_key, channel, class_count, connection, consent_state, endpoint, held_message,
+    account, anonymised_message, api_key, channel, class_count, connection, consent_state, endpoint,
+    held_message,
     hold::{self, HoldState},
     id::{AccountId, EndpointId},
     incident_subject, invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token,
@@ -143,6 +144,7 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope, job: &RemoveTenant) -> Resul
     let classes = remove_messages(ctx, scope).await?;
     let tx = ctx.store.begin(scope).await?;
     // What does not go by itself with the tenant's row.
+    everything::<anonymised_message::Entity>(&tx).await?;
     everything::<channel::Entity>(&tx).await?;
     everything::<connection::Entity>(&tx).await?;
     everything::<consent_state::Entity>(&tx).await?;

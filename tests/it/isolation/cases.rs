@@ -123,6 +123,8 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("GET /retention", Own),
     ("POST /retention-rules/preview", Own),
     ("GET /retention-templates", Own),
+    ("GET /anonymised-messages", Own),
+    ("DELETE /endpoints/{id}/anonymised-messages", Names("", "")),
     ("GET /balances", Own),
     ("POST /balances", Own),
     ("GET /balances/{id}", Names("", "")),

@@ -159,7 +159,10 @@ impl Apply<'_> {
                     strategy: minimise.strategy,
                     keep: minimise.keep,
                     with: minimise.with,
+                    to: minimise.to,
+                    step: minimise.step,
                 }),
+            at_expiry: None,
         };
         data_types::create(&tx, self.ctx, new).await?;
         tx.save().await?;

@@ -77,6 +77,8 @@ pub(crate) struct MinimisePlan {
     pub(crate) strategy: String,
     pub(crate) keep: Option<u32>,
     pub(crate) with: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) step: Option<u32>,
 }
 
 /// `[[endpoints]]`

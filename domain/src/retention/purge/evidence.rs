@@ -35,6 +35,9 @@ pub(super) struct Removed {
     /// The rule that decided, where one decided for all of them.
     pub(super) rule: Option<RetentionRuleId>,
     pub(super) count: u64,
+    /// Of these, those of which something anonymous is left.
+    #[serde(default)]
+    pub(super) anonymised: u64,
     pub(super) first: i64,
     pub(super) last: i64,
     /// What was older had expired.
@@ -48,6 +51,7 @@ impl Removed {
         Self {
             rule: if self.rule == newer.rule { newer.rule } else { None },
             count: self.count + newer.count,
+            anonymised: self.anonymised + newer.anonymised,
             first: self.first.min(newer.first),
             last: self.last.max(newer.last),
             since: self.since,
@@ -66,6 +70,7 @@ impl Removed {
                 "endpoint": self.endpoint,
                 "rule": self.rule,
                 "count": self.count,
+                "anonymised": self.anonymised,
                 // As text: they are beyond what every JSON reader takes for an integer.
                 "first_id": self.first.to_string(),
                 "last_id": self.last.to_string(),

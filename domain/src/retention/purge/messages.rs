@@ -1,9 +1,11 @@
 //! Messages of one tenant, class by class.
 
+mod anonymise;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{channel, class_count, held_message, message, retention_class};
+use entity::{anonymised_message, channel, class_count, held_message, message, retention_class};
 use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
@@ -30,7 +32,8 @@ const SETTLED: TimeDelta = TimeDelta::seconds(5);
 /// Longer than any bucket is open.
 const LONGEST_SLICE: TimeDelta = TimeDelta::days(2);
 
-pub(super) async fn purge(
+/// Destroys the keys of a tenant's buckets in which everything has expired.
+pub(super) async fn keys(
     ctx: &Ctx,
     picture: &Picture,
     budget: Budget,
@@ -38,16 +41,24 @@ pub(super) async fn purge(
     report: &mut Report,
 ) -> Result<()> {
     for (id, class) in picture.classes() {
-        let mut run = Run {
-            ctx,
-            picture,
-            scope: TenantScope::new(picture.tenant, Actor::System),
-            id,
-            class: &class,
-            cut: picture.cut(&class.key, ctx.now()),
-            budget,
-        };
-        run.keys(report).await?;
+        Run::new(ctx, picture, (id, &class), budget)
+            .keys(evidence, report)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes a tenant's rows that have expired, until the budget is used up.
+pub(super) async fn rows(
+    ctx: &Ctx,
+    picture: &Picture,
+    budget: Budget,
+    evidence: &mut Evidence,
+    report: &mut Report,
+) -> Result<()> {
+    for (id, class) in picture.classes() {
+        let mut run = Run::new(ctx, picture, (id, &class), budget);
+        // What has expired since the keys were looked at goes with its row, and its key next time.
         run.rows(evidence, report).await?;
         if report.more {
             return Ok(());
@@ -68,7 +79,25 @@ struct Run<'a> {
     id: i64,
     class: &'a Class,
     cut: Cut,
+    /// When the line was drawn.
+    drawn_at: DateTime<Utc>,
     budget: Budget,
+}
+
+impl<'a> Run<'a> {
+    fn new(ctx: &'a Ctx, picture: &'a Picture, (id, class): (i64, &'a Class), budget: Budget) -> Self {
+        let drawn_at = ctx.now();
+        Self {
+            ctx,
+            picture,
+            scope: TenantScope::new(picture.tenant, Actor::System),
+            id,
+            class,
+            cut: picture.cut(&class.key, drawn_at),
+            drawn_at,
+            budget,
+        }
+    }
 }
 
 impl Run<'_> {
@@ -95,46 +124,68 @@ impl Run<'_> {
         holds::watch(self.ctx, &self.scope).await
     }
 
-    /// How far destruction may go now. What is on its way into the journal has an id already; under a hold it is waited for,
-    /// so that it can be put aside.
+    /// How far destruction may go now. What is on its way into the journal has an id already; under a hold, or a rule that
+    /// anonymises, it is waited for, so that it can be put aside.
     fn reach(&self, watch: &Watch, line: i64) -> i64 {
-        if watch.iter().any(|hold| hold.may_cover(&self.class.key)) {
+        if self.anonymises() || watch.iter().any(|hold| hold.may_cover(&self.class.key)) {
             line.min(MessageId::first_at(self.ctx.now() - SETTLED).0)
         } else {
             line
         }
     }
 
-    /// Has what holds cover put aside, of these messages from one id to another.
-    async fn preserve(&self, watch: &Watch, which: Condition, from: i64, to: i64) -> Result<()> {
-        if watch.is_empty() || from >= to {
+    /// Has what holds cover put aside, and anonymised what the rules want so, of these messages from one id to another.
+    async fn preserve(
+        &self,
+        watch: &Watch,
+        which: Condition,
+        (from, to): (i64, i64),
+        evidence: &mut Evidence,
+        report: &mut Report,
+    ) -> Result<()> {
+        if from >= to {
             return Ok(());
         }
         let which = which
             .add(message::Column::Id.gte(from))
             .add(message::Column::Id.lt(to));
-        holds::preserve(self.ctx, &self.scope, (self.id, self.class), watch, which).await?;
+        if !watch.is_empty() {
+            let class = (self.id, self.class);
+            holds::preserve(self.ctx, &self.scope, class, watch, which.clone()).await?;
+        }
+        if self.anonymises() {
+            self.anonymise(which, evidence, report).await?;
+        }
         Ok(())
     }
 
-    /// Has all put aside that holds cover below a line, but for what an earlier run put aside under the same holds.
-    async fn preserve_below(&self, watch: &Watch, line: i64) -> Result<()> {
-        if watch.is_empty() {
+    /// The same below a line, but for what an earlier run did under the same holds and rules.
+    async fn preserve_below(
+        &self,
+        watch: &Watch,
+        line: i64,
+        evidence: &mut Evidence,
+        report: &mut Report,
+    ) -> Result<()> {
+        let anonymises = self.anonymises();
+        if watch.is_empty() && !anonymises {
             return Ok(());
         }
         let mut hasher = DefaultHasher::new();
         watch.hash(&mut hasher);
+        anonymises.then_some(self.picture.rules_changed).hash(&mut hasher);
         let print = hasher.finish();
         let known = self.class.progress.lock().preserved;
         let from = known.filter(|(under, _)| *under == print).map_or(0, |(_, id)| id);
-        self.preserve(watch, Condition::all(), from, line).await?;
+        self.preserve(watch, Condition::all(), (from, line), evidence, report)
+            .await?;
         let settled = MessageId::first_at(self.ctx.now() - ON_THE_WAY).0;
         self.class.progress.lock().preserved = Some((print, line.min(settled).max(from)));
         Ok(())
     }
 
     /// Destroys the keys of buckets in which everything has expired.
-    async fn keys(&mut self, report: &mut Report) -> Result<()> {
+    async fn keys(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<()> {
         let due = {
             let progress = self.class.progress.lock();
             match progress.keys {
@@ -154,23 +205,48 @@ impl Run<'_> {
         let watch = self.watch().await?;
         let lowest = self.cut.lowest();
         let reach = self.reach(&watch, lowest);
-        self.preserve_below(&watch, reach).await?;
+        self.preserve_below(&watch, reach, evidence, report).await?;
         let line = if reach < lowest {
             MessageId(reach).at().min(self.line())
         } else {
             self.line()
         };
-        report.keys += keys.destroy_buckets(tenant, self.id, None, line).await?;
+        let ended = keys.destroy_buckets(tenant, self.id, None, line).await?;
+        self.note_keys(&ended, report);
         if let Some((since, until)) = self.own() {
             let until = self.reach(&watch, until);
-            self.preserve(&watch, Condition::all(), since, until).await?;
+            self.preserve(&watch, Condition::all(), (since, until), evidence, report)
+                .await?;
             let (since, until) = (Some(MessageId(since).at()), MessageId(until).at());
-            report.keys += keys.destroy_buckets(tenant, self.id, since, until).await?;
+            let ended = keys.destroy_buckets(tenant, self.id, since, until).await?;
+            self.note_keys(&ended, report);
         }
         drop(watch);
         let left = keys.earliest_bucket_end(self.picture.tenant, self.id).await?;
         self.class.progress.lock().keys = left.map_or(KeysLeft::None, KeysLeft::EndsAt);
         Ok(())
+    }
+
+    /// Rows are going that came since the keys were looked at last, with keys that nobody has seen yet.
+    fn look_for_keys(&self) {
+        let mut progress = self.class.progress.lock();
+        if progress.keys == KeysLeft::None {
+            progress.keys = KeysLeft::Unknown;
+        }
+    }
+
+    fn note_keys(&self, ended: &[DateTime<Utc>], report: &mut Report) {
+        report.keys += ended.len() as u64;
+        report.key_lags.extend(ended.iter().map(|at| self.late(*at)));
+    }
+
+    /// How long ago what was recorded then has expired. By the clock of now, not by the one of the line: what was done in
+    /// between took its time. What a new rule ended just now has not been late for longer than the rule is there.
+    fn late(&self, recorded: DateTime<Utc>) -> TimeDelta {
+        let now = self.ctx.now();
+        let since_line = now - self.drawn_at;
+        let behind = (self.line().min(now) - recorded + since_line).max(TimeDelta::zero());
+        behind.min(now - self.picture.rules_changed)
     }
 
     /// Removes rows that have expired on every channel: one range.
@@ -194,13 +270,10 @@ impl Run<'_> {
             self.class.progress.lock().oldest = Some(first);
             return Ok(());
         }
-        let now = self.ctx.now();
-        // What a new rule ended just now has not been late for longer than the rule is there.
-        let late = (self.line().min(now) - MessageId(first).at()).min(now - self.picture.rules_changed);
-        report.lag = report.lag.max(late);
+        report.lag = report.lag.max(self.late(MessageId(first).at()));
         let watch = self.watch().await?;
         let reach = self.reach(&watch, lowest);
-        self.preserve_below(&watch, reach).await?;
+        self.preserve_below(&watch, reach, evidence, report).await?;
         while first < reach {
             if report.messages >= self.budget.rows {
                 report.more = true;
@@ -211,6 +284,8 @@ impl Run<'_> {
                 .remove(&watch, Condition::all(), first, reach, evidence)
                 .await?;
             report.messages += count;
+            report.row_lags.push((self.late(MessageId(first).at()), count));
+            self.look_for_keys();
             first = stop;
             tokio::task::yield_now().await;
         }
@@ -271,7 +346,8 @@ impl Run<'_> {
         let expired = self.cut.expired(self.ctx.store.engine());
         let watch = self.watch().await?;
         let end = self.reach(&watch, end);
-        self.preserve(&watch, expired.clone(), start, end).await?;
+        self.preserve(&watch, expired.clone(), (start, end), evidence, report)
+            .await?;
         while start < end {
             if report.messages >= self.budget.rows {
                 report.more = true;
@@ -305,6 +381,10 @@ impl Run<'_> {
         if held.is_some() {
             return Ok(());
         }
+        tx.delete_many::<anonymised_message::Entity>()
+            .filter(anonymised_message::Column::ClassId.eq(self.id))
+            .exec(tx.conn())
+            .await?;
         tx.delete_many::<class_count::Entity>()
             .filter(class_count::Column::ClassId.eq(self.id))
             .exec(tx.conn())
@@ -417,25 +497,30 @@ impl Run<'_> {
             0
         };
         counts::deleted(&tx, self.id, count.saturating_sub(held)).await?;
+        let removed = self.removed((count, 0), first, stop - 1);
+        let noted = evidence.note(&tx, self.ctx, removed).await?;
+        tx.save().await?;
+        evidence.saved(noted);
+        Ok((stop, count))
+    }
+    /// What is noted of rows that went, so many in all and so many of them anonymised, between two ids.
+    fn removed(&self, (count, anonymised): (u64, u64), first: i64, last: i64) -> Removed {
         let now = self.ctx.now();
         let only = self
             .picture
             .rules
             .only(self.class.key.case(), self.class.key.pattern.as_deref());
-        let removed = Removed {
+        Removed {
             tenant: self.picture.tenant,
             class: self.id,
             endpoint: self.class.key.endpoint,
             rule: only.map(|rule| rule.id),
             count,
+            anonymised,
             first,
-            last: stop - 1,
+            last,
             cutoff: self.line().min(now),
             since: now,
-        };
-        let noted = evidence.note(&tx, self.ctx, removed).await?;
-        tx.save().await?;
-        evidence.saved(noted);
-        Ok((stop, count))
+        }
     }
 }
