@@ -18,6 +18,7 @@ mod place;
 mod purge;
 mod report;
 mod rows;
+mod rule;
 mod scope;
 mod seal;
 mod shred;
@@ -43,6 +44,8 @@ enum What {
     Journal(journal::Arguments),
     /// Rows per second that the removal takes out, beside a bare DELETE of the same rows.
     Purge(purge::Arguments),
+    /// Time until a changed rule acts on what is stored, with few messages and with many.
+    Rule(rule::Arguments),
     /// Time until nothing of a person opens any more, with few messages and with many.
     Shred(shred::Arguments),
     /// Time until it is known whom an incident touched, beside a bare count of the same rows.
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::BareLoop) => sockets::bare_loop(),
         Some(What::Journal(arguments)) => block_on(journal::run(arguments)),
         Some(What::Purge(arguments)) => block_on(purge::run(arguments)),
+        Some(What::Rule(arguments)) => block_on(rule::run(arguments)),
         Some(What::Shred(arguments)) => block_on(shred::run(arguments)),
         Some(What::Scope(arguments)) => block_on(scope::run(arguments)),
         Some(What::Export(arguments)) => block_on(export::run(arguments)),
@@ -74,6 +78,7 @@ fn main() -> anyhow::Result<()> {
                 seal::run(seal::Arguments::default()).await?;
                 journal::run(journal::Arguments::default()).await?;
                 purge::run(purge::Arguments::default()).await?;
+                rule::run(rule::Arguments::default()).await?;
                 shred::run(shred::Arguments::default()).await?;
                 scope::run(scope::Arguments::default()).await?;
                 export::run(export::Arguments::default()).await

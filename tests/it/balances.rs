@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tests::{Server, Tenant};
 
 /// Changes the store behind Weir's back.
-fn tamper(server: &Server, sql: &str) {
+pub(crate) fn tamper(server: &Server, sql: &str) {
     let file = server.data_dir().join("weir.db");
     assert!(file.exists(), "the store is where it is expected");
     let script = "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1],timeout=20)\nn=c.execute(sys.argv[2]).rowcount\nc.commit()\nassert n==1,n\n";

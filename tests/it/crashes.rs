@@ -208,3 +208,33 @@ async fn a_killed_backup_and_a_killed_restore_leave_nothing_half() {
     let messages = acme.messages(&chat).await;
     assert_eq!((messages.len(), of(&messages, "bob").len()), (50, 50));
 }
+
+#[tokio::test]
+async fn a_server_killed_while_it_signs_and_while_a_logs_key_hands_over_has_one_log() {
+    let mut server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    let mut kept = checkpoint(&acme).await;
+    for round in 0..6_u64 {
+        for n in 0..20 {
+            acme.create("/subjects", json!({ "external_id": format!("s{round}-{n}") }))
+                .await;
+        }
+        // The handover, and the checkpoint that is due within five seconds, are cut off somewhere.
+        let owner = acme.owner.clone();
+        let handover = tokio::spawn(async move {
+            let request = owner.request(reqwest::Method::POST, "/log/keys").json(&json!({}));
+            drop(owner.try_send(request).await);
+        });
+        sleep(Duration::from_millis(round * round * 12)).await;
+        server.restart().await;
+        handover.await.unwrap();
+        // Whoever signs now continues what was signed before, by whichever key.
+        let log = acme.owner.get("/log").await.expect(200);
+        let key = text(&log["verifier_key"]);
+        let (_, before) = kept;
+        continues(&acme, &(key, before)).await;
+        // What is half done is done when it is asked for again.
+        acme.owner.post("/log/keys", json!({})).await.check(201);
+        kept = checkpoint(&acme).await;
+    }
+}

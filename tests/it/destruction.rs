@@ -3,9 +3,14 @@
 use std::{fs, path::Path};
 
 use serde_json::json;
-use tests::{Server, Tenant, auditor, eventually, tenant::text};
+use tests::{
+    Server, Tenant, auditor,
+    backends::{Postgres, Redis},
+    eventually,
+    tenant::text,
+};
 
-use crate::requests::in_state;
+use crate::{balances::tamper, requests::in_state};
 
 /// What nobody may find anywhere afterwards.
 const MARKER: &str = "plainly-marked-zebra-7f3a";
@@ -236,4 +241,109 @@ async fn page_keys_that_are_missing_or_of_another_vault_are_said_at_the_start() 
     }
     fs::write(&file, kept).unwrap();
     server.restart().await;
+}
+
+#[tokio::test]
+async fn what_expired_is_in_no_file_and_in_no_copy_from_before() {
+    let mut server = Server::builder().in_folder().start().await;
+    let acme = server.tenant_without_rules("acme").await;
+    let chat = acme.channel("chat").await;
+    acme.rule(json!({ "duration": "PT6S" })).await;
+    let subject = json!({ "external_id": format!("{MARKER}-of-ada") });
+    acme.create("/subjects", subject).await;
+    for n in 0..20 {
+        let body = json!({
+            "channel": "cache-news", "event": "said", "data": format!("{MARKER} {n}"), "subject": format!("{MARKER}-of-ada"),
+        });
+        acme.publish(&chat, body).await.expect(201);
+    }
+    let before = server.scratch("before.backup");
+    server.run_well(&["backup", "--to", before.to_str().unwrap()]);
+    assert!(
+        files_with(&server.data_dir(), MARKER.as_bytes()).is_empty(),
+        "not even while it lives"
+    );
+    eventually("the end of it", || async {
+        let usage = acme.owner.get("/tenant/usage").await.expect(200);
+        (usage["used"]["stored_messages"] == 0).then_some(())
+    })
+    .await;
+    assert!(files_with(&server.data_dir(), MARKER.as_bytes()).is_empty());
+    server.terminate().await;
+    assert!(files_with(&server.data_dir(), MARKER.as_bytes()).is_empty());
+    assert!(!server.log().contains(MARKER));
+    let bytes = fs::read(&before).unwrap();
+    assert!(!bytes.windows(MARKER.len()).any(|some| some == MARKER.as_bytes()));
+
+    // The copy on a clean folder, with the keys of today.
+    let mut restored = Server::builder().in_folder().prepared();
+    fs::create_dir_all(restored.data_dir()).unwrap();
+    let keys = ["vault.db", "root.key", "pages.key"];
+    copy(&server.data_dir(), &restored.data_dir(), &keys);
+    restored.run_well(&["restore", "--from", before.to_str().unwrap()]);
+    restored.restart().await;
+    let owner = restored.nobody().with_token(acme.owner.token());
+    assert!(owner.all("/messages?unseal=true").await.is_empty(), "by the rule");
+    // Once more, with a rule that would keep everything.
+    restored.terminate().await;
+    restored.run_well(&["restore", "--from", before.to_str().unwrap(), "--force"]);
+    tamper(&restored, "UPDATE retention_rule SET duration = 'P30D'");
+    restored.restart().await;
+    let there = owner.all("/messages?unseal=true&limit=200").await;
+    let open = there
+        .iter()
+        .filter(|message| message.get("data").is_some())
+        .count();
+    assert_eq!((open, there.len()), (0, 20), "by the keys");
+}
+
+#[tokio::test]
+async fn redis_never_holds_what_a_message_says_or_whose_it_is() {
+    if !Postgres::is_installed() || !Redis::is_installed() {
+        eprintln!("skipped: postgresql and redis-server are not installed; `make test` installs them");
+        return;
+    }
+    let redis = std::sync::Arc::new(Redis::start());
+    let builder = Server::builder().database(Postgres::shared().database());
+    let server = builder.redis(std::sync::Arc::clone(&redis)).start().await;
+    let acme = server.tenant("acme").await;
+    let chat = acme.channel("chat").await;
+    let who = format!("{MARKER}-of-ada");
+    let subject = acme.create("/subjects", json!({ "external_id": who })).await;
+    let mut socket = acme.connect(&chat, &who).await;
+    for n in 0..20 {
+        let body = json!({ "channel": "cache-news", "event": "said", "data": format!("{MARKER} {n}"), "subject": who });
+        acme.publish(&chat, body).await.expect(201);
+        socket.send(format!("{MARKER} {n}")).await;
+    }
+    let nothing = |when: &str| {
+        let dump = redis.dump();
+        assert!(
+            dump.starts_with(b"REDIS") && dump.len() > 100,
+            "{when}: there is a dump"
+        );
+        let found = dump.windows(MARKER.len()).any(|some| some == MARKER.as_bytes());
+        assert!(!found, "{when}");
+        assert!(
+            files_with(&server.data_dir(), MARKER.as_bytes()).is_empty(),
+            "{when}"
+        );
+    };
+    // The search finds what is there.
+    redis.ask(&["SET", "planted", MARKER]);
+    assert!(
+        redis
+            .dump()
+            .windows(MARKER.len())
+            .any(|some| some == MARKER.as_bytes())
+    );
+    redis.ask(&["DEL", "planted"]);
+    nothing("while it lives");
+    let made = acme
+        .owner
+        .delete(format!("/subjects/{subject}?confirm={who}"))
+        .await
+        .expect(202);
+    in_state(&acme, &text(&made["id"]), "completed").await;
+    nothing("after the erasure");
 }

@@ -34,6 +34,7 @@ mod egress;
 mod endpoints;
 mod erasure;
 mod etags;
+mod forgetting;
 mod holds;
 mod idempotency;
 mod incidents;

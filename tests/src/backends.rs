@@ -444,6 +444,19 @@ impl Redis {
         String::from_utf8_lossy(&said).into_owned()
     }
 
+    /// Everything it holds, as it writes it to the disk, nothing compressed.
+    pub fn dump(&self) -> Vec<u8> {
+        for words in [
+            &["CONFIG", "SET", "rdbcompression", "no"][..],
+            &["CONFIG", "SET", "save", ""][..],
+            &["SAVE"][..],
+        ] {
+            let said = self.ask(words);
+            assert!(said.starts_with("+OK"), "{words:?}: {said}");
+        }
+        fs::read(self.home.path().join("dump.rdb")).expect("Redis wrote its dump")
+    }
+
     /// The port on loopback.
     pub fn port(&self) -> u16 {
         self.port
