@@ -77,6 +77,10 @@ fn data() -> Vec<Table> {
         request,
         request_event,
         request_message,
+        recipient,
+        callback,
+        opendsr_key,
+        opendsr_request,
         portal_code,
         portal_sign_in,
         export,
@@ -105,6 +109,7 @@ fn data() -> Vec<Table> {
         log_head,
         log_checkpoint,
         message,
+        anonymised_message,
         store_meta,
     ])
 }

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/anonymised-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is left of anonymised messages.
+         * @description In no order that says anything: ids are random.
+         */
+        get: operations["list_anonymised_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api-keys": {
         parameters: {
             query?: never;
@@ -644,6 +664,23 @@ export interface paths {
          * @description Open sockets keep running; what they may do follows the new settings at once.
          */
         patch: operations["update_endpoint"];
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/anonymised-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove what is left of an endpoint's anonymised messages. */
+        delete: operations["delete_anonymised_messages"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/endpoints/{endpoint_id}/channels": {
@@ -3171,6 +3208,46 @@ export interface components {
             kind: string;
         };
         /**
+         * AnonymisedMessage
+         * @description What is left of a message that expired under a rule that anonymises.
+         */
+        AnonymisedMessage: {
+            /** @description What is left of what it said. */
+            data: unknown;
+            /**
+             * A WebSocket that a tenant registered.
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /** @description What its sender called it. */
+            event?: string;
+            /**
+             * Format: date-time
+             * @description The hour in which it was recorded.
+             */
+            hour: string;
+            /**
+             * What is left of a message that was anonymised.
+             * Format: uuid
+             * @description Random: it names no message.
+             */
+            id: string;
+            /**
+             * A reason for processing.
+             * Format: uuid
+             * @description What it was processed for.
+             */
+            purpose_id?: string;
+        };
+        /**
+         * AnonymisedRemoved
+         * @description What was removed.
+         */
+        AnonymisedRemoved: {
+            /** @description How many. */
+            removed: number;
+        };
+        /**
          * @description What you say.
          * @enum {string}
          */
@@ -3819,6 +3896,8 @@ export interface components {
          * @description A kind of data that messages carry.
          */
         DataType: {
+            /** @description What is left of it when its message expires under a rule that anonymises. */
+            at_expiry?: components["schemas"]["Minimise"] & unknown;
             /** Format: date-time */
             created_at: string;
             description?: string;
@@ -3843,6 +3922,11 @@ export interface components {
          * @description A data type to be added to the catalogue.
          */
         DataTypeIn: {
+            /**
+             * @description What is left of it when its message expires under a rule that anonymises: anything but `none` and `hash` where it is
+             *     personal. Default: `remove` where it is personal, otherwise `none`.
+             */
+            at_expiry?: components["schemas"]["Minimise"] & unknown;
             description?: string;
             /** @description What happens to it before a message is recorded or delivered. Default: nothing. */
             minimise?: components["schemas"]["Minimise"] & unknown;
@@ -3865,6 +3949,7 @@ export interface components {
          * @description Changes to a data type. What is absent stays; `null` clears.
          */
         DataTypePatchIn: {
+            at_expiry?: components["schemas"]["Minimise"];
             description?: string;
             minimise?: components["schemas"]["Minimise"];
             name?: string;
@@ -3981,6 +4066,11 @@ export interface components {
          */
         Encoding: "base64";
         /**
+         * @description An end of a message's life.
+         * @enum {string}
+         */
+        End: "ingest" | "expiry";
+        /**
          * Endpoint
          * @description A WebSocket that a tenant registered.
          */
@@ -4024,6 +4114,7 @@ export interface components {
             messages_per_second: number;
             name: string;
             on_withdrawal: components["schemas"]["OnWithdrawal"];
+            opaque: components["schemas"]["Opaque"];
             /** Format: int32 */
             pool_max: number;
             /** Format: int32 */
@@ -4141,6 +4232,12 @@ export interface components {
             /** @description What happens to open sockets of a person who withdraws consent. Default `close`. */
             on_withdrawal?: components["schemas"]["OnWithdrawal"] & unknown;
             /**
+             * @description What happens to messages that the catalogue cannot look into: bytes, and text that is not JSON. `record`: they are
+             *     recorded as they are. `pass`: they are delivered and never recorded. `refuse`: they may not pass. Default
+             *     `record`.
+             */
+            opaque?: components["schemas"]["Opaque"] & unknown;
+            /**
              * Format: int32
              * @description Most upstream sockets at a time. Default 100.
              */
@@ -4217,6 +4314,7 @@ export interface components {
             messages_per_second?: number;
             name?: string;
             on_withdrawal?: components["schemas"]["OnWithdrawal"];
+            opaque?: components["schemas"]["Opaque"];
             /** Format: int32 */
             pool_max?: number;
             /** Format: int32 */
@@ -4278,6 +4376,7 @@ export interface components {
             messages_per_second: number;
             name: string;
             on_withdrawal: components["schemas"]["OnWithdrawal"];
+            opaque: components["schemas"]["Opaque"];
             /** Format: int32 */
             pool_max: number;
             /** Format: int32 */
@@ -4308,6 +4407,18 @@ export interface components {
          */
         Exemption: "unintelligible" | "risk_removed" | "disproportionate";
         /**
+         * ExplainedHold
+         * @description A legal hold that keeps something.
+         */
+        ExplainedHold: {
+            /**
+             * A legal hold.
+             * Format: uuid
+             */
+            id: string;
+            name: string;
+        };
+        /**
          * ExplainedPart
          * @description What is recorded about a person, of one kind.
          */
@@ -4323,6 +4434,8 @@ export interface components {
              * Format: uuid
              */
             endpoint_id: string;
+            /** @description Legal holds that keep some of it while they stand. Only for who has `holds:read`. */
+            holds: components["schemas"]["ExplainedHold"][];
             /**
              * Format: int64
              * @description Messages that can be read.
@@ -4382,6 +4495,8 @@ export interface components {
             candidates: components["schemas"]["RuleCandidate"][];
             /** @description ISO 8601; `P0D`: never recorded. */
             duration: string;
+            /** @description Legal holds that keep it while they stand, whatever rules say. Only for who has `holds:read`. */
+            holds: components["schemas"]["ExplainedHold"][];
             /** @description Of a person: kind by kind. */
             parts?: components["schemas"]["ExplainedPart"][];
             /**
@@ -5483,12 +5598,16 @@ export interface components {
         };
         /**
          * Minimise
-         * @description What happens to what is found. Lists and objects are gone through for `mask`, `truncate` and `hash`.
+         * @description What happens to what is found. Lists and objects are gone through, for all strategies from `mask` on.
          */
         Minimise: {
-            /** @description For `mask` (default 0) and `truncate`. */
+            /** @description For `mask` (default 0), `truncate` and `truncate_geo` (default 1). */
             keep?: number;
+            /** @description For `generalise`. */
+            step?: number;
             strategy: components["schemas"]["Strategy"];
+            /** @description For `truncate_time`. */
+            to?: components["schemas"]["TimeUnit"] & unknown;
             /** @description For `replace`. */
             with?: string;
         };
@@ -5594,6 +5713,11 @@ export interface components {
          */
         OnWithdrawal: "close" | "silence";
         /**
+         * @description What happens to messages that the catalogue cannot look into: bytes, and text that is not JSON.
+         * @enum {string}
+         */
+        Opaque: "record" | "pass" | "refuse";
+        /**
          * @description Whom the tenant believes about who a person is, for requests through OpenDSR.
          * @enum {string}
          */
@@ -5608,6 +5732,16 @@ export interface components {
          * @enum {string}
          */
         Order: "asc" | "desc";
+        /**
+         * Page_AnonymisedMessage
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_AnonymisedMessage: {
+            /** @description The items. */
+            items: components["schemas"]["AnonymisedMessage"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
         /**
          * Page_ApiKey
          * @description Part of a list, newest first unless said otherwise.
@@ -6319,7 +6453,7 @@ export interface components {
          * @description A sample after minimisation.
          */
         Preview: {
-            /** @description What would be recorded and delivered. */
+            /** @description What would be recorded and delivered, or left. */
             data: unknown;
             /** @description What was found, and where. */
             found: components["schemas"]["Found"][];
@@ -6333,6 +6467,11 @@ export interface components {
             data: unknown;
             /** @description Try these instead of the catalogue. They are not stored. */
             data_types?: components["schemas"]["DataTypeIn"][];
+            /**
+             * @description `ingest`: what would be recorded and delivered. `expiry`: what of that would be left at the end of a rule that
+             *     anonymises. Default `ingest`.
+             */
+            end?: components["schemas"]["End"] & unknown;
         };
         /**
          * Problem
@@ -6836,7 +6975,7 @@ export interface components {
          * @description What happens at the end of the duration.
          * @enum {string}
          */
-        RetentionAction: "delete";
+        RetentionAction: "delete" | "anonymise";
         /**
          * RetentionChange
          * @description A change of the rules that waits, or waited.
@@ -7146,7 +7285,10 @@ export interface components {
          * @description A retention rule to be made.
          */
         RuleIn: {
-            /** @description What happens then. Default `delete`. */
+            /**
+             * @description What happens then. Default `delete`. `anonymise` (messages): what the catalogue knows to be personal goes, and so do
+             *     who, the channel and the time; the rest stays among the anonymised messages.
+             */
             action?: components["schemas"]["RetentionAction"] & unknown;
             /** @description Only on channels that fit: `*` stands for any run of characters (messages). */
             channel_pattern?: string;
@@ -7191,6 +7333,7 @@ export interface components {
          * @description Changes to a rule. What is absent stays; `null` clears.
          */
         RulePatchIn: {
+            action?: components["schemas"]["RetentionAction"];
             channel_pattern?: string;
             /**
              * An entry of the data catalogue.
@@ -7360,7 +7503,7 @@ export interface components {
          * @description How a value is made to say less.
          * @enum {string}
          */
-        Strategy: "none" | "remove" | "null" | "replace" | "mask" | "truncate" | "hash";
+        Strategy: "none" | "remove" | "null" | "replace" | "mask" | "truncate" | "truncate_geo" | "truncate_time" | "generalise" | "hash";
         /**
          * Subject
          * @description A person that data is about.
@@ -7520,6 +7663,11 @@ export interface components {
             /** @description The time zone that days are counted in, by its name in the IANA database: `Europe/Berlin`. */
             time_zone?: string;
         };
+        /**
+         * @description What a time is cut down to.
+         * @enum {string}
+         */
+        TimeUnit: "year" | "month" | "day" | "hour" | "minute";
         /**
          * Token
          * @description A connection token.
@@ -8056,6 +8204,42 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_anonymised_messages: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                endpoint_id?: string;
+                limit?: number;
+                purpose_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AnonymisedMessage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     list_api_keys: {
         parameters: {
             query?: {
@@ -9788,6 +9972,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_anonymised_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnonymisedRemoved"];
                 };
             };
             400: components["responses"]["Problem400"];
