@@ -50,22 +50,19 @@ pub async fn list(
 ) -> Result<Page<(anonymised_message::Model, Rest)>> {
     use anonymised_message::Column;
     let mut rows = tx.find::<anonymised_message::Entity>();
-    match filter.endpoint {
-        Some(endpoint) => {
-            endpoints::read(tx, endpoint).await?;
-            rows = rows.filter(Column::EndpointId.eq(endpoint));
-        }
-        None => {
-            // What an endpoint recorded is unreadable once it is gone.
-            let there: Vec<EndpointId> = tx
-                .find::<endpoint::Entity>()
-                .select_only()
-                .column(endpoint::Column::Id)
-                .into_tuple()
-                .all(tx.conn())
-                .await?;
-            rows = rows.filter(Column::EndpointId.is_in(there));
-        }
+    if let Some(endpoint) = filter.endpoint {
+        endpoints::read(tx, endpoint).await?;
+        rows = rows.filter(Column::EndpointId.eq(endpoint));
+    } else {
+        // What an endpoint recorded is unreadable once it is gone.
+        let there: Vec<EndpointId> = tx
+            .find::<endpoint::Entity>()
+            .select_only()
+            .column(endpoint::Column::Id)
+            .into_tuple()
+            .all(tx.conn())
+            .await?;
+        rows = rows.filter(Column::EndpointId.is_in(there));
     }
     if let Some(purpose) = filter.purpose {
         rows = rows.filter(Column::PurposeId.eq(purpose));

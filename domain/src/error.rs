@@ -154,6 +154,13 @@ impl Error {
 
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
+        if matches!(error, sea_orm::DbErr::ConnectionAcquire(_)) {
+            // It is busy, not broken: whoever asks again gets an answer.
+            return Self::Unavailable {
+                what: "the store",
+                source: Some(error.into()),
+            };
+        }
         Self::Internal(anyhow::Error::new(error).context("the store"))
     }
 }

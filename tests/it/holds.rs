@@ -343,10 +343,10 @@ async fn an_explanation_says_that_a_hold_beats_every_rule() {
     let told = explained(json!({ "message_id": talk })).await;
     assert_eq!(told["holds"], json!([]), "{told:#}");
     let told = explained(json!({ "subject_id": subject })).await;
-    let held = |channel: &str| {
+    let counted = |channel: &str| {
         let parts = told["parts"].as_array().unwrap();
         let part = parts.iter().find(|part| part["channel"] == channel).unwrap();
         part["holds"].as_array().unwrap().len()
     };
-    assert_eq!((held("evidence-1"), held("main")), (1, 0), "{told:#}");
+    assert_eq!((counted("evidence-1"), counted("main")), (1, 0), "{told:#}");
 }
