@@ -96,13 +96,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             arguments.messages
         ),
         &[
-            ("until the copy is made", format!("{:.1} s", took)),
+            ("until the copy is made", format!("{took:.1} s")),
             ("messages per second", report::grouped(rows as f64 / took)),
             (
                 "memory above idle, at most",
                 format!("{:.1} MiB", above as f64 / 1_048_576.0),
             ),
-            ("a bare scan of the same rows", format!("{:.2} s", bare)),
+            ("a bare scan of the same rows", format!("{bare:.2} s")),
             ("rows per second", report::grouped(rows as f64 / bare)),
         ],
     )?;

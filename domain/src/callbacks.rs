@@ -84,7 +84,7 @@ pub(crate) async fn tell_of_request(
     act: Act,
     request: RequestId,
     person: &subject::Model,
-    more: Value,
+    more: &Value,
 ) -> Result<()> {
     let told = tx
         .find::<callback::Entity>()
@@ -122,7 +122,7 @@ pub(crate) async fn tell_of_withdrawal(
         .collect();
     let person = subjects::read(tx, subject).await?;
     let more = json!({ "purpose": purpose.slug, "purpose_id": purpose.id });
-    tell(tx, ctx, Act::Withdrawal, None, &person, more, hooks).await
+    tell(tx, ctx, Act::Withdrawal, None, &person, &more, hooks).await
 }
 
 async fn tell(
@@ -131,7 +131,7 @@ async fn tell(
     act: Act,
     request: Option<RequestId>,
     person: &subject::Model,
-    more: Value,
+    more: &Value,
     hooks: Vec<webhook::Model>,
 ) -> Result<()> {
     if hooks.is_empty() {
@@ -156,8 +156,8 @@ async fn tell(
                 "token": secret.expose(),
             },
         });
-        if let (Some(shape), Value::Object(more)) = (shape.as_object_mut(), more.clone()) {
-            shape.extend(more);
+        if let (Some(shape), Value::Object(more)) = (shape.as_object_mut(), more) {
+            shape.extend(more.clone());
         }
         if let Some(request) = request {
             shape["request_id"] = json!(request);

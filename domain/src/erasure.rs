@@ -79,7 +79,7 @@ pub async fn hide(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> Re
         });
     };
     // Recipients are told now: later there is no name to tell them.
-    callbacks::tell_of_request(&tx, ctx, Act::Erasure, request.id, &person, json!({})).await?;
+    callbacks::tell_of_request(&tx, ctx, Act::Erasure, request.id, &person, &json!({})).await?;
     // The same external id may come back as a new person, who has nothing of this one.
     tx.update_many::<subject::Entity>()
         .set(subject::ActiveModel {

@@ -70,11 +70,9 @@ impl Door {
     fn verified(&self, answer: Answer, status: u16) -> Value {
         answer.check(status);
         assert_eq!(answer.header("x-opendsr-processor-domain"), Some("127.0.0.1"));
-        self.check(
-            answer.header("x-opendsr-signature").expect("a signature"),
-            &answer.bytes,
-        );
-        answer.json()
+        let signature = answer.header("x-opendsr-signature").expect("a signature");
+        self.check(signature, &answer.bytes);
+        answer.expect(status)
     }
 
     fn check(&self, signature: &str, body: &[u8]) {

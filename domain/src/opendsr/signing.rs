@@ -109,6 +109,7 @@ async fn stored(tx: &TenantTx) -> Result<Option<opendsr_key::Model>> {
 
 /// The tenant's key, made when it is first asked for, and again when the domain has changed.
 async fn key(ctx: &Ctx, scope: &TenantScope) -> Result<opendsr_key::Model> {
+    use opendsr_key::Column;
     let domain = domain(ctx);
     let tx = ctx.store.read(scope).await?;
     if let Some(row) = stored(&tx).await?.filter(|row| row.domain == domain) {
@@ -135,7 +136,6 @@ async fn key(ctx: &Ctx, scope: &TenantScope) -> Result<opendsr_key::Model> {
         key_sealed: Set(sealed),
         created_at: Set(ctx.now()),
     };
-    use opendsr_key::Column;
     let clash = OnConflict::column(Column::TenantId)
         .update_columns([
             Column::Domain,

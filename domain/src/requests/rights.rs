@@ -69,12 +69,12 @@ pub async fn apply(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> R
             let person = subjects::read(&tx, subject).await?;
             let said = json!({ "corrections": details.corrections, "statement": details.text });
             let id = applied.request.id;
-            callbacks::tell_of_request(&tx, ctx, Act::Rectification, id, &person, said).await?;
+            callbacks::tell_of_request(&tx, ctx, Act::Rectification, id, &person, &said).await?;
         }
         RequestKind::Restriction => {
             let person = subjects::restrict(&tx, ctx, subject).await?;
             let (id, said) = (applied.request.id, json!({ "ground": details.ground }));
-            callbacks::tell_of_request(&tx, ctx, Act::Restriction, id, &person, said).await?;
+            callbacks::tell_of_request(&tx, ctx, Act::Restriction, id, &person, &said).await?;
         }
         RequestKind::Objection => {
             object(&tx, ctx, &applied.request, subject, &details.purposes).await?;
