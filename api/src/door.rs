@@ -25,6 +25,7 @@ use crate::{
     limits::{client_address, counted_address},
     problem::ApiError,
     publish::MAIN_CHANNEL,
+    relays::Way,
     state::State,
 };
 
@@ -63,9 +64,11 @@ pub async fn connect(
         .as_ref()
         .ok()
         .and_then(|entrance| entrance.endpoint.row.subprotocol.as_deref());
-    let chosen = spoken
+    let protocol = spoken
         .and_then(|spoken| handshake.choose(&[spoken]))
-        .map(str::to_owned)
+        .map(str::to_owned);
+    let chosen = protocol
+        .clone()
         // A client that offered only the token needs it back, or it fails the connection itself (RFC 6455 §4.1).
         .or_else(|| {
             handshake
@@ -77,7 +80,7 @@ pub async fn connect(
     let from = Peer::of(req, state);
     let serving = state.clone();
     let mut response = upgrade(req, state, &handshake, move |io| {
-        serve(&serving, entrance, from, io);
+        serve(&serving, entrance, protocol, from, io);
     })?;
     if let Some(protocol) = chosen.and_then(|protocol| HeaderValue::from_str(&protocol).ok()) {
         response
@@ -150,7 +153,13 @@ fn upgrade(
 }
 
 /// Serves a plain socket until it ends.
-fn serve(state: &State, entrance: std::result::Result<Entrance, Close>, from: Peer, io: Upgraded) {
+fn serve(
+    state: &State,
+    entrance: std::result::Result<Entrance, Close>,
+    protocol: Option<String>,
+    from: Peer,
+    io: Upgraded,
+) {
     let entrance = match entrance.and_then(|entrance| entrance.check(state, from.counted).map(|()| entrance))
     {
         Ok(entrance) => entrance,
@@ -172,10 +181,16 @@ fn serve(state: &State, entrance: std::result::Result<Entrance, Close>, from: Pe
         }
         EndpointKind::Relay => {
             let options = RelayOptions { channel, session };
-            if let Some(pool) = state.relays.pool(&broker, &entrance.endpoint.row) {
+            let way = state.relays.way(&broker, &entrance.endpoint.row);
+            if let Some(Way::Own(pool)) = way {
                 state
                     .sockets
                     .spawn(async move { broker.serve_relay(io, who, options, pool).await });
+            } else if let Some(Way::Shared(mux)) = way {
+                let about = entrance.about(ConnectionId(who.session), protocol.as_deref());
+                state
+                    .sockets
+                    .spawn(async move { broker.serve_shared(io, who, options, mux, about.into()).await });
             } else {
                 let why = Close::UPSTREAM_UNAVAILABLE;
                 let (id, tenant) = (ConnectionId(who.session), entrance.endpoint.row.tenant_id);
@@ -194,8 +209,7 @@ fn no_upstream(state: &State, entrance: &Entrance) -> Option<Duration> {
     if row.kind != EndpointKind::Relay {
         return None;
     }
-    let pool = state.relays.pool(&state.broker, row)?;
-    pool.refusal().map(|(_, retry_after)| retry_after)
+    state.relays.way(&state.broker, row)?.refusal()
 }
 
 /// Begins a session's record.

@@ -6,7 +6,7 @@ use domain::{
     permissions::Permission,
 };
 use entity::{
-    endpoint::{self, PoolState},
+    endpoint::{self, PoolMode, PoolState},
     id::EndpointId,
 };
 use poem_openapi::{Enum, Object, OpenApi, param::Path, payload::Json};
@@ -62,8 +62,10 @@ pub struct PoolOfNode {
 pub struct Pool {
     /// `unused` until somebody connects, then `open`; `paused`, `draining`, and `drained` when the last socket is gone.
     state: String,
-    /// `session`: a socket for each end-user.
-    mode: String,
+    /// How end-users share sockets.
+    mode: PoolMode,
+    /// End-users on one socket at most, with `multiplex`.
+    sessions_per_socket: i32,
     /// Ready.
     idle: u64,
     /// In use.
@@ -119,7 +121,8 @@ impl Pool {
         };
         Self {
             state: state.to_owned(),
-            mode: "session".to_owned(),
+            mode: row.pool_mode,
+            sessions_per_socket: row.sessions_per_socket,
             idle: sum.idle as u64,
             active: sum.active as u64,
             connecting: sum.connecting as u64,

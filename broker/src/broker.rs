@@ -35,7 +35,7 @@ use crate::{
     pusher::server,
     session::{channel, pusher, relay},
     settings::Settings,
-    upstream::{Counts, NodePool, Pool, PoolSettings, Pools, Turns},
+    upstream::{Counts, Mux, NodePool, Pool, PoolSettings, Pools, Turns},
     wheel::Wheel,
     wire::{Line, Socket, Wire},
 };
@@ -249,7 +249,21 @@ impl Broker {
         options: RelayOptions,
         pool: Pool,
     ) -> Close {
-        relay::serve(Arc::clone(&self.0), io, who, options, pool).await
+        relay::serve(Arc::clone(&self.0), io, who, options, relay::own(pool)).await
+    }
+
+    /// As [`Broker::serve_relay`], sharing a socket to the back end with others. `about` is what the back end is told of the
+    /// session: JSON.
+    pub async fn serve_shared<IO: Socket>(
+        &self,
+        io: IO,
+        who: Arc<Identity>,
+        options: RelayOptions,
+        mux: Mux,
+        about: Bytes,
+    ) -> Close {
+        let search = relay::shared(mux, who.session, about);
+        relay::serve(Arc::clone(&self.0), io, who, options, search).await
     }
 
     /// Tells an end-user why they may not come in: closes a socket that never becomes a session. `io` is a stream whose

@@ -1,6 +1,7 @@
 //! One end-user's socket, from registration to the last word about it. One task serves it; whatever ends that task, panics and
 //! aborts included, the session is unregistered and its end is told exactly once.
 
+mod back_line;
 pub(crate) mod channel;
 mod front;
 mod lane;

@@ -8,6 +8,7 @@
 mod dial;
 mod keeper;
 mod leases;
+mod mux;
 mod registry;
 mod settings;
 mod state;
@@ -32,13 +33,14 @@ use tokio::{
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(crate) use self::{leases::Counts, registry::Pools, turns::Turns};
+pub(crate) use self::{leases::Counts, mux::MuxLine, registry::Pools, turns::Turns};
 use self::{
     leases::Leases,
     state::{State, Waiter, chance},
     warm::Idle,
 };
 pub use self::{
+    mux::Mux,
     settings::PoolSettings,
     stats::{Breaker, NodePool, PoolMode, PoolStats},
 };

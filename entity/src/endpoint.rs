@@ -60,6 +60,16 @@ string_enum! {
 }
 
 string_enum! {
+    /// How the end-users of a relay share sockets to its back end.
+    pub enum PoolMode {
+        /// A socket for each.
+        Session = "session",
+        /// Many on a few: the back end speaks `weir.mux.v1`.
+        Multiplex = "multiplex",
+    }
+}
+
+string_enum! {
     /// What the pool of a relay was told to do.
     pub enum PoolState {
         /// Serve.
@@ -98,6 +108,10 @@ pub struct Model {
     pub pool_min: i32,
     /// Most upstream sockets at a time.
     pub pool_max: i32,
+    /// How end-users share sockets.
+    pub pool_mode: PoolMode,
+    /// End-users on one socket, where they share.
+    pub sessions_per_socket: i32,
     /// What the pool was told to do.
     pub pool_state: PoolState,
     /// Counts how often the pool was told to replace all its sockets.

@@ -35,6 +35,7 @@ mod m0016_consent_in_full;
 mod m0017_incidents_and_assessments;
 mod m0018_audit_reports;
 mod m0019_pool_states;
+mod m0020_pool_modes;
 mod m0021_anonymisation;
 mod m0023_magic_links_and_recipients;
 mod m0024_opendsr;
@@ -72,6 +73,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0017_incidents_and_assessments::Migration),
             Box::new(m0018_audit_reports::Migration),
             Box::new(m0019_pool_states::Migration),
+            Box::new(m0020_pool_modes::Migration),
             Box::new(m0021_anonymisation::Migration),
             Box::new(m0023_magic_links_and_recipients::Migration),
             Box::new(m0024_opendsr::Migration),

@@ -45,6 +45,7 @@ mod manners;
 mod members;
 mod messages;
 mod moving;
+mod mux;
 mod opendsr;
 mod pagination;
 mod pools;

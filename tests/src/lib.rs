@@ -27,6 +27,7 @@ pub mod client;
 pub mod echo;
 pub mod jwt;
 pub mod mail;
+pub mod mux;
 pub mod ports;
 pub mod receiver;
 pub mod sdks;

@@ -16,6 +16,7 @@ use entity::{
     endpoint::SlowConsumer,
     id::{ConnectionId, SubjectId},
 };
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
@@ -34,6 +35,8 @@ pub(super) struct Entrance {
 /// Whom a token named.
 pub(super) struct Person {
     subject: SubjectId,
+    /// The tenant's own id of the person.
+    sub: String,
     expires_at: DateTime<Utc>,
     /// Held for the session's life: that keeps it in the gate's truth table.
     standing: Arc<Standing>,
@@ -97,6 +100,7 @@ pub(super) async fn believe(
     Ok(Person {
         subject,
         expires_at: claims.expires_at(),
+        sub: claims.sub,
         standing,
     })
 }
@@ -116,6 +120,19 @@ impl Entrance {
         }
         let rules: Vec<OriginRule> = rules.iter().filter_map(|rule| rule.parse().ok()).collect();
         !rules.is_empty() && broker::origin::may_open(&rules, origin)
+    }
+
+    /// What a back end that shares sockets is told of a session: what the token said and was believed.
+    pub(super) fn about(&self, session: ConnectionId, protocol: Option<&str>) -> Vec<u8> {
+        let person = self.person.as_ref();
+        let about = json!({
+            "session": session,
+            "sub": person.map(|person| &person.sub),
+            "subject": person.map(|person| person.subject),
+            "expires_at": person.map(|person| person.expires_at),
+            "protocol": protocol,
+        });
+        about.to_string().into_bytes()
     }
 
     /// The last question, to be asked when the socket is open and about to become a session: whether there is room, and

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::endpoints::{EndpointPatch, LimitsPatch, NewEndpoint};
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, RecordMode, SlowConsumer},
+    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolMode, RecordMode, SlowConsumer},
     id::{EndpointId, PurposeId},
 };
 use poem_openapi::{Object, types::MaybeUndefined};
@@ -29,6 +29,11 @@ pub struct EndpointIn {
     pool_min: Option<i32>,
     /// Most upstream sockets at a time. Default 100.
     pool_max: Option<i32>,
+    /// `session`: each end-user has an upstream socket of their own. `multiplex`: many share a few, and the back end speaks
+    /// `weir.mux.v1`. Default `session`.
+    pool_mode: Option<PoolMode>,
+    /// End-users on one upstream socket at most, with `multiplex`. Default 100.
+    sessions_per_socket: Option<i32>,
     /// When messages are recorded, relative to their delivery. Default `before`. Whether they are kept at all is said
     /// by retention rules.
     record: Option<RecordMode>,
@@ -86,6 +91,8 @@ impl From<EndpointIn> for NewEndpoint {
             subprotocol: input.subprotocol,
             pool_min: input.pool_min.unwrap_or(usual.pool_min),
             pool_max: input.pool_max.unwrap_or(usual.pool_max),
+            pool_mode: input.pool_mode.unwrap_or(usual.pool_mode),
+            sessions_per_socket: input.sessions_per_socket.unwrap_or(usual.sessions_per_socket),
             record: input.record.unwrap_or(usual.record),
             opaque: input.opaque.unwrap_or(usual.opaque),
             purpose_id: input.purpose_id,
@@ -123,6 +130,8 @@ pub struct EndpointPatchIn {
     subprotocol: MaybeUndefined<String>,
     pool_min: Option<i32>,
     pool_max: Option<i32>,
+    pool_mode: Option<PoolMode>,
+    sessions_per_socket: Option<i32>,
     record: Option<RecordMode>,
     opaque: Option<Opaque>,
     #[serde(default)]
@@ -162,6 +171,8 @@ impl From<EndpointPatchIn> for EndpointPatch {
             subprotocol: input.subprotocol.into(),
             pool_min: input.pool_min,
             pool_max: input.pool_max,
+            pool_mode: input.pool_mode,
+            sessions_per_socket: input.sessions_per_socket,
             record: input.record,
             opaque: input.opaque,
             purpose_id: input.purpose_id.into(),
@@ -205,6 +216,8 @@ pub struct Endpoint {
     subprotocol: Option<String>,
     pool_min: i32,
     pool_max: i32,
+    pool_mode: PoolMode,
+    sessions_per_socket: i32,
     record: RecordMode,
     opaque: Opaque,
     purpose_id: Option<PurposeId>,
@@ -247,6 +260,8 @@ impl Endpoint {
             subprotocol: row.subprotocol,
             pool_min: row.pool_min,
             pool_max: row.pool_max,
+            pool_mode: row.pool_mode,
+            sessions_per_socket: row.sessions_per_socket,
             record: row.record,
             opaque: row.opaque,
             purpose_id: row.purpose_id,

@@ -2,40 +2,81 @@
 //! admitted and recorded on its way. Pings are answered on each side by itself.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 use crate::{
     broker::Core,
     close::Close,
-    host::{Direction, Identity, Source},
+    host::{Direction, Identity, Payload, Source},
     leg::{Inbound, Leg, poll_alarm},
     options::RelayOptions,
-    session::{Front, Life, channel::BURST, lane::Lane},
-    upstream::{Lease, Permit, Pool, PoolError, UpstreamIo},
-    wire::{Socket, UpstreamWire},
+    session::{Front, Life, back_line::BackLine, channel::BURST, lane::Lane},
+    upstream::{Lease, Mux, Permit, Pool, PoolError},
+    wire::Socket,
 };
 
 /// The tenant's side.
 enum Back {
     /// In the pool's queue. The end-user's messages stay in its own TCP window meanwhile.
-    Waiting(BoxFuture<'static, Result<Lease, PoolError>>),
+    Waiting(BoxFuture<'static, Result<Found, PoolError>>),
     Tied(Box<Tie>),
     Gone,
 }
 
 struct Tie {
     // Before the permit, which counts the socket until it is gone.
-    leg: Leg<UpstreamWire<UpstreamIo>>,
+    leg: Leg<BackLine>,
+    /// None where the socket is shared.
+    own: Option<Own>,
+}
+
+struct Own {
     permit: Permit,
     /// The socket may not be used any more.
     ended: BoxFuture<'static, Close>,
+}
+
+/// What came of looking for a way to the back end.
+pub(crate) struct Found {
+    line: BackLine,
+    early: VecDeque<Payload>,
+    permit: Option<Permit>,
+}
+
+/// Where a session's way to the back end comes from.
+pub(crate) type Search = BoxFuture<'static, Result<Found, PoolError>>;
+
+/// A socket of one's own.
+pub(crate) fn own(pool: Pool) -> Search {
+    Box::pin(async move {
+        let Lease { wire, early, permit } = pool.acquire().await?;
+        Ok(Found {
+            line: BackLine::Own(Box::new(wire)),
+            early,
+            permit: Some(permit),
+        })
+    })
+}
+
+/// A share in a socket.
+pub(crate) fn shared(mux: Mux, session: Uuid, about: Bytes) -> Search {
+    Box::pin(async move {
+        Ok(Found {
+            line: BackLine::Shared(mux.join(session, about).await?),
+            early: VecDeque::new(),
+            permit: None,
+        })
+    })
 }
 
 struct Session<IO> {
@@ -50,7 +91,7 @@ pub(crate) async fn serve<IO: Socket>(
     io: IO,
     who: Arc<Identity>,
     options: RelayOptions,
-    pool: Pool,
+    search: Search,
 ) -> Close {
     let _served = core.tracker.token();
     let lane = |direction| {
@@ -64,7 +105,7 @@ pub(crate) async fn serve<IO: Socket>(
     let (to_back, to_front) = (lane(Direction::Inbound), lane(Direction::Outbound));
     let life = Life::begin(&core, who, &options.session);
     let front = Front::new(life, io, &options.session).patient();
-    let back = Back::Waiting(Box::pin(async move { pool.acquire().await }));
+    let back = Back::Waiting(search);
     let mut session = Session {
         front,
         back,
@@ -144,7 +185,7 @@ impl<IO: Socket> Session<IO> {
         let Poll::Ready(lease) = waiting.as_mut().poll(cx) else {
             return false;
         };
-        let Lease { wire, early, permit } = match lease {
+        let Found { line, early, permit } = match lease {
             Ok(lease) => lease,
             Err(why) => {
                 self.front.close(why.into());
@@ -160,16 +201,20 @@ impl<IO: Socket> Session<IO> {
         }
         let life = &self.front.life;
         let spread = life.gate.identity.session.as_u64_pair().1;
-        let leg = Leg::new(wire, &life.core.settings, spread);
-        let ended = permit.ended(spread);
-        self.back = Back::Tied(Box::new(Tie { leg, permit, ended }));
+        let leg = Leg::new(line, &life.core.settings, spread);
+        let own = permit.map(|permit| Own {
+            ended: permit.ended(spread),
+            permit,
+        });
+        self.back = Back::Tied(Box::new(Tie { leg, own }));
         true
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) {
         if let Back::Tied(tie) = &mut self.back
             && self.front.leg().is_open()
-            && let Poll::Ready(why) = tie.ended.as_mut().poll(cx)
+            && let Some(own) = &mut tie.own
+            && let Poll::Ready(why) = own.ended.as_mut().poll(cx)
         {
             self.front.close(why);
         }
@@ -189,8 +234,8 @@ impl<IO: Socket> Session<IO> {
                     break;
                 }
                 let inbound = tie.leg.poll_inbound(cx, &core.settings);
-                if let Some(rtt) = tie.leg.take_rtt() {
-                    tie.permit.heard_after(rtt);
+                if let (Some(rtt), Some(own)) = (tie.leg.take_rtt(), &tie.own) {
+                    own.permit.heard_after(rtt);
                 }
                 match inbound {
                     Poll::Ready(Inbound::Message(payload)) => {
@@ -300,7 +345,7 @@ impl<IO: Socket> Session<IO> {
 /// Moves what may pass to the tenant's socket. Answers whether something moved.
 fn forward(
     lane: &mut Lane,
-    leg: &mut Leg<UpstreamWire<UpstreamIo>>,
+    leg: &mut Leg<BackLine>,
     core: &Core,
     cx: &mut Context<'_>,
 ) -> Result<bool, Close> {

@@ -40,6 +40,8 @@ pub(super) struct State {
     recall: usize,
     /// There are as many as there may be, here and elsewhere.
     full: bool,
+    /// Sessions that share sockets, and those that wait for one to share; none where each has its own.
+    pub(super) muxed: Option<(usize, usize)>,
     pub(super) mode: PoolMode,
     pub(super) connects: u64,
     pub(super) failures: u64,
@@ -188,10 +190,10 @@ impl State {
             active: self.active,
             connecting: self.connecting,
             closing: self.closing,
-            waiting: waiting.count(),
+            waiting: self.muxed.map_or(waiting.count(), |(_, waiting)| waiting),
             max_wait: first.unwrap_or_default(),
             leased: self.leased,
-            sessions: self.active,
+            sessions: self.muxed.map_or(self.active, |(sessions, _)| sessions),
             breaker: self.breaker(),
             mode: self.mode,
             connects: self.connects,

@@ -1,7 +1,7 @@
 //! What a tenant may say about an endpoint, and what of it makes sense.
 
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolState, RecordMode},
+    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolMode, PoolState, RecordMode},
     id::PurposeId,
 };
 use sea_orm::Set;
@@ -28,6 +28,10 @@ pub struct NewEndpoint {
     pub pool_min: i32,
     /// Most upstream sockets at a time.
     pub pool_max: i32,
+    /// How end-users share upstream sockets.
+    pub pool_mode: PoolMode,
+    /// End-users on one upstream socket, where they share.
+    pub sessions_per_socket: i32,
     /// When messages are recorded.
     pub record: RecordMode,
     /// What happens to messages that the catalogue cannot look into: bytes, and text that is not JSON.
@@ -59,6 +63,8 @@ impl NewEndpoint {
             subprotocol: None,
             pool_min: 2,
             pool_max: 100,
+            pool_mode: PoolMode::Session,
+            sessions_per_socket: 100,
             record: RecordMode::Before,
             opaque: Opaque::Record,
             purpose_id: None,
@@ -82,6 +88,7 @@ impl NewEndpoint {
         check_name(&mut faults, self.name.as_deref());
         check_upstream(&mut faults, self.kind, self.upstream_url.as_deref());
         check_pool(&mut faults, self.pool_min, self.pool_max);
+        check_sharing(&mut faults, self.sessions_per_socket);
         check_origins(&mut faults, &self.allowed_origins);
         check_jwks(&mut faults, self.jwks_url.as_deref(), self.jwks.as_ref());
         check_size(&mut faults, self.max_message_bytes);
@@ -97,6 +104,8 @@ impl NewEndpoint {
         row.subprotocol = Set(self.subprotocol);
         row.pool_min = Set(self.pool_min);
         row.pool_max = Set(self.pool_max);
+        row.pool_mode = Set(self.pool_mode);
+        row.sessions_per_socket = Set(self.sessions_per_socket);
         row.pool_state = Set(PoolState::Open);
         row.pool_generation = Set(0);
         row.record = Set(self.record);
@@ -125,6 +134,10 @@ pub struct EndpointPatch {
     pub pool_min: Option<i32>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub pool_max: Option<i32>,
+    #[expect(missing_docs, reason = "see NewEndpoint")]
+    pub pool_mode: Option<PoolMode>,
+    #[expect(missing_docs, reason = "see NewEndpoint")]
+    pub sessions_per_socket: Option<i32>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub record: Option<RecordMode>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
@@ -159,6 +172,10 @@ impl EndpointPatch {
             self.pool_min.unwrap_or(current.pool_min),
             self.pool_max.unwrap_or(current.pool_max),
         );
+        check_sharing(
+            &mut faults,
+            self.sessions_per_socket.unwrap_or(current.sessions_per_socket),
+        );
         check_origins(&mut faults, self.allowed_origins.as_deref().unwrap_or_default());
         let url = self.jwks_url.as_ref().and_then(Option::as_deref);
         check_jwks(&mut faults, url, self.jwks.as_ref().and_then(Option::as_ref));
@@ -184,6 +201,8 @@ impl EndpointPatch {
             subprotocol,
             pool_min,
             pool_max,
+            pool_mode,
+            sessions_per_socket,
             record,
             opaque,
             purpose_id,
@@ -271,6 +290,15 @@ fn check_pool(faults: &mut Faults, min: i32, max: i32) {
         "/pool_min",
         "out_of_range",
         "pool_min must not be above pool_max",
+    );
+}
+
+fn check_sharing(faults: &mut Faults, sessions: i32) {
+    faults.check(
+        (1..=10_000).contains(&sessions),
+        "/sessions_per_socket",
+        "out_of_range",
+        "use 1 to 10000",
     );
 }
 

@@ -4119,6 +4119,7 @@ export interface components {
             pool_max: number;
             /** Format: int32 */
             pool_min: number;
+            pool_mode: components["schemas"]["PoolMode"];
             /** Format: int32 */
             presence_members: number;
             /**
@@ -4127,6 +4128,8 @@ export interface components {
              */
             purpose_id?: string;
             record: components["schemas"]["RecordMode"];
+            /** Format: int32 */
+            sessions_per_socket: number;
             slow_consumer: components["schemas"]["SlowConsumer"];
             slug: string;
             subprotocol?: string;
@@ -4248,6 +4251,11 @@ export interface components {
              */
             pool_min?: number;
             /**
+             * @description `session`: each end-user has an upstream socket of their own. `multiplex`: many share a few, and the back end speaks
+             *     `weir.mux.v1`. Default `session`.
+             */
+            pool_mode?: components["schemas"]["PoolMode"] & unknown;
+            /**
              * Format: int32
              * @description Members of one presence channel; who comes then is refused. Default 1000.
              */
@@ -4263,6 +4271,11 @@ export interface components {
              *     by retention rules.
              */
             record?: components["schemas"]["RecordMode"] & unknown;
+            /**
+             * Format: int32
+             * @description End-users on one upstream socket at most, with `multiplex`. Default 100.
+             */
+            sessions_per_socket?: number;
             /**
              * @description What happens when a session does not read as fast as messages come for it. `disconnect`: it is closed with 4102.
              *     `drop_oldest`: the oldest messages that wait for it are dropped. `conflate`: of the same channel and event only the
@@ -4319,6 +4332,7 @@ export interface components {
             pool_max?: number;
             /** Format: int32 */
             pool_min?: number;
+            pool_mode?: components["schemas"]["PoolMode"];
             /** Format: int32 */
             presence_members?: number;
             /**
@@ -4327,6 +4341,8 @@ export interface components {
              */
             purpose_id?: string;
             record?: components["schemas"]["RecordMode"];
+            /** Format: int32 */
+            sessions_per_socket?: number;
             slow_consumer?: components["schemas"]["SlowConsumer"];
             subprotocol?: string;
             subscription_counts?: boolean;
@@ -4381,6 +4397,7 @@ export interface components {
             pool_max: number;
             /** Format: int32 */
             pool_min: number;
+            pool_mode: components["schemas"]["PoolMode"];
             /** Format: int32 */
             presence_members: number;
             /**
@@ -4391,6 +4408,8 @@ export interface components {
             record: components["schemas"]["RecordMode"];
             /** @description Signs connection tokens (HS256) and Pusher requests. Not shown again. */
             secret: string;
+            /** Format: int32 */
+            sessions_per_socket: number;
             slow_consumer: components["schemas"]["SlowConsumer"];
             slug: string;
             subprotocol?: string;
@@ -6242,8 +6261,8 @@ export interface components {
              * @description The endpoint's `pool_min`, on each node that serves it.
              */
             min: number;
-            /** @description `session`: a socket for each end-user. */
-            mode: string;
+            /** @description How end-users share sockets. */
+            mode: components["schemas"]["PoolMode"] & unknown;
             /** @description Node by node. */
             nodes: components["schemas"]["PoolOfNode"][];
             /**
@@ -6253,6 +6272,11 @@ export interface components {
             rtt_ms?: number;
             /** @description End-users served over those in use. */
             sessions: number;
+            /**
+             * Format: int32
+             * @description End-users on one socket at most, with `multiplex`.
+             */
+            sessions_per_socket: number;
             /** @description `unused` until somebody connects, then `open`; `paused`, `draining`, and `drained` when the last socket is gone. */
             state: string;
             /** @description End-users waiting for one. */
@@ -6263,6 +6287,11 @@ export interface components {
          * @enum {string}
          */
         PoolBreaker: "closed" | "half_open" | "open";
+        /**
+         * @description How the end-users of a relay share sockets to its back end.
+         * @enum {string}
+         */
+        PoolMode: "session" | "multiplex";
         /**
          * PoolOfNode
          * @description What one node has of a pool.

@@ -9,7 +9,7 @@ import { toast } from "../../components/toasts";
 import { useEdit } from "../../components/useEdit";
 import { usePurposeList } from "../names";
 import { useMay } from "../session";
-import { ON_WITHDRAWAL, RECORDS, purposeChoices } from "./choices";
+import { ON_WITHDRAWAL, POOL_MODES, RECORDS, purposeChoices } from "./choices";
 import { DeleteEndpoint } from "./DeleteEndpoint";
 import { LABELS, toDraft, toPatch } from "./endpointDraft";
 import { SocketFields } from "./SocketFields";
@@ -49,6 +49,10 @@ export function EndpointSettings({ endpoint }: { endpoint: Endpoint }) {
               <div className="form-grid">
                 <TextInput name="/pool_min" label="Warm connections" type="number" value={draft.pool_min} onChange={(value) => set("pool_min", value)} hint="Kept open, ready for the next client." />
                 <TextInput name="/pool_max" label="Connections at most" type="number" value={draft.pool_max} onChange={(value) => set("pool_max", value)} hint="Your back end never sees more." />
+                <SelectInput name="/pool_mode" label="Connections of clients" choices={POOL_MODES} value={draft.pool_mode} onChange={(value) => set("pool_mode", value)} />
+                {draft.pool_mode === "multiplex" && (
+                  <TextInput name="/sessions_per_socket" label="Clients on one connection" type="number" value={draft.sessions_per_socket} onChange={(value) => set("sessions_per_socket", value)} />
+                )}
               </div>
             </>
           )}

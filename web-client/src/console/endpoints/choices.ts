@@ -12,6 +12,11 @@ export const RECORDS: Choice[] = [
   { id: "never", label: "Never", hint: "Passed on and forgotten." },
 ];
 
+export const POOL_MODES: Choice[] = [
+  { id: "session", label: "One each", hint: "Any protocol; your back end sees a connection for each client." },
+  { id: "multiplex", label: "Shared", hint: "Many clients on a few connections; your back end speaks weir.mux.v1." },
+];
+
 export const ON_WITHDRAWAL: Choice[] = [
   { id: "close", label: "Close the connection", hint: "The socket ends before the withdrawal is answered." },
   { id: "silence", label: "Keep it, silent", hint: "Nothing more is delivered or accepted for the purpose." },

@@ -9,6 +9,8 @@ const stored = {
   on_withdrawal: "close",
   pool_min: 2,
   pool_max: 100,
+  pool_mode: "session",
+  sessions_per_socket: 100,
   max_message_bytes: 65_536,
   allowed_origins: ["https://a.example"],
   client_events: true,

@@ -13,6 +13,8 @@ export const LABELS = {
   upstream_url: "back end",
   pool_min: "warm connections",
   pool_max: "most connections",
+  pool_mode: "how clients share connections",
+  sessions_per_socket: "clients on one connection",
   allowed_origins: "allowed origins",
   jwks_url: "key set",
   max_message_bytes: "message size",
@@ -31,7 +33,7 @@ export const LABELS = {
 };
 
 // Numbers that stand in the row whatever is said, and those that may be absent; inputs hold text.
-const NUMBERS = ["pool_min", "pool_max", "max_message_bytes", "client_events_per_second", "presence_members", "channels_per_session", "messages_per_second", "bytes_per_second"] as const;
+const NUMBERS = ["pool_min", "pool_max", "sessions_per_socket", "max_message_bytes", "client_events_per_second", "presence_members", "channels_per_session", "messages_per_second", "bytes_per_second"] as const;
 const PERHAPS = ["max_connections", "max_connections_per_subject", "max_connections_per_address", "authenticate_within_seconds"] as const;
 
 type Texts = Record<(typeof NUMBERS)[number] | (typeof PERHAPS)[number], string>;
@@ -44,6 +46,7 @@ export function toDraft(endpoint: Endpoint) {
     purpose_id: endpoint.purpose_id ?? "",
     on_withdrawal: endpoint.on_withdrawal as string,
     upstream_url: endpoint.upstream_url ?? "",
+    pool_mode: endpoint.pool_mode as string,
     allowed_origins: endpoint.allowed_origins,
     jwks_url: endpoint.jwks_url ?? "",
     client_events: endpoint.client_events,
