@@ -80,7 +80,7 @@ pub async fn connect(
     let from = Peer::of(req, state);
     let serving = state.clone();
     let mut response = upgrade(req, state, &handshake, move |io| {
-        serve(&serving, entrance, protocol, from, io);
+        serve(&serving, entrance, protocol.as_deref(), from, io);
     })?;
     if let Some(protocol) = chosen.and_then(|protocol| HeaderValue::from_str(&protocol).ok()) {
         response
@@ -156,7 +156,7 @@ fn upgrade(
 fn serve(
     state: &State,
     entrance: std::result::Result<Entrance, Close>,
-    protocol: Option<String>,
+    protocol: Option<&str>,
     from: Peer,
     io: Upgraded,
 ) {
@@ -187,7 +187,7 @@ fn serve(
                     .sockets
                     .spawn(async move { broker.serve_relay(io, who, options, pool).await });
             } else if let Some(Way::Shared(mux)) = way {
-                let about = entrance.about(ConnectionId(who.session), protocol.as_deref());
+                let about = entrance.about(ConnectionId(who.session), protocol);
                 state
                     .sockets
                     .spawn(async move { broker.serve_shared(io, who, options, mux, about.into()).await });

@@ -139,14 +139,14 @@ impl Pool {
             rtt_ms: rtt(&sum),
             nodes: nodes
                 .into_iter()
-                .map(|node| PoolOfNode::new(node, here))
+                .map(|node| PoolOfNode::new(&node, here))
                 .collect(),
         }
     }
 }
 
 impl PoolOfNode {
-    fn new(of: NodePool, here: &str) -> Self {
+    fn new(of: &NodePool, here: &str) -> Self {
         let stats = of.stats.unwrap_or_default();
         // Where there is only one node, it has no need to be told apart.
         let node = if of.node.is_empty() { here } else { &of.node };

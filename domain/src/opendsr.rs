@@ -117,21 +117,20 @@ pub async fn create(ctx: &Ctx, scope: &TenantScope, raw: &[u8]) -> std::result::
         Some(person) => requests::open_of(&tx, demand.kind, person.id).await?,
         None => None,
     };
-    let request = match standing {
+    let request = if let Some(standing) = standing {
         // Asked for twice: both names lead to one request, and nothing is believed that was not before.
-        Some(standing) => standing,
-        None => {
-            let new = HandedOn {
-                kind: demand.kind,
-                subject: person.map(|person| person.id),
-                email: demand.email.clone(),
-                unconfirmed,
-                jurisdiction: demand.jurisdiction(&tenant).to_owned(),
-                asked_at: demand.submitted_at,
-                note: format!("OpenDSR request {}", demand.subject_request_id),
-            };
-            requests::create_handed_on(&tx, ctx, new).await?
-        }
+        standing
+    } else {
+        let new = HandedOn {
+            kind: demand.kind,
+            subject: person.map(|person| person.id),
+            email: demand.email.clone(),
+            unconfirmed,
+            jurisdiction: demand.jurisdiction(&tenant).to_owned(),
+            asked_at: demand.submitted_at,
+            note: format!("OpenDSR request {}", demand.subject_request_id),
+        };
+        requests::create_handed_on(&tx, ctx, new).await?
     };
     tx.insert(opendsr_request::ActiveModel {
         subject_request_id: Set(demand.subject_request_id),

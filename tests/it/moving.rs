@@ -64,7 +64,7 @@ async fn an_installation_moves_to_postgres_also_when_it_is_interrupted_and_goes_
         "{said}"
     );
     for (name, value) in database.settings() {
-        server.set_env(&name, value);
+        server.set_env(name, value);
     }
     let refused = server.run(&["move"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

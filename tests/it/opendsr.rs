@@ -138,12 +138,12 @@ async fn the_examples_of_the_specification_pass_and_every_answer_is_signed() {
         ),
         (Some(receiver.url().as_str()), Some(ID))
     );
-    let states: Vec<String> = receiver
+    let told: Vec<String> = receiver
         .received()
         .iter()
         .map(|one| text(&one.json()["request_status"]))
         .collect();
-    assert!(states.contains(&"in_progress".to_owned()), "{states:?}");
+    assert!(told.contains(&"in_progress".to_owned()), "{told:?}");
     // It is done: nothing to cancel, and its name is used up.
     let late = door
         .controller

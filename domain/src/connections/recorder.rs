@@ -116,7 +116,7 @@ impl Recorder {
         let now = self.0.ctx.now();
         let mut was_open = false;
         self.change(id, tenant, |entry| {
-            was_open = entry.close(code, reason, totals, now)
+            was_open = entry.close(code, reason, totals, now);
         });
         if was_open && let Some(slot) = self.0.ctx.pictures.slot(tenant) {
             slot.counters.closed();

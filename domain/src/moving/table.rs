@@ -69,7 +69,7 @@ where
             rows = rows.order_by_asc(*column);
         }
         if let Some(after) = &after {
-            let columns = Expr::tuple(key.iter().map(|column| column.into_expr().into()));
+            let columns = Expr::tuple(key.iter().map(|column| column.into_expr()));
             let values = Expr::tuple(after.iter().cloned().map(Expr::val));
             rows = rows.filter(columns.gt(values));
         }

@@ -325,13 +325,11 @@ impl Row {
             event = event.subject(subject);
         }
         audit::record(tx, ctx, event).await?;
-        match verified {
-            Some(how) => verify(tx, ctx, &request, how).await,
-            None => {
-                notify(tx, ctx, &request, "request_confirm", json!({})).await?;
-                Ok(request)
-            }
+        if let Some(how) = verified {
+            return verify(tx, ctx, &request, how).await;
         }
+        notify(tx, ctx, &request, "request_confirm", json!({})).await?;
+        Ok(request)
     }
 
     /// The last request of this kind that was answered to the person not long before: whoever decides should see it.

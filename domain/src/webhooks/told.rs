@@ -128,19 +128,16 @@ pub(crate) async fn tell(
         session: None,
     }];
     let bytes = serde_json::to_vec(&item)?;
-    let sealed = match person {
-        Some(person) => {
-            let name = SubjectKeyName::for_record(tx.tenant(), person);
-            let key = ctx.keys.subject(name).await?;
-            let key = key.ok_or(Error::Gone {
-                what: "the person's key",
-            })?;
-            key.seal_value(&context(id, 0), &bytes, &*ctx.chance)
-        }
-        None => {
-            let keys = ctx.keys.tenant(tx.tenant()).await?;
-            keys.tenant.seal_value(&context(id, 0), &bytes, &*ctx.chance)
-        }
+    let sealed = if let Some(person) = person {
+        let name = SubjectKeyName::for_record(tx.tenant(), person);
+        let key = ctx.keys.subject(name).await?;
+        let key = key.ok_or(Error::Gone {
+            what: "the person's key",
+        })?;
+        key.seal_value(&context(id, 0), &bytes, &*ctx.chance)
+    } else {
+        let keys = ctx.keys.tenant(tx.tenant()).await?;
+        keys.tenant.seal_value(&context(id, 0), &bytes, &*ctx.chance)
     };
     tx.insert(webhook_delivery::ActiveModel {
         id: Set(id),
