@@ -9,7 +9,7 @@ import { Lines, LongText, TextInput, filled } from "../../components/fields";
 import { orNull, useEdit } from "../../components/useEdit";
 import { slugFrom } from "../../format/slug";
 import { SamplePreview } from "./SamplePreview";
-import { STRATEGIES } from "./strategies";
+import { STRATEGIES, UNITS, begin } from "./strategies";
 
 interface Draft {
   name: string;
@@ -91,9 +91,18 @@ function DataTypeFields({ draft, set, slug }: { draft: Draft; set: <K extends ke
       <LongText name="/description" label="In plain words" value={draft.description} onChange={(value) => set("description", value)} required={false} rows={2} hint="Shown to the people it is about." />
       <Lines name="/paths" label="Where it stands in a message" value={draft.paths} onChange={(value) => set("paths", value)} placeholder="$.user.email" rows={2} hint="JSONPath, one a line. $..email finds it at any depth." />
       <div className="form-grid">
-        <SelectInput name="/minimise/strategy" label="Before it is recorded" choices={STRATEGIES} value={strategy} onChange={(value) => set("minimise", { strategy: value as Minimise["strategy"] })} />
+        <SelectInput name="/minimise/strategy" label="Before it is recorded" choices={STRATEGIES} value={strategy} onChange={(value) => set("minimise", begin(value as Minimise["strategy"]))} />
         {(strategy === "mask" || strategy === "truncate") && (
           <TextInput name="/minimise/keep" label="Characters that stay" type="number" value={String(draft.minimise.keep ?? "")} onChange={(value) => set("minimise", { strategy, keep: Math.max(0, Number(value) || 0) })} />
+        )}
+        {strategy === "truncate_geo" && (
+          <TextInput name="/minimise/keep" label="Decimals that stay" type="number" value={String(draft.minimise.keep ?? 1)} onChange={(value) => set("minimise", { strategy, keep: Math.max(0, Number(value) || 0) })} />
+        )}
+        {strategy === "truncate_time" && (
+          <SelectInput name="/minimise/to" label="What stays of a time" choices={UNITS} value={draft.minimise.to ?? "day"} onChange={(value) => set("minimise", { strategy, to: value as Minimise["to"] })} />
+        )}
+        {strategy === "generalise" && (
+          <TextInput name="/minimise/step" label="Width of a range" type="number" value={String(draft.minimise.step ?? "")} onChange={(value) => set("minimise", { strategy, step: Number(value) || 0 })} />
         )}
         {strategy === "replace" && <TextInput name="/minimise/with" label="Replacement" value={draft.minimise.with ?? ""} onChange={(value) => set("minimise", { strategy, with: value })} />}
       </div>
