@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tests::{Endpoint, Server, Socket, Tenant, eventually, mux::MuxEcho, wait::eventually_within};
+use tokio::sync::Semaphore;
 
 use crate::cluster::Cluster;
 
@@ -26,9 +27,14 @@ async fn pool(acme: &Tenant, relay: &Endpoint) -> Value {
         .expect(200)
 }
 
+/// Handshakes at a time: each may need a new person in the store.
+static DOORS: Semaphore = Semaphore::const_new(32);
+
 /// Says so many things and hears each once and in order; half-way it waits for `go`.
 async fn visit(url: String, count: usize, mut go: tokio::sync::watch::Receiver<bool>) {
+    let door = DOORS.acquire().await.expect("it stays open");
     let mut socket = Socket::connect(&url).await;
+    drop(door);
     for n in 0..count {
         if n == count / 2 {
             go.wait_for(|go| *go).await.expect("somebody says go");
