@@ -42,6 +42,11 @@ export async function openBrowser(t) {
 /** What a screen reader would stumble over. What react-aria has read out stays for seconds, and may name a button that is gone. */
 export async function obstacles(page) {
   await page.evaluate(AXE);
+  // What still fades in has too little contrast for a moment.
+  await page.evaluate(() => {
+    const ending = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime !== Infinity);
+    return Promise.allSettled(ending.map((one) => one.finished));
+  });
   const { violations } = await page.evaluate(() => globalThis.axe.run({ exclude: ["[data-live-announcer]"] }));
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
