@@ -2,10 +2,10 @@
 //! ids that name no message. It stays until the tenant removes it, or the endpoint goes.
 
 use entity::{
-    anonymised_message, endpoint,
+    anonymised_message,
     id::{AnonymisedMessageId, EndpointId, PurposeId},
 };
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -55,13 +55,7 @@ pub async fn list(
         rows = rows.filter(Column::EndpointId.eq(endpoint));
     } else {
         // What an endpoint recorded is unreadable once it is gone.
-        let there: Vec<EndpointId> = tx
-            .find::<endpoint::Entity>()
-            .select_only()
-            .column(endpoint::Column::Id)
-            .into_tuple()
-            .all(tx.conn())
-            .await?;
+        let there = endpoints::ids(tx).await?;
         rows = rows.filter(Column::EndpointId.is_in(there));
     }
     if let Some(purpose) = filter.purpose {

@@ -141,7 +141,7 @@ async fn tell(
     let Some(name) = subjects::reveal(ctx, person.clone()).await?.external_id else {
         return Ok(());
     };
-    let base = ctx.settings.public_url.as_str().trim_end_matches('/');
+    let base = ctx.settings.base();
     for hook in hooks {
         let id: CallbackId = ctx.ids.next();
         let secret = token::generate(PREFIX, &*ctx.chance);

@@ -35,6 +35,13 @@ pub struct Settings {
     pub opendsr: Option<crate::opendsr::Identity>,
 }
 
+impl Settings {
+    /// The address that paths are put behind.
+    pub(crate) fn base(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+}
+
 /// Shared by everybody; cheap to clone.
 #[derive(Clone)]
 pub struct Ctx(Arc<Parts>);

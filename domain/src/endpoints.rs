@@ -16,7 +16,9 @@ use entity::{
     id::EndpointId,
     purpose,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
+};
 use serde_json::json;
 
 use crate::{
@@ -96,6 +98,17 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: &PageIn) -> Result<Page<
         );
     }
     page::by_id(rows, tx.conn(), Column::Id, page, |row| row.id.0).await
+}
+
+/// Those that there are.
+pub(crate) async fn ids(tx: &TenantTx) -> Result<Vec<EndpointId>> {
+    Ok(tx
+        .find::<endpoint::Entity>()
+        .select_only()
+        .column(endpoint::Column::Id)
+        .into_tuple()
+        .all(tx.conn())
+        .await?)
 }
 
 /// Reads one endpoint.

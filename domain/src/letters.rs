@@ -36,7 +36,7 @@ pub struct Letterhead {
 impl Letterhead {
     /// What all mails may use.
     pub fn common(&self, ctx: &Ctx) -> Value {
-        let public_url = ctx.settings.public_url.as_str().trim_end_matches('/').to_owned();
+        let public_url = ctx.settings.base().to_owned();
         context! {
             console_url => format!("{public_url}/console/"),
             privacy_url => format!("{public_url}/privacy/{}", self.slug),

@@ -78,7 +78,7 @@ pub fn discovery(ctx: &Ctx, tenant: &tenant::Model) -> Value {
 
 /// Where a tenant's door is.
 fn base(ctx: &Ctx, tenant: &tenant::Model) -> String {
-    let base = ctx.settings.public_url.as_str().trim_end_matches('/');
+    let base = ctx.settings.base();
     format!("{base}/opendsr/{}", tenant.slug)
 }
 
@@ -281,7 +281,7 @@ fn told(
         if matches!(request.kind, RequestKind::Access | RequestKind::Portability)
             && request.export_id.is_some()
         {
-            let base = ctx.settings.public_url.as_str().trim_end_matches('/');
+            let base = ctx.settings.base();
             told["results_url"] = json!(format!("{base}/api/v1/requests/{}/export", request.id));
         }
     }

@@ -124,6 +124,18 @@ pub(crate) fn unique(table: &'static str, columns: &[&'static str]) -> IndexCrea
     index
 }
 
+/// Adds columns to tables that are there, one at a time: SQLite takes no more in one statement.
+pub(crate) async fn add(
+    manager: &SchemaManager<'_>,
+    columns: impl IntoIterator<Item = (&'static str, ColumnDef)>,
+) -> Result<(), DbErr> {
+    for (table, mut column) in columns {
+        let alter = Table::alter().table(table).add_column(&mut column).take();
+        manager.alter_table(alter).await?;
+    }
+    Ok(())
+}
+
 /// Creates tables, then indexes.
 pub(crate) async fn create(
     manager: &SchemaManager<'_>,

@@ -16,11 +16,7 @@ impl MigrationTrait for Migration {
             ("tenant", text("retention_grace").default("P1D").take()),
             ("tenant", flag("retention_approval").default(false).take()),
         ];
-        // One at a time: SQLite takes no more in one statement.
-        for (table, mut column) in columns {
-            let alter = Table::alter().table(table).add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
+        add(manager, columns).await?;
         let tables = vec![owned(
             "retention_change",
             [

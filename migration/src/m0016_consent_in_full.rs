@@ -23,11 +23,7 @@ impl MigrationTrait for Migration {
             ("consent_event", bytes_null("import_key")),
             ("consent_state", time_null("expires_at")),
         ];
-        // One at a time: SQLite takes no more in one statement.
-        for (table, mut column) in columns {
-            let alter = Table::alter().table(table).add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
+        add(manager, columns).await?;
         let tables = vec![
             owned(
                 "consent_import",

@@ -11,14 +11,9 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let columns = [
-            text("pool_state").default("open").take(),
-            int("pool_generation").default(0).take(),
+            ("endpoint", text("pool_state").default("open").take()),
+            ("endpoint", int("pool_generation").default(0).take()),
         ];
-        // One at a time: SQLite takes no more in one statement.
-        for mut column in columns {
-            let alter = Table::alter().table("endpoint").add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
-        Ok(())
+        add(manager, columns).await
     }
 }

@@ -11,14 +11,9 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let columns = [
-            text("pool_mode").default("session").take(),
-            int("sessions_per_socket").default(100).take(),
+            ("endpoint", text("pool_mode").default("session").take()),
+            ("endpoint", int("sessions_per_socket").default(100).take()),
         ];
-        // One at a time: SQLite takes no more in one statement.
-        for mut column in columns {
-            let alter = Table::alter().table("endpoint").add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
-        Ok(())
+        add(manager, columns).await
     }
 }

@@ -15,10 +15,7 @@ impl MigrationTrait for Migration {
             ("data_type", json_null("at_expiry")),
             ("endpoint", text("opaque").default("record").take()),
         ];
-        for (table, mut column) in added {
-            let alter = Table::alter().table(table).add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
+        add(manager, added).await?;
         // In the order of its ids, which are random: not even the order says when something was made.
         let rest = clustered(
             keyed(

@@ -11,11 +11,8 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One column at a time: SQLite takes no more in one statement.
-        for mut column in [bytes_null("link_hash"), bytes_null("address_sealed")] {
-            let alter = Table::alter().table("portal_code").add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
+        let columns = ["link_hash", "address_sealed"].map(|name| ("portal_code", bytes_null(name)));
+        add(manager, columns).await?;
         let tables = vec![
             keyed(
                 "recipient",

@@ -10,11 +10,8 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let alter = Table::alter()
-            .table("tenant")
-            .add_column(text("opendsr_trust").default("closed").take())
-            .take();
-        manager.alter_table(alter).await?;
+        let trust = text("opendsr_trust").default("closed").take();
+        add(manager, [("tenant", trust)]).await?;
         let tables = vec![
             keyed(
                 "opendsr_request",

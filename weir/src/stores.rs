@@ -289,17 +289,12 @@ impl Stores {
         let (data_place, vault_place) = places(settings, folder);
         refuse_half(&data_place, &vault_place)?;
         // First the keys: whether the data may be made anew depends on them.
-        let vault = vault_place.open(Which::Vault, settings).await?;
-        check_whole(&vault, Which::Vault, &vault_place, settings).await?;
-        role::check(&vault, Which::Vault).await?;
-        let mut applied = versions::bring_up_to_date(&vault, Which::Vault, &vault_place, upgrade).await?;
+        let (vault, mut applied) = open_one(Which::Vault, &vault_place, settings, upgrade).await?;
         if !data_place.is_there() {
             marks::refuse_orphaned_keys(&vault, &vault_place, &data_place).await?;
         }
-        let data = data_place.open(Which::Data, settings).await?;
-        check_whole(&data, Which::Data, &data_place, settings).await?;
-        role::check(&data, Which::Data).await?;
-        applied.extend(versions::bring_up_to_date(&data, Which::Data, &data_place, upgrade).await?);
+        let (data, more) = open_one(Which::Data, &data_place, settings, upgrade).await?;
+        applied.extend(more);
         let roots = marks::root_keys(settings, folder, &data, &vault).await?;
         let pages = marks::pages(&settings.page_keys(folder), &vault).await?;
         Ok(Self {
@@ -316,6 +311,20 @@ impl Stores {
         self.data.close().await?;
         self.vault.close().await
     }
+}
+
+/// Opens one store: whole, held by its fences, of this version. Answers what was applied to it, too.
+async fn open_one(
+    which: Which,
+    place: &Place,
+    settings: &Settings,
+    upgrade: Upgrade,
+) -> Result<(Store, Vec<String>), Trouble> {
+    let store = place.open(which, settings).await?;
+    check_whole(&store, which, place, settings).await?;
+    role::check(&store, which).await?;
+    let applied = versions::bring_up_to_date(&store, which, place, upgrade).await?;
+    Ok((store, applied))
 }
 
 /// Where both stores are.

@@ -61,8 +61,8 @@ struct Told {
     frame: Bytes,
     /// What they are processed for.
     purposes: Box<[Option<Uuid>]>,
-    /// What is said where they may not be told any more.
-    otherwise: Bytes,
+    /// The question that they answer.
+    question: Box<str>,
 }
 
 impl Answer {
@@ -158,15 +158,14 @@ impl<IO: Socket> Front<IO> {
     /// Answers a question with something that holds messages of the past, processed for these purposes.
     pub(crate) fn say_messages(
         &mut self,
-        id: &str,
+        question: &str,
         purposes: Box<[Option<Uuid>]>,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let fault = HistoryFault.to_string();
         self.answers.push_back(Answer::Messages(Box::new(Told {
             frame: said(write),
             purposes,
-            otherwise: said(|out| server::no_answer(out, id, &fault)),
+            question: question.into(),
         })));
     }
 
@@ -183,9 +182,13 @@ impl<IO: Socket> Front<IO> {
                 }
             }
             Answer::Messages(told) => {
-                let may = told.purposes.iter().all(|purpose| self.may_get(*purpose));
-                self.leg
-                    .feed_frame(if may { &told.frame } else { &told.otherwise });
+                if told.purposes.iter().all(|purpose| self.may_get(*purpose)) {
+                    self.leg.feed_frame(&told.frame);
+                } else {
+                    let fault = HistoryFault.to_string();
+                    let refusal = said(|out| server::no_answer(out, &told.question, &fault));
+                    self.leg.feed_frame(&refusal);
+                }
             }
         }
     }

@@ -127,7 +127,7 @@ impl Facts {
         Ok(Self {
             controller: Controller::of(&tenant)?,
             tenant,
-            public_url: ctx.settings.public_url.as_str().trim_end_matches('/').to_owned(),
+            public_url: ctx.settings.base().to_owned(),
             purpose: crate::purposes::read(tx, event.purpose_id).await?,
             subject: event.subject_id,
             words,

@@ -60,7 +60,7 @@ pub(super) fn link_context(id: PortalCodeId) -> String {
 /// The page that opens with a link. What signs in is behind the `#`: browsers keep it to themselves, so it is in no log
 /// and no `Referer`, and a mail scanner that follows the link finds the page and nothing else.
 fn link(ctx: &Ctx, slug: &str, secret: &str) -> String {
-    let base = ctx.settings.public_url.as_str().trim_end_matches('/');
+    let base = ctx.settings.base();
     format!("{base}/privacy/{slug}#token={secret}")
 }
 

@@ -25,6 +25,7 @@ use crate::{
     audit::{self, Event},
     changes::Change,
     ctx::Ctx,
+    endpoints,
     error::{Error, Result},
     holds,
     jobs::{self, Job},
@@ -85,13 +86,7 @@ pub async fn begin_delete(ctx: &Ctx, scope: &TenantScope, confirm: &str) -> Resu
         );
         return Err(Error::conflict("held", detail));
     }
-    let endpoints: Vec<EndpointId> = tx
-        .find::<endpoint::Entity>()
-        .select_only()
-        .column(endpoint::Column::Id)
-        .into_tuple()
-        .all(tx.conn())
-        .await?;
+    let endpoints = endpoints::ids(&tx).await?;
     let accounts: Vec<AccountId> = tx
         .find::<member::Entity>()
         .select_only()

@@ -13,7 +13,7 @@ use vault::{
     key::RootKey,
 };
 
-use super::{Place, Upgrade, Which, fits, places, role, roots, versions};
+use super::{Place, Upgrade, Which, fits, open_one, places, roots};
 use crate::{
     data_folder::DataFolder,
     settings::Settings,
@@ -49,8 +49,8 @@ pub(crate) async fn open_empty(
     mark: &Mark,
 ) -> Result<(Store, Store), Trouble> {
     let (data_place, vault_place) = places(settings, folder);
-    let keys = open_new(Which::Vault, &vault_place, settings).await?;
-    let data = open_new(Which::Data, &data_place, settings).await?;
+    let (keys, _) = open_one(Which::Vault, &vault_place, settings, Upgrade::Do).await?;
+    let (data, _) = open_one(Which::Data, &data_place, settings, Upgrade::Do).await?;
     let of_data = installation::mark_of_data(&data).await;
     let of_keys = installation::mark_of_keys(&keys).await;
     match (
@@ -69,13 +69,6 @@ pub(crate) async fn open_empty(
             "make two empty databases for this one; docs/operations.md, \"Postgres\", says how",
         )),
     }
-}
-
-async fn open_new(which: Which, place: &Place, settings: &Settings) -> Result<Store, Trouble> {
-    let store = place.open(which, settings).await?;
-    role::check(&store, which).await?;
-    versions::bring_up_to_date(&store, which, place, Upgrade::Do).await?;
-    Ok(store)
 }
 
 /// The root key, made at the first start; and both stores marked as belonging to it.
