@@ -41,6 +41,7 @@ mod jurisdictions;
 pub mod jwks;
 pub mod limits;
 mod log;
+mod log_witnesses;
 mod mailbox;
 mod mails;
 mod members;

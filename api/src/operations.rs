@@ -3,9 +3,9 @@
 use crate::{
     account, anonymised_messages, api_keys, audit, balances, callbacks, channels, connections,
     consent_imports, consents, data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs,
-    jurisdictions, mails, members, messages, notices, pools, portal, processing_records, publish, purposes,
-    reports, requests, retention, retention_changes, retention_rules, sign_ins, state::State, subjects,
-    tenant, webhooks,
+    jurisdictions, log_witnesses, mails, members, messages, notices, pools, portal, processing_records,
+    publish, purposes, reports, requests, retention, retention_changes, retention_rules, sign_ins,
+    state::State, subjects, tenant, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -154,6 +154,7 @@ pub(crate) type Operations = (
     pools::PoolsApi,
     webhooks::WebhooksApi,
     audit::AuditApi,
+    log_witnesses::LogWitnessesApi,
 );
 
 pub(crate) fn all(state: &State) -> Operations {
@@ -168,5 +169,6 @@ pub(crate) fn all(state: &State) -> Operations {
         pools::PoolsApi(state.clone()),
         webhooks::WebhooksApi(state.clone()),
         audit::AuditApi(state.clone()),
+        log_witnesses::LogWitnessesApi(state.clone()),
     )
 }

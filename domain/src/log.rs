@@ -3,6 +3,7 @@
 
 mod history;
 mod keys;
+mod witnesses;
 
 use entity::{id::TenantId, log_head, log_leaf, log_tile};
 use ledger::{Checkpoint, Frontier, Hash, Receipt, TileId, Tiles, leaf_hash, proof, tile};
@@ -11,6 +12,10 @@ use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, Set, sea_query::
 pub(crate) use history::thin;
 pub use history::{At, Filter, continuation, list};
 pub use keys::{list as list_keys, rotate as rotate_key};
+pub use witnesses::{
+    Answer, MAX_WITNESSES, NewWitness, Question, add as add_witness, claim as claim_witnesses,
+    list as list_witnesses, remove as remove_witness, settle as settle_witness,
+};
 
 use crate::{
     ctx::Ctx,

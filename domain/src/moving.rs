@@ -108,6 +108,7 @@ fn data() -> Vec<Table> {
         log_tile,
         log_head,
         log_checkpoint,
+        log_witness,
         message,
         anonymised_message,
         store_meta,

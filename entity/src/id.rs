@@ -105,6 +105,8 @@ typed_ids! {
     ExportId;
     /// An entry of the audit log.
     AuditEventId;
+    /// Somebody outside who vouches for a log.
+    LogWitnessId;
     /// A piece of background work.
     JobId;
     /// A mail waiting to be sent, or sent.

@@ -40,6 +40,7 @@ pub mod log_head;
 pub mod log_key;
 pub mod log_leaf;
 pub mod log_tile;
+pub mod log_witness;
 mod macros;
 pub mod mail;
 pub mod mailed_token;

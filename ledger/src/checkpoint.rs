@@ -9,7 +9,7 @@ use crate::{
     error::LedgerError,
     hash::Hash,
     key::{Signer, Verifier},
-    note::{Note, Signature},
+    note::{Note, Signature, text_of},
     text::decimal,
 };
 
@@ -82,6 +82,11 @@ impl Checkpoint {
             checkpoint,
             cosignatures,
         })
+    }
+
+    /// Reads what a signed checkpoint says, whoever signed it: for the one who made it, not for the one who is shown it.
+    pub fn parse_signed(signed: &str) -> Result<Self, LedgerError> {
+        Self::parse(text_of(signed)?)
     }
 
     /// Reads the text of a checkpoint, without any signature. Extension lines are allowed and ignored.

@@ -44,6 +44,11 @@ impl Cosigner {
 
     /// Adds a cosignature, made at `time` (POSIX seconds), to a signed checkpoint.
     pub fn cosign(&self, signed: &str, time: u64) -> Result<String, LedgerError> {
+        note::check_size(format!("{signed}{}", self.line(signed, time)?))
+    }
+
+    /// The signature line alone, with its newline: what a witness answers.
+    pub fn line(&self, signed: &str, time: u64) -> Result<String, LedgerError> {
         let text = note::text_of(signed)?;
         Checkpoint::parse(text)?;
         if time > MAX_TIME {
@@ -53,7 +58,7 @@ impl Cosigner {
         }
         let signature = self.pair.sign(message(text, time).as_bytes());
         let signature = [&time.to_be_bytes()[..], signature.as_ref()].concat();
-        note::check_size(format!("{signed}{}", note::line(&self.verifier, &signature)))
+        Ok(note::line(&self.verifier, &signature))
     }
 }
 
@@ -62,6 +67,22 @@ impl fmt::Debug for Cosigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cosigner({})", self.verifier_key())
     }
+}
+
+/// Adds what a witness answered, one or more signature lines, to a signed checkpoint. Lines by other keys are left out.
+/// None if the checkpoint has the witness's word already.
+///
+/// # Errors
+/// When the answer holds no line by this witness, or one that is not good.
+pub fn add(signed: &str, answer: &str, witness: &Verifier) -> Result<Option<String>, LedgerError> {
+    let text = note::text_of(signed)?;
+    if note::Note::open(signed, std::slice::from_ref(witness)).is_ok() {
+        return Ok(None);
+    }
+    // A note of these lines alone: opening it checks them, and tells whose they are.
+    note::Note::open(&format!("{text}\n{answer}"), std::slice::from_ref(witness))?;
+    let line = note::line_by(answer, witness).ok_or(LedgerError::NoKnownSignature)?;
+    note::check_size(format!("{signed}{line}")).map(Some)
 }
 
 /// What is signed: a header that keeps it apart from every other signature, the time, and the note text.

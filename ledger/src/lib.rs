@@ -54,6 +54,7 @@ pub mod receipt;
 mod text;
 pub mod tile;
 mod verify;
+pub mod witness;
 
 pub use checkpoint::Checkpoint;
 pub use continuation::Continuation;
@@ -66,3 +67,4 @@ pub use note::Note;
 pub use proof::{Hashes, Tiles, verify_consistency, verify_inclusion};
 pub use receipt::{Receipt, Verified};
 pub use tile::TileId;
+pub use witness::Witness;

@@ -133,6 +133,14 @@ pub(crate) fn line(by: &Verifier, signature: &[u8]) -> String {
     format!("— {} {}\n", by.name(), STANDARD.encode(bytes))
 }
 
+/// The first of these signature lines that names this key, with its newline.
+pub(crate) fn line_by<'a>(lines: &'a str, by: &Verifier) -> Option<&'a str> {
+    lines.split_inclusive('\n').find(|line| {
+        let parsed = line.strip_suffix('\n').and_then(parse_line);
+        parsed.is_some_and(|line| line.name == by.name() && line.id == by.id())
+    })
+}
+
 /// The text of a note that is well formed. Nobody has checked who signed it.
 pub(crate) fn text_of(signed: &str) -> Result<&str, LedgerError> {
     split(signed).map(|(text, _)| text)

@@ -64,6 +64,9 @@ async fn call(client: &Client, operation: &str, path: &str, body: &str) -> Answe
     client.send(request).await
 }
 
+/// The key of some witness.
+pub(crate) const WITNESS: &str = "witness.example+3ac253b8+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// What a stranger can tell from an answer.
 fn visible(answer: &Answer) -> Value {
     let mut body = answer.json();
@@ -129,6 +132,8 @@ async fn one_of_everything(server: &Server, acme: &Tenant) -> BTreeMap<&'static 
                        "risks": [{ "risk": "r", "measure": "m", "residual": "low" }] });
     ids.insert("dpias", acme.create("/dpias", dpia).await);
     ids.insert("reports", acme.create("/reports", json!({})).await);
+    let witness = json!({ "verifier_key": WITNESS, "url": "http://127.0.0.1:9" });
+    ids.insert("witnesses", acme.create("/log/witnesses", witness).await);
     let chat = acme.channel("chat").await;
     ids.insert("endpoints", chat.id.clone());
     ids.insert(

@@ -69,3 +69,4 @@ mod subjects;
 mod tokens;
 mod web;
 mod webhooks;
+mod witnesses;

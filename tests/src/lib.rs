@@ -36,6 +36,7 @@ pub mod smtp;
 pub mod socket;
 pub mod tenant;
 pub mod wait;
+pub mod witness;
 
 pub use self::{
     client::{Answer, Client},

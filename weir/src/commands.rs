@@ -12,6 +12,7 @@ pub(crate) mod restore;
 pub(crate) mod rotate_root;
 pub(crate) mod serve;
 pub(crate) mod verify;
+pub(crate) mod witness;
 pub(crate) mod worker;
 
 use clap::Parser;
@@ -31,6 +32,7 @@ pub(crate) enum Weir {
     Restore(restore::Args),
     RotateRoot(rotate_root::Args),
     Verify(verify::Args),
+    Witness(witness::Args),
     Openapi(openapi::Args),
     Demo(demo::Args),
 }

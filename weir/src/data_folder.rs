@@ -258,7 +258,7 @@ impl DataFolder {
 
 /// Writes a file for its owner only. One that is there has the same content, from a run that was interrupted before
 /// anything else was done.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

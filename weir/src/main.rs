@@ -40,6 +40,7 @@ async fn main() -> ExitCode {
         Weir::Restore(args) => commands::restore::run(args).await,
         Weir::RotateRoot(args) => commands::rotate_root::run(args).await,
         Weir::Verify(args) => commands::verify::run(&args),
+        Weir::Witness(args) => commands::witness::run(args).await,
         Weir::Openapi(args) => commands::openapi::run(&args),
         Weir::Demo(args) => commands::demo::run(args).await,
     };

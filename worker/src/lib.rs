@@ -12,9 +12,11 @@ mod jobs;
 mod mails;
 mod runner;
 mod schedules;
+mod sender;
 mod settings;
 mod sockets;
 mod webhooks;
+mod witnesses;
 mod worker;
 
 pub use mails::{Mailer, MailerError};

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::chance;
 
-use crate::{sockets::end_consents, worker::Parts};
+use crate::{sockets::end_consents, witnesses, worker::Parts};
 
 /// Expired messages become unreadable by themselves; this is how soon their keys and rows follow. A look costs nothing
 /// when nothing is due, and a key should be gone within a second of its bucket's end.
@@ -69,6 +69,11 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         CHECKPOINTS,
         |ctx| async move { housekeeping::sign_checkpoints(&ctx).await },
     );
+    let egress = parts.egress.clone();
+    schedule(parts, tasks, stop, "ask_witnesses", CHECKPOINTS, move |ctx| {
+        let egress = egress.clone();
+        async move { witnesses::ask(&ctx, &egress).await }
+    });
     schedule(
         parts,
         tasks,

@@ -1,10 +1,8 @@
 //! Sends what webhooks are told. What is sent, when and how often is decided in `domain`; here it goes out, to addresses
 //! that were checked a moment before, and never anywhere else.
 
-mod sender;
 mod turns;
 
-pub(crate) use sender::Sender;
 pub(crate) use turns::work;
 
 pub(crate) fn describe_metrics() {

@@ -12,7 +12,7 @@ use crate::{
     runner, schedules,
     settings::Settings,
     sockets::Sockets,
-    webhooks,
+    webhooks, witnesses,
 };
 
 /// Does the work of all tenants. Cheap to clone.
@@ -25,7 +25,7 @@ pub(crate) struct Parts {
     pub(crate) sockets: Arc<dyn Sockets>,
     pub(crate) outbox: Outbox,
     /// The guard of addresses that tenants typed.
-    egress: Egress,
+    pub(crate) egress: Egress,
     /// How this process is called in leases.
     name: String,
     jobs: Arc<Notify>,
@@ -252,5 +252,6 @@ fn describe_metrics() {
     );
     mails::describe_metrics();
     webhooks::describe_metrics();
+    witnesses::describe_metrics();
     schedules::describe_metrics();
 }

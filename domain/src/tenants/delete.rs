@@ -12,8 +12,8 @@ use entity::{
     held_message,
     hold::{self, HoldState},
     id::{AccountId, EndpointId},
-    incident_subject, invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, mail, mailed_token,
-    member, message, opendsr_key, opendsr_request, portal_sign_in, recipient, report_schedule,
+    incident_subject, invitation, log_checkpoint, log_head, log_key, log_leaf, log_tile, log_witness, mail,
+    mailed_token, member, message, opendsr_key, opendsr_request, portal_sign_in, recipient, report_schedule,
     retention_class, store_meta, tenant, usage_day,
 };
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -155,6 +155,7 @@ pub async fn remove(ctx: &Ctx, scope: &TenantScope, job: &RemoveTenant) -> Resul
     everything::<log_leaf::Entity>(&tx).await?;
     everything::<log_tile::Entity>(&tx).await?;
     everything::<log_checkpoint::Entity>(&tx).await?;
+    everything::<log_witness::Entity>(&tx).await?;
     everything::<log_key::Entity>(&tx).await?;
     everything::<log_head::Entity>(&tx).await?;
     tx.save().await?;

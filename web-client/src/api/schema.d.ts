@@ -1572,6 +1572,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/log/witnesses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the witnesses of the log. */
+        get: operations["list_log_witnesses"];
+        put?: never;
+        /**
+         * Add a witness of the log.
+         * @description It is asked for its cosignature (c2sp.org/tlog-witness) within seconds of every new checkpoint; checkpoints and
+         *     receipts carry it from then on. Tell it this log's verifier key first. At most 16.
+         */
+        post: operations["create_log_witness"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/witnesses/{log_witness_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a witness of the log.
+         * @description What it cosigned stays cosigned.
+         */
+        delete: operations["delete_log_witness"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mail-templates": {
         parameters: {
             query?: never;
@@ -5446,6 +5488,49 @@ export interface components {
             verifier_key: string;
         };
         /**
+         * LogWitness
+         * @description A witness of the log.
+         */
+        LogWitness: {
+            /** Format: date-time */
+            cosigned_at?: string;
+            /**
+             * Format: int64
+             * @description The size of the newest checkpoint that it cosigned.
+             */
+            cosigned_size: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it is asked again, if it is behind.
+             */
+            due_at: string;
+            /**
+             * @description Why the last attempt brought no cosignature. `unknown_log`: give the witness this log's verifier key. `conflict`: it
+             *     has seen another history of this log, as after an older copy of the store was put back.
+             */
+            failure?: components["schemas"]["WitnessFailure"] & unknown;
+            /**
+             * Somebody outside who vouches for a log.
+             * Format: uuid
+             */
+            id: string;
+            url: string;
+            /** @description `name+hash+key`: what `weir verify --witness` takes. */
+            verifier_key: string;
+        };
+        /**
+         * LogWitnessIn
+         * @description A witness to be asked.
+         */
+        LogWitnessIn: {
+            /** @description Its submission prefix; `/add-checkpoint` is appended. */
+            url: string;
+            /** @description `name+hash+key`, as the witness publishes it. */
+            verifier_key: string;
+        };
+        /**
          * MailPreview
          * @description A mail as it would go out, with sample values and your letterhead.
          */
@@ -6008,6 +6093,16 @@ export interface components {
         Page_LogCheckpoint: {
             /** @description The items. */
             items: components["schemas"]["LogCheckpoint"][];
+            /** @description Ask with this as `cursor` for what follows; absent on the last page. */
+            next_cursor?: string;
+        };
+        /**
+         * Page_LogWitness
+         * @description Part of a list, newest first unless said otherwise.
+         */
+        Page_LogWitness: {
+            /** @description The items. */
+            items: components["schemas"]["LogWitness"][];
             /** @description Ask with this as `cursor` for what follows; absent on the last page. */
             next_cursor?: string;
         };
@@ -8111,6 +8206,11 @@ export interface components {
             /** Format: int32 */
             version: number;
         };
+        /**
+         * @description Why the last attempt at a cosignature brought none.
+         * @enum {string}
+         */
+        WitnessFailure: "unreachable" | "unknown_log" | "not_signed" | "conflict" | "bad_answer";
     };
     responses: {
         /** @description The request could not be read. */
@@ -11942,6 +12042,110 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LogKey"];
                 };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    list_log_witnesses: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LogWitness"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    create_log_witness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogWitnessIn"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Send it back as `If-Match` to change just this version. */
+                    ETAG?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogWitness"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    delete_log_witness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                log_witness_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];

@@ -11,7 +11,7 @@ use domain::{
 };
 
 use super::JobError;
-use crate::webhooks::Sender;
+use crate::sender::Sender;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

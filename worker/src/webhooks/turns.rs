@@ -11,8 +11,7 @@ use tokio::{sync::Notify, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::sender::Sender;
-use crate::{schedules, settings::Settings};
+use crate::{schedules, sender::Sender, settings::Settings};
 
 /// Works until it is told to stop; what is under way then is finished within the grace.
 pub(crate) async fn work(

@@ -8,7 +8,7 @@ use domain::webhooks::{Header, Outcome};
 use entity::webhook_delivery::DeliveryError;
 use url::Url;
 
-/// Bytes of an answer that are read, and thrown away, so that the connection can be used again.
+/// Bytes of an answer that are read, so that the connection can be used again.
 const MAX_ANSWER: usize = 16 << 10;
 
 /// Sends to one address, over connections that are kept as long as this is.
@@ -48,26 +48,38 @@ impl Sender {
         self.text == url
     }
 
-    /// Sends. Nothing of what goes wrong is logged: it would name the receiver, and could quote it.
+    /// Sends a webhook's delivery. The status is the answer, whatever the rest says.
     pub(crate) async fn send(&self, headers: &[Header], body: &[u8]) -> Outcome {
-        let mut request = self.client.post(self.url.clone()).body(body.to_vec());
+        match self.post(headers, body.to_vec()).await {
+            Ok((status, _)) => Outcome::Answered(status),
+            Err(fault) => Outcome::Failed(fault),
+        }
+    }
+
+    /// Posts, and answers the status and the first [`MAX_ANSWER`] bytes of the answer. Nothing of what goes wrong is logged:
+    /// it would name the receiver, and could quote it.
+    pub(crate) async fn post(
+        &self,
+        headers: &[Header],
+        body: Vec<u8>,
+    ) -> Result<(u16, Vec<u8>), DeliveryError> {
+        let mut request = self.client.post(self.url.clone()).body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) if error.is_timeout() => return Outcome::Failed(DeliveryError::Timeout),
-            Err(_) => return Outcome::Failed(DeliveryError::Unreachable),
+            Err(error) if error.is_timeout() => return Err(DeliveryError::Timeout),
+            Err(_) => return Err(DeliveryError::Unreachable),
         };
-        let status = response.status().as_u16();
-        let mut read = 0;
-        while read < MAX_ANSWER {
+        let mut answer = Vec::new();
+        while answer.len() < MAX_ANSWER {
             match response.chunk().await {
-                Ok(Some(chunk)) => read += chunk.len(),
-                // The status is the answer, whatever becomes of the rest.
+                Ok(Some(chunk)) => answer.extend_from_slice(&chunk),
                 Ok(None) | Err(_) => break,
             }
         }
-        Outcome::Answered(status)
+        answer.truncate(MAX_ANSWER);
+        Ok((response.status().as_u16(), answer))
     }
 }
