@@ -76,6 +76,7 @@ mod tenant;
 mod versions;
 mod webhooks;
 mod withdrawal;
+pub mod witness;
 
 use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, get, http::StatusCode};
 use poem_openapi::OpenApiService;

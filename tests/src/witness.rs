@@ -1,8 +1,8 @@
 //! `weir witness`, as somebody else runs it.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use tempfile::TempDir;
@@ -13,6 +13,8 @@ use crate::binary;
 #[derive(Debug)]
 pub struct Witness {
     child: Child,
+    /// Kept open, so that what it says goes somewhere.
+    said: BufReader<ChildStderr>,
     folder: TempDir,
     /// What its cosignatures are checked with.
     pub verifier_key: String,
@@ -31,6 +33,9 @@ impl Witness {
     pub fn again(mut self, logs: &[&str]) -> Self {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).expect("it is text");
+        assert_eq!(rest, "", "it had nothing to complain about");
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
         Self::in_folder(folder, logs)
     }
@@ -59,13 +64,15 @@ impl Witness {
             line.trim().to_owned()
         };
         let verifier_key = line(&mut BufReader::new(child.stdout.take().expect("piped")));
-        let said = line(&mut BufReader::new(child.stderr.take().expect("piped")));
-        let url = said
+        let mut said = BufReader::new(child.stderr.take().expect("piped"));
+        let first = line(&mut said);
+        let url = first
             .strip_prefix("vouching at ")
-            .unwrap_or_else(|| panic!("{said}"))
+            .unwrap_or_else(|| panic!("{first}"))
             .to_owned();
         Self {
             child,
+            said,
             folder,
             verifier_key,
             url,

@@ -1,27 +1,15 @@
 //! `weir witness`: cosigns the checkpoints of logs, Weir's or anybody's, and never two that contradict each other
 //! (c2sp.org/tlog-witness). Settings and stores are not touched: whoever witnesses need not run Weir.
 
-mod desk;
 mod memory;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use ledger::{Verifier, Witness};
-use poem::{
-    EndpointExt, Route, Server,
-    listener::{Acceptor, Listener, TcpListener},
-    middleware::SizeLimit,
-    post,
-};
 
-use self::{desk::Desk, memory::Memory};
+use self::memory::Memory;
 use crate::{data_folder::DataFolder, print, signals::Signals, trouble::Trouble};
-
-/// No checkpoint and its proof are longer, in bytes.
-const MAX_BODY: usize = 2 << 20;
-/// What is under way when it stops gets so long.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Vouch for logs: cosign their checkpoints if they only grew.
 ///
@@ -45,6 +33,11 @@ pub(crate) struct Args {
 
 /// Vouches until it is told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    // No settings are read, so logs are as they come: what went wrong with the disk, mostly.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .init();
     let folder = DataFolder::prepare(&args.folder)?;
     let _lock = folder.lock()?;
     let mut logs = Vec::with_capacity(args.logs.len());
@@ -59,28 +52,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
     let memory = Memory::of(folder.path());
     let cosigner = memory.cosigner(&args.name)?;
-    let own = cosigner.verifier_key();
-    let desk = Arc::new(Desk::new(Witness::new(cosigner, logs), memory));
-    let app = Route::new()
-        .at("/add-checkpoint", post(desk::add_checkpoint))
-        .data(desk)
-        .with(SizeLimit::new(MAX_BODY));
+    print::line(cosigner.verifier_key())?;
     let mut signals = Signals::listen()?;
-    let acceptor = TcpListener::bind(args.listen.clone())
-        .into_acceptor()
-        .await
-        .with_context(|| format!("{} cannot be listened on", args.listen))?;
-    print::line(&own)?;
-    for address in acceptor.local_addr() {
-        if let Some(address) = address.as_socket_addr() {
-            print::note(format!("vouching at http://{address}"));
-        }
-    }
     let stop = async move {
         signals.next().await;
     };
-    Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(app, stop, Some(GRACE))
-        .await?;
-    Ok(())
+    let listening = |address| print::note(format!("vouching at http://{address}"));
+    api::witness::serve(
+        Witness::new(cosigner, logs),
+        memory,
+        &args.listen,
+        listening,
+        stop,
+    )
+    .await
+    .with_context(|| format!("no witness at {}", args.listen))
 }

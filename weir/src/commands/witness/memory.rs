@@ -42,8 +42,15 @@ impl Memory {
         Ok(Cosigner::new(name, seed)?)
     }
 
-    /// What was last cosigned of a log.
-    pub(super) fn last(&self, origin: &str) -> io::Result<Option<Checkpoint>> {
+    /// Names of logs hold what file names cannot.
+    fn path(&self, origin: &str) -> PathBuf {
+        let name = leaf_hash(origin.as_bytes()).to_hex();
+        self.0.join(format!("{name}.checkpoint"))
+    }
+}
+
+impl api::witness::Memory for Memory {
+    fn last(&self, origin: &str) -> io::Result<Option<Checkpoint>> {
         match fs::read_to_string(self.path(origin)) {
             // Half a file would be a forgotten checkpoint; it is never there, see `keep`, and not believed.
             Ok(text) => Checkpoint::parse(&text).map(Some).map_err(io::Error::other),
@@ -52,18 +59,11 @@ impl Memory {
         }
     }
 
-    /// Keeps a checkpoint, on the disk, before anybody hears of it.
-    pub(super) fn keep(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+    fn keep(&self, checkpoint: &Checkpoint) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
         file.write_all(checkpoint.to_string().as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(self.path(&checkpoint.origin))?;
         File::open(&self.0)?.sync_all()
-    }
-
-    /// Names of logs hold what file names cannot.
-    fn path(&self, origin: &str) -> PathBuf {
-        let name = leaf_hash(origin.as_bytes()).to_hex();
-        self.0.join(format!("{name}.checkpoint"))
     }
 }

@@ -1,28 +1,72 @@
-//! The one thing that a witness is asked: `POST add-checkpoint`.
+//! A witness of logs over HTTP: `POST add-checkpoint` (c2sp.org/tlog-witness). Nothing else of the API is there.
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use ledger::{
-    Continuation, Witness,
+    Checkpoint, Continuation, Witness,
     witness::{Refusal, Seen},
 };
-use poem::{Response, handler, http::StatusCode, web::Data};
+use poem::{
+    EndpointExt, Response, Route, Server, handler,
+    http::StatusCode,
+    listener::{Acceptor, Listener, TcpListener},
+    middleware::SizeLimit,
+    post,
+    web::Data,
+};
 
-use super::memory::Memory;
-use crate::print;
-
-/// The body of a 409: where the witness stands (c2sp.org/tlog-witness).
+/// The body of a 409: where the witness stands.
 const SIZE: &str = "text/x.tlog.size";
+/// No checkpoint and its proof are longer, in bytes.
+const MAX_BODY: usize = 2 << 20;
+/// What is under way when it stops gets so long.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a witness must not forget: the last checkpoint of each log that it cosigned.
+pub trait Memory: Send + 'static {
+    /// What was last cosigned of a log.
+    fn last(&self, origin: &str) -> io::Result<Option<Checkpoint>>;
+    /// Keeps a checkpoint, on the disk, before anybody hears of it.
+    fn keep(&self, checkpoint: &Checkpoint) -> io::Result<()>;
+}
+
+/// Vouches until it is told to stop. `listening` hears where.
+pub async fn serve(
+    witness: Witness,
+    memory: impl Memory,
+    listen: &str,
+    listening: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let memory: Box<dyn Memory> = Box::new(memory);
+    let desk = Arc::new(Desk {
+        witness,
+        memory: Mutex::new(memory),
+    });
+    let app = Route::new()
+        .at("/add-checkpoint", post(add_checkpoint))
+        .data(desk)
+        .with(SizeLimit::new(MAX_BODY));
+    let acceptor = TcpListener::bind(listen.to_owned()).into_acceptor().await?;
+    let address = acceptor.local_addr();
+    if let Some(address) = address.iter().find_map(|one| one.as_socket_addr()) {
+        listening(*address);
+    }
+    Server::new_with_acceptor(acceptor)
+        .run_with_graceful_shutdown(app, stop, Some(GRACE))
+        .await
+}
 
 /// Judges, and remembers before it answers.
-pub(super) struct Desk {
+struct Desk {
     witness: Witness,
     // One question at a time: between looking up and keeping, nothing else is cosigned.
-    memory: Mutex<Memory>,
+    memory: Mutex<Box<dyn Memory>>,
 }
 
 /// Why there is no cosignature.
@@ -33,13 +77,6 @@ enum No {
 }
 
 impl Desk {
-    pub(super) fn new(witness: Witness, memory: Memory) -> Self {
-        Self {
-            witness,
-            memory: Mutex::new(memory),
-        }
-    }
-
     fn judge(&self, body: &str) -> Result<Seen, No> {
         let request = Continuation::parse(body).map_err(|error| No::Refused(Refusal::Malformed(error)))?;
         let origin = self.witness.log_of(&request).map_err(No::Refused)?;
@@ -61,7 +98,7 @@ impl Desk {
 }
 
 #[handler]
-pub(super) async fn add_checkpoint(body: String, Data(desk): Data<&Arc<Desk>>) -> Response {
+async fn add_checkpoint(body: String, Data(desk): Data<&Arc<Desk>>) -> Response {
     let desk = desk.clone();
     let judged = tokio::task::spawn_blocking(move || desk.judge(&body)).await;
     match judged {
@@ -92,6 +129,6 @@ fn refused(refusal: &Refusal) -> Response {
 }
 
 fn broken(error: &dyn std::error::Error) -> Response {
-    print::note(format!("weir witness: {error}"));
+    tracing::error!(%error, "a checkpoint was not judged");
     StatusCode::INTERNAL_SERVER_ERROR.into()
 }
