@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::{
     Ctx,
     changes::{self, Change},
-    keys::TenantKeys,
+    keys::LiveTenantKeys,
 };
 use entity::id::{SubjectId, TenantId};
 use futures_util::future::BoxFuture;
@@ -50,7 +50,7 @@ impl Household {
 impl House for Household {
     fn secret(&self, tenant: Uuid) -> BoxFuture<'_, Option<Arc<dyn Secret>>> {
         Box::pin(async move {
-            let keys = self.ctx.keys.tenant(TenantId(tenant)).await.ok()?;
+            let keys = self.ctx.keys.live_tenant(TenantId(tenant)).await.ok()?;
             let secret: Arc<dyn Secret> = Arc::new(TenantSecret {
                 keys,
                 ctx: self.ctx.clone(),
@@ -96,22 +96,25 @@ fn failed(error: &domain::Error) {
 
 /// Seals a tenant's messages between nodes with the tenant's own key: who destroys that destroys them too.
 struct TenantSecret {
-    keys: Arc<TenantKeys>,
+    keys: LiveTenantKeys,
     ctx: Ctx,
 }
 
 impl Secret for TenantSecret {
     fn seal(&self, place: &str, plain: &[u8]) -> Vec<u8> {
-        self.keys.tenant.seal_value(place, plain, &*self.ctx.chance)
+        self.keys
+            .load()
+            .tenant
+            .seal_value(place, plain, &*self.ctx.chance)
     }
 
     fn open(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.keys.tenant.open_value(place, sealed).ok()
+        self.keys.load().tenant.open_value(place, sealed).ok()
     }
 
     fn blind(&self, what: &str) -> [u8; 16] {
         let mut name = [0; 16];
-        name.copy_from_slice(&self.keys.index.blind("nodes", what)[..16]);
+        name.copy_from_slice(&self.keys.load().index.blind("nodes", what)[..16]);
         name
     }
 }

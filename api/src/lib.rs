@@ -73,6 +73,7 @@ pub mod state;
 mod subjects;
 mod tags;
 mod tenant;
+mod tenant_key;
 mod versions;
 mod webhooks;
 mod withdrawal;

@@ -5,7 +5,7 @@ use crate::{
     consent_imports, consents, data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs,
     jurisdictions, log_witnesses, mails, members, messages, notices, pools, portal, processing_records,
     publish, purposes, reports, requests, retention, retention_changes, retention_rules, sign_ins,
-    state::State, subjects, tenant, webhooks,
+    state::State, subjects, tenant, tenant_key, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -13,6 +13,7 @@ type SignInOperations = (
     account::AccountApi,
     sign_ins::SignInsApi,
     tenant::TenantApi,
+    tenant_key::TenantKeyApi,
     members::MembersApi,
     invitations::InvitationsApi,
     api_keys::ApiKeysApi,
@@ -23,6 +24,7 @@ fn sign_in_operations(state: &State) -> SignInOperations {
         account::AccountApi(state.clone()),
         sign_ins::SignInsApi(state.clone()),
         tenant::TenantApi(state.clone()),
+        tenant_key::TenantKeyApi(state.clone()),
         members::MembersApi(state.clone()),
         invitations::InvitationsApi(state.clone()),
         api_keys::ApiKeysApi(state.clone()),

@@ -28,6 +28,8 @@ pub enum Change {
     Tenant(Box<str>),
     /// Keys were destroyed.
     Keys,
+    /// A tenant's key is being replaced.
+    TenantKey(TenantId),
 }
 
 struct Outlet {
@@ -89,6 +91,7 @@ pub async fn follow(ctx: &Ctx, change: &Change) -> Result<Vec<(TenantId, Subject
         Change::Credentials => ctx.authentications.forget_all(),
         Change::Tenant(slug) => ctx.tenants.forget(slug),
         Change::Keys => ctx.keys.forget_all(),
+        Change::TenantKey(tenant) => ctx.keys.reread_tenant(*tenant).await?,
     }
     Ok(Vec::new())
 }

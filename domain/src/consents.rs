@@ -28,6 +28,7 @@ use serde_json::Value;
 pub use dpv::{Document, dpv_receipt, dpv_record};
 pub use erase::{EraseWithdrawn, erase_withdrawn};
 pub use expire::{Ended, expire, resting_on};
+pub(crate) use import::context as import_context;
 pub use import::{
     Faulty, ImportConsents, NewImport, Progress, create_import, import_faults, list_imports, read_import,
     run_import,

@@ -8,8 +8,8 @@ mod secrets;
 pub use input::{EndpointPatch, NewEndpoint};
 pub use limits::{AUTHENTICATE_WITHIN, Limits, LimitsPatch};
 pub use pools::{PoolOrder, order_pool, read_relay};
-pub(crate) use secrets::Opened;
 pub use secrets::Secrets;
+pub(crate) use secrets::{Opened, context as secret_context};
 
 use entity::{
     endpoint::{self, EndpointKind},

@@ -17,6 +17,7 @@ mod tables;
 
 pub use build::build;
 pub use download::{Download, download, find};
+pub(crate) use parts::context;
 
 use chrono::TimeDelta;
 

@@ -47,7 +47,7 @@ pub struct Ticket {
     id: IdempotencyId,
 }
 
-fn context(id: IdempotencyId) -> String {
+pub(crate) fn context(id: IdempotencyId) -> String {
     format!("idempotency:{id}")
 }
 

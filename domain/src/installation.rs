@@ -208,6 +208,32 @@ pub async fn keep(ctx: &Ctx, tenant: TenantId, name: &str, secret: &Redacted<Str
     Ok(())
 }
 
+/// Seals anew what was kept for a tenant under the key before the one that seals now. Answers how much.
+pub(crate) async fn reseal_kept(ctx: &Ctx, tenant: TenantId) -> Result<u64> {
+    let keys = ctx.keys.tenant(tenant).await?;
+    let tx = ctx.store.system("what provisioning made before").await?;
+    let facts = tx
+        .find::<store_meta::Entity>()
+        .filter(store_meta::Column::Name.ends_with(format!(":{tenant}")))
+        .all(tx.conn())
+        .await?;
+    let mut anew = 0;
+    for fact in facts {
+        let sealed = hex::decode(&fact.value).map_err(Error::internal)?;
+        let Some(new) = keys.tenant.reseal_value(&fact.name, &sealed, &*ctx.chance) else {
+            continue;
+        };
+        tx.update(store_meta::ActiveModel {
+            name: Set(fact.name),
+            value: Set(hex::encode(new)),
+        })
+        .await?;
+        anew += 1;
+    }
+    tx.save().await?;
+    Ok(anew)
+}
+
 /// The name of the fact, and what the sealed value is bound to.
 fn kept_as(tenant: TenantId, name: &str) -> String {
     format!("{name}:{tenant}")

@@ -12,6 +12,7 @@ mod open;
 mod pages;
 mod prepare;
 mod recover;
+mod replace;
 mod rotate;
 mod subjects;
 mod tenants;
@@ -36,7 +37,7 @@ pub use buckets::{Bucket, Slice};
 pub use open::PairName;
 pub use pages::Pages;
 pub use recover::Recovery;
-pub use tenants::TenantKeys;
+pub use tenants::{LiveTenantKeys, TenantKeys};
 
 use self::destroy::{OpenPage, Shelf};
 use crate::{
@@ -102,6 +103,8 @@ pub struct Keys {
     ids: Arc<Ids>,
     chance: Arc<dyn Chance>,
     cache: Mutex<Cache>,
+    /// Those that somebody holds for long, and has to see replaced.
+    live: Mutex<HashMap<TenantId, LiveTenantKeys>>,
     /// Hears of destructions.
     changes: OnceLock<Arc<Changes>>,
 }
@@ -139,6 +142,7 @@ impl Keys {
             ids,
             chance,
             cache: Mutex::default(),
+            live: Mutex::default(),
             changes: OnceLock::new(),
         }
     }

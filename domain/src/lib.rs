@@ -71,6 +71,7 @@ pub mod sign_ins;
 pub mod standings;
 pub mod subjects;
 pub mod tenancy;
+pub mod tenant_key;
 pub mod tenants;
 #[cfg(test)]
 pub(crate) mod testing;

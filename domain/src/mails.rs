@@ -59,7 +59,7 @@ pub struct Outgoing {
 /// Attempts before a mail is given up.
 pub const ATTEMPTS: i32 = 12;
 
-fn context(id: MailId) -> String {
+pub(crate) fn context(id: MailId) -> String {
     format!("mail:{id}")
 }
 

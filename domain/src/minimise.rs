@@ -227,7 +227,7 @@ mod tests {
         let tenant = TenantKey::generate(&chance);
         Arc::new(TenantKeys {
             index: tenant.index_key(),
-            tenant,
+            tenant: tenant.into(),
             signing_next: None,
             signing: SigningSeed::generate(&chance),
         })

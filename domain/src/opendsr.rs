@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 pub(crate) use callbacks::status_changed;
 pub use callbacks::{Call, SendStatusCallback, call};
+pub(crate) use signing::context as key_context;
 pub use signing::{Identity, Signed, certificate, domain, sign};
 
 use crate::{

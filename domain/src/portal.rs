@@ -6,6 +6,7 @@ mod consents;
 mod held;
 mod sessions;
 
+pub(crate) use codes::link_context;
 pub use codes::{SendPortalCode, order_code, send_code};
 pub use consents::{Choice, choices, event as consent, purposes, say};
 pub use held::{Held, connections, held};

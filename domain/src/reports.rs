@@ -66,7 +66,7 @@ pub(crate) struct Section {
     pub(crate) findings: Vec<Finding>,
 }
 
-fn context(id: ReportId) -> String {
+pub(crate) fn context(id: ReportId) -> String {
     format!("report/{id}")
 }
 

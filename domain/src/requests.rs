@@ -40,11 +40,13 @@ use crate::{
 
 pub use approvals::Doubt;
 pub use clock::{EXTENSIONS, acknowledge, extend, pause, profile, resume};
-pub(crate) use correspondence::{notify, open_address};
+pub(crate) use correspondence::{address_context, notify, open_address};
 pub(crate) use create::{HandedOn, create_handed_on, open_of, verify_waiting};
 pub use create::{NewForSubject, create_for_subject, create_from_portal};
 pub use decisions::{approve, expire_stale, refuse, withdraw};
+pub(crate) use details::context as details_context;
 pub use details::{Agent, Correction, Details, GROUNDS};
+pub(crate) use letters::context as message_context;
 pub use letters::{Letter, list as letters, seen as letters_seen, write as write_letter};
 pub(crate) use lifting::standing as restriction_stands;
 pub use lifting::{Lifting, NOTICE, announce as announce_lifting, lift_due};

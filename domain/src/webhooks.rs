@@ -40,12 +40,14 @@ pub use attempts::{Attempt, Outcome, TURN, Turn, claim, next, release, settle};
 pub use deliveries::{
     Filter as DeliveryFilter, list as list_deliveries, read as read_delivery, replay, test,
 };
+pub(crate) use draft::context as part_context;
 pub use events::{ClientEvent, EventKind, Happening};
 pub use hooks::{HookStats, Hooks};
 pub use input::{NewWebhook, WebhookPatch};
 pub(crate) use lifecycle::expired as lifecycle_expired;
 pub use lifecycle::{Filter as LifecycleFilter, list as list_lifecycle_events};
 pub use listening::Listening;
+pub(crate) use secrets::context as secret_context;
 pub use settings::Settings;
 pub use signing::Header;
 pub use sweep::sweep;

@@ -42,6 +42,7 @@ mod m0024_opendsr;
 mod m0034_log_witnesses;
 mod v0001_keys;
 mod v0003_pages;
+mod v0004_tenant_key_rotation;
 
 use sea_orm_migration::prelude::*;
 
@@ -89,7 +90,11 @@ pub struct VaultMigrator;
 #[async_trait::async_trait]
 impl MigratorTrait for VaultMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(v0001_keys::Migration), Box::new(v0003_pages::Migration)]
+        vec![
+            Box::new(v0001_keys::Migration),
+            Box::new(v0003_pages::Migration),
+            Box::new(v0004_tenant_key_rotation::Migration),
+        ]
     }
 
     // The two lists may share one Postgres database in a small installation.

@@ -66,6 +66,7 @@ mod shutdown;
 mod sockets;
 mod startup;
 mod subjects;
+mod tenant_key;
 mod tokens;
 mod web;
 mod webhooks;

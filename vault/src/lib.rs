@@ -44,10 +44,12 @@ pub mod error;
 mod format;
 pub mod index;
 pub mod key;
+pub mod keyring;
 pub mod message;
 pub mod page;
 pub mod password;
 pub mod redact;
+
 pub mod token;
 pub mod value;
 mod wrap;

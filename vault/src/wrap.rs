@@ -9,7 +9,7 @@ use crate::{
     chance::Chance,
     envelope,
     error::VaultError,
-    key::{BucketKey, Key, Kind, RootKey, SigningSeed, SubjectKey, TenantKey},
+    key::{BucketKey, IndexKey, Key, Kind, RootKey, SigningSeed, SubjectKey, TenantKey},
 };
 
 /// A key sealed by another: `version (1) ‖ salt (16) ‖ ciphertext (32) ‖ tag (16)`, 65 bytes. No secret; made to be stored.
@@ -69,6 +69,8 @@ wraps! { TenantKey:
     wrap_subject, unwrap_subject, SubjectKey;
     wrap_bucket, unwrap_bucket, BucketKey;
     wrap_signing, unwrap_signing, SigningSeed;
+    wrap_index, unwrap_index, IndexKey;
+    wrap_other, unwrap_other, TenantKey;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
     Ctx, consents, holds, housekeeping, incidents, nodes, reports, requests, retention, retention_rules,
-    sign_ins, webhooks,
+    sign_ins, tenant_key, webhooks,
 };
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -24,6 +24,8 @@ const RULE_CHANGES: Duration = Duration::from_secs(2);
 const CONSENTS: Duration = Duration::from_secs(1);
 /// How soon what a hold kept goes once it is over.
 const HOLDS: Duration = Duration::from_secs(5);
+/// How late a step in the replacement of a tenant's key may come.
+const TENANT_KEYS: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const HOURLY: Duration = Duration::from_hours(1);
 
@@ -81,6 +83,14 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
         "apply_rule_changes",
         RULE_CHANGES,
         |ctx| async move { retention_rules::apply_due(&ctx).await },
+    );
+    schedule(
+        parts,
+        tasks,
+        stop,
+        "replace_tenant_keys",
+        TENANT_KEYS,
+        |ctx| async move { tenant_key::advance(&ctx).await },
     );
     schedule(parts, tasks, stop, "release_holds", HOLDS, |ctx| async move {
         holds::sweep(&ctx).await

@@ -71,7 +71,7 @@ const PART: usize = 50;
 /// Lines in one import.
 const MAX_LINES: usize = 200_000;
 
-fn context(import: ConsentImportId, first_line: i64) -> String {
+pub(crate) fn context(import: ConsentImportId, first_line: i64) -> String {
     format!("consent_import/{import}/{first_line}")
 }
 

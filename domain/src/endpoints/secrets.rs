@@ -39,7 +39,7 @@ impl Secrets {
     }
 }
 
-fn context(id: EndpointId) -> String {
+pub(crate) fn context(id: EndpointId) -> String {
     format!("endpoint-secret:{id}")
 }
 

@@ -60,7 +60,7 @@ impl Lock {
     }
 }
 
-fn context(id: ExportId) -> String {
+pub(crate) fn context(id: ExportId) -> String {
     format!("export/{id}")
 }
 

@@ -308,7 +308,11 @@ impl Doom {
     }
 }
 
-async fn pages_of<E: EntityTrait>(tx: &SystemTx, page: E::Column, rows: &Condition) -> Result<BTreeSet<i64>> {
+pub(super) async fn pages_of<E: EntityTrait>(
+    tx: &SystemTx,
+    page: E::Column,
+    rows: &Condition,
+) -> Result<BTreeSet<i64>> {
     let pages: Vec<Option<i64>> = tx
         .find::<E>()
         .select_only()

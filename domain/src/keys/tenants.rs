@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use entity::{
     id::TenantId,
     vault::{bucket_key, subject_key, tenant_key},
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter, Set};
-use vault::key::{IndexKey, SigningSeed, TenantKey, Wrapped};
+use vault::{
+    key::{IndexKey, SigningSeed, TenantKey, Wrapped},
+    keyring::TenantRing,
+};
 
 use super::{
     Keys, READS,
@@ -18,7 +22,7 @@ use crate::error::{Error, Result};
 /// A tenant's key and what hangs on it directly.
 pub struct TenantKeys {
     /// Seals the tenant's own secrets and wraps all keys below.
-    pub tenant: TenantKey,
+    pub tenant: TenantRing,
     /// Makes lookups of sealed values possible.
     pub index: IndexKey,
     /// Signs the tenant's checkpoints.
@@ -26,6 +30,12 @@ pub struct TenantKeys {
     /// Will sign them, while one key hands over to the other.
     pub signing_next: Option<SigningSeed>,
 }
+
+/// A tenant's keys as they are at the moment, for those who hold them for long and cannot wait.
+pub type LiveTenantKeys = Arc<ArcSwap<TenantKeys>>;
+
+/// Live keys, before those that nobody holds any more are let go.
+const MAX_LIVE: usize = 10_000;
 
 impl Keys {
     /// Makes the keys of a new tenant. Before the tenant's row: a key without a tenant harms nobody.
@@ -43,6 +53,11 @@ impl Keys {
                 page: Set(Some(place.page)),
                 signing_wrapped: Set(key.wrap_signing(&signing, &aad, &*self.chance).0),
                 signing_next: Set(None),
+                index_wrapped: Set(None),
+                other: Set(None),
+                rotation: Set(None),
+                rotation_at: Set(None),
+                rotated_at: Set(None),
                 created_at: Set(self.clock.now()),
             })
             .await?;
@@ -76,17 +91,28 @@ impl Keys {
                 continue;
             };
             let key = self.unwrap_tenant(&wrapped, &aad)?;
-            let signing = key.unwrap_signing(&Wrapped(row.signing_wrapped), &aad)?;
-            let signing_next = match row.signing_next {
-                Some(next) => Some(key.unwrap_signing(&Wrapped(next), &aad)?),
-                None => None,
+            let index = match row.index_wrapped {
+                Some(index) => key.unwrap_index(&Wrapped(index), &aad)?,
+                None => key.index_key(),
             };
+            let other = row.other.map(|other| key.unwrap_other(&Wrapped(other), &aad));
+            let ring = match other.transpose()? {
+                Some(other) => TenantRing::of_two(key, other),
+                None => TenantRing::from(key),
+            };
+            let signing = ring.unwrap_signing(&Wrapped(row.signing_wrapped), &aad)?;
+            let next = row.signing_next;
+            let signing_next = next.map(|next| ring.unwrap_signing(&Wrapped(next), &aad));
+            let signing_next = signing_next.transpose()?;
             let keys = Arc::new(TenantKeys {
-                index: key.index_key(),
-                tenant: key,
+                index,
+                tenant: ring,
                 signing,
                 signing_next,
             });
+            if let Some(live) = self.live.lock().get(&tenant) {
+                live.store(keys.clone());
+            }
             let mut cache = self.cache.lock();
             if cache.generation == generation {
                 cache.tenants.insert(tenant, keys.clone());
@@ -96,6 +122,23 @@ impl Keys {
         Err(Error::Gone {
             what: "the tenant's key",
         })
+    }
+
+    /// The keys of a tenant, which follow their replacement as long as they are held.
+    pub async fn live_tenant(&self, tenant: TenantId) -> Result<LiveTenantKeys> {
+        let keys = self.tenant(tenant).await?;
+        let mut live = self.live.lock();
+        if live.len() >= MAX_LIVE {
+            live.retain(|_, held| Arc::strong_count(held) > 1);
+        }
+        let held = live.entry(tenant).or_insert_with(|| Arc::new(ArcSwap::new(keys)));
+        Ok(held.clone())
+    }
+
+    /// Reads a tenant's keys anew, now.
+    pub async fn reread_tenant(&self, tenant: TenantId) -> Result<()> {
+        self.forget_tenant(tenant);
+        self.tenant(tenant).await.map(drop)
     }
 
     /// Reads a tenant's keys anew when they are needed next: another process may have changed them.
@@ -120,6 +163,7 @@ impl Keys {
             cache.buckets.clear();
             cache.open.clear();
         }
+        self.live.lock().remove(&tenant);
         self.tell_destroyed();
         let tx = self.store.system("what a tenant leaves in the vault").await?;
         tx.delete_many::<subject_key::Entity>()

@@ -99,7 +99,7 @@ fn unusable() -> Error {
     ))
 }
 
-fn context(domain: &str) -> String {
+pub(crate) fn context(domain: &str) -> String {
     format!("opendsr-key:{domain}")
 }
 

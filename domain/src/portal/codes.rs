@@ -53,7 +53,7 @@ pub(super) fn code_scope(id: PortalCodeId) -> String {
 }
 
 /// What the address behind a link is bound to.
-pub(super) fn link_context(id: PortalCodeId) -> String {
+pub(crate) fn link_context(id: PortalCodeId) -> String {
     format!("portal_code.link/{id}")
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Binds the sealed address to its request.
-pub(super) fn address_context(id: RequestId) -> String {
+pub(crate) fn address_context(id: RequestId) -> String {
     format!("request.email/{id}")
 }
 

@@ -60,7 +60,7 @@ const MAX_TEXT: usize = 4_000;
 const MAX_VALUE: usize = 1_000;
 const MAX_ITEMS: usize = 20;
 
-fn context(id: RequestId) -> String {
+pub(crate) fn context(id: RequestId) -> String {
     format!("request.details/{id}")
 }
 

@@ -31,7 +31,7 @@ const MAX_TEXT: usize = 10_000;
 /// So that nobody fills the store; a conversation that is longer belongs elsewhere.
 const MOST: u64 = 200;
 
-fn context(id: RequestMessageId) -> String {
+pub(crate) fn context(id: RequestMessageId) -> String {
     format!("request_message/{id}")
 }
 

@@ -101,7 +101,7 @@ pub(super) struct Draft {
 }
 
 /// The context that a part is sealed in.
-pub(super) fn context(delivery: WebhookDeliveryId, number: i32) -> String {
+pub(crate) fn context(delivery: WebhookDeliveryId, number: i32) -> String {
     format!("webhook-part:{delivery}/{number}")
 }
 

@@ -23,7 +23,7 @@ pub(super) fn generate(ctx: &Ctx) -> String {
     format!("{PREFIX}{}", STANDARD.encode(chance::bytes::<32>(&*ctx.chance)))
 }
 
-fn context(id: WebhookId) -> String {
+pub(crate) fn context(id: WebhookId) -> String {
     format!("webhook-secret:{id}")
 }
 

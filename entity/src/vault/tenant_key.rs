@@ -2,7 +2,17 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{id::TenantId, tenant_owned};
+use crate::{id::TenantId, macros::string_enum, tenant_owned};
+
+string_enum! {
+    /// How far the replacement of a tenant's key is.
+    pub enum Rotation {
+        /// The next key is known to every process, and seals nothing yet.
+        Announced = "announced",
+        /// The next key seals; what is under the one before is sealed anew.
+        Replacing = "replacing",
+    }
+}
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -17,6 +27,15 @@ pub struct Model {
     pub signing_wrapped: Vec<u8>,
     /// The seed of the key that signs next, while one hands over to the other.
     pub signing_next: Option<Vec<u8>>,
+    /// The key of lookups, wrapped by the tenant's key; none: it is derived from it.
+    pub index_wrapped: Option<Vec<u8>>,
+    /// While the key is being replaced: the next one, or the one before, wrapped by the one that seals.
+    pub other: Option<Vec<u8>>,
+    pub rotation: Option<Rotation>,
+    /// When the replacement began, or was last looked after.
+    pub rotation_at: Option<DateTimeUtc>,
+    /// Since when the key that seals does; none: since it was made.
+    pub rotated_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
 }
 

@@ -40,6 +40,8 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("PATCH /tenant", Own),
     ("DELETE /tenant", Own),
     ("GET /tenant/usage", Own),
+    ("GET /tenant/key", Own),
+    ("POST /tenant/rotate-key", Own),
     ("GET /members", Own),
     ("GET /members/{id}", Names("", "")),
     ("PATCH /members/{id}", Names("", r#"{"role":"admin"}"#)),

@@ -3026,6 +3026,45 @@ export interface paths {
         patch: operations["update_tenant"];
         trace?: never;
     };
+    "/tenant/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how the tenant's key stands. */
+        get: operations["read_tenant_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenant/rotate-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the tenant's key.
+         * @description The next key is made now, seals from seconds later, and everything under the one before is sealed anew while all goes on;
+         *     that one is destroyed an hour after nothing more was found under it. From then on secrets in older backups (of endpoints,
+         *     webhooks, requests) do not open any more; messages do, as long as their own keys are there. Make a backup afterwards.
+         */
+        post: operations["rotate_tenant_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tenant/usage": {
         parameters: {
             query?: never;
@@ -7352,6 +7391,11 @@ export interface components {
             secret: string;
         };
         /**
+         * @description How far the replacement of a tenant's key is.
+         * @enum {string}
+         */
+        Rotation: "announced" | "replacing";
+        /**
          * Rule
          * @description How long something is kept.
          */
@@ -7751,6 +7795,24 @@ export interface components {
             receipt: string;
             /** @description What it is checked with. */
             verifier_key: string;
+        };
+        /**
+         * TenantKey
+         * @description The key that wraps all keys of the tenant and seals its secrets. It is never shown.
+         */
+        TenantKey: {
+            /**
+             * Format: date-time
+             * @description When the replacement goes on.
+             */
+            next_at?: string;
+            /** @description How far its replacement is; absent when it is not being replaced. */
+            rotation?: components["schemas"]["Rotation"] & unknown;
+            /**
+             * Format: date-time
+             * @description Since when it seals.
+             */
+            since: string;
         };
         /**
          * TenantPatchIn
@@ -15727,6 +15789,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_tenant_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantKey"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    rotate_tenant_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being replaced. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantKey"];
                 };
             };
             400: components["responses"]["Problem400"];
