@@ -1,9 +1,11 @@
 import { api, body, done, ifMatch } from "./client";
-import type { Role } from "./types";
+import type { Role, TenantPatch } from "./types";
 
 export const getTenant = () => body(api.GET("/tenant"));
-export const changeTenant = (version: number, input: { name?: string; contact_email?: string; language?: string; jurisdiction?: string }) =>
-  body(api.PATCH("/tenant", { body: input, ...ifMatch(version) }));
+export const changeTenant = (version: number, input: TenantPatch) => body(api.PATCH("/tenant", { body: input, ...ifMatch(version) }));
+export const listJurisdictions = () => body(api.GET("/jurisdictions"));
+export const getTenantKey = () => body(api.GET("/tenant/key"));
+export const rotateTenantKey = () => body(api.POST("/tenant/rotate-key"));
 export const getUsage = () => body(api.GET("/tenant/usage"));
 
 export const listMembers = (query: { cursor?: string; limit?: number }) => body(api.GET("/members", { params: { query } }));

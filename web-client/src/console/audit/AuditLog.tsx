@@ -14,6 +14,7 @@ import { useActorNames } from "../actors";
 import { shortId } from "../names";
 import { factsInWords } from "./facts";
 import { LogState } from "./LogState";
+import { Witnesses } from "./Witnesses";
 import { kindInWords } from "./words";
 
 const COLUMNS: Column<AuditEvent>[] = [
@@ -69,6 +70,7 @@ export function AuditLog() {
   return (
     <Page title="Audit log" lede="Every act that matters, in an order that cannot be changed unnoticed. Each entry comes with a receipt that anyone can check offline.">
       <LogState />
+      <Witnesses />
       <form
         className="toolbar"
         role="search"

@@ -1,6 +1,8 @@
 import { Page } from "../../components/Page";
 import { Tabs } from "../../components/Tabs";
 import { AccountSettings } from "./AccountSettings";
+import { ControllerSettings } from "./ControllerSettings";
+import { LawSettings } from "./LawSettings";
 import { SignIns } from "./SignIns";
 import { TenantSettings } from "./TenantSettings";
 
@@ -11,6 +13,8 @@ export function Settings() {
         label="Settings"
         tabs={[
           { id: "tenant", label: "Tenant", content: <TenantSettings /> },
+          { id: "law", label: "Law and decisions", content: <LawSettings /> },
+          { id: "controller", label: "Controller", content: <ControllerSettings /> },
           { id: "account", label: "Your account", content: <AccountSettings /> },
           { id: "sessions", label: "Sessions", content: <SignIns /> },
         ]}
