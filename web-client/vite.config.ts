@@ -24,7 +24,7 @@ export default defineConfig({
       ]),
     ),
   },
-  test: { include: ["src/**/*.test.ts", "recovery/test/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.{ts,tsx}", "recovery/test/*.test.ts"], environment: "node" },
 });
 
 /** Serves the deep links of both pages in `vite dev` the way the real server does. */

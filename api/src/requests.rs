@@ -171,6 +171,7 @@ impl RequestsApi {
             note: body.0.note,
             notify: body.0.notify.unwrap_or(true),
             details: body.0.details.map(Into::into).unwrap_or_default(),
+            language: body.0.language,
         };
         let row = requests::create_for_subject(&tx, ctx, new).await?;
         let out = one(&tx, ctx, row, Told::Tenant).await?;

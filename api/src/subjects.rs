@@ -301,6 +301,7 @@ impl SubjectsApi {
             note: None,
             notify: false,
             details: requests::Details::default(),
+            language: None,
         };
         let request = requests::create_for_subject(&tx, ctx, new).await?;
         let out = one(&tx, ctx, request, Told::Tenant).await?;

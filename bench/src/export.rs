@@ -68,6 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         note: None,
         notify: false,
         details: requests::Details::default(),
+        language: None,
     };
     let request = requests::create_for_subject(&tx, ctx, new).await?;
     tx.save().await?;

@@ -20,6 +20,21 @@ use crate::{
     tenants,
 };
 
+/// The languages that every mail can be said in. A test holds it to the templates.
+pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "nl", "pl"];
+
+/// What somebody is written to in, by their `Accept-Language`: the first of theirs that there are mails in. Browsers send them
+/// in order, so weights are not looked at.
+pub fn spoken(accepted: &str) -> Option<&'static str> {
+    accepted.split(',').take(20).find_map(|entry| {
+        let tag = entry.split(';').next().unwrap_or_default().trim();
+        let primary = tag.split('-').next().unwrap_or_default();
+        LANGUAGES
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(primary))
+    })
+}
+
 /// On whose behalf a mail is sent.
 #[derive(Clone, Debug)]
 pub struct Letterhead {
@@ -65,4 +80,24 @@ pub async fn letterhead(ctx: &Ctx, tenant: TenantId) -> Result<Letterhead> {
 /// The receipt for a leaf of the tenant's log, to be attached.
 pub async fn receipt(ctx: &Ctx, tenant: TenantId, index: i64) -> Result<String> {
     log::receipt(ctx, &TenantScope::new(tenant, Actor::System), index).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_language_that_there_are_mails_in_is_spoken() {
+        assert_eq!(spoken("pl"), Some("pl"));
+        assert_eq!(spoken("sv-SE, DE-at;q=0.8, en;q=0.5"), Some("de"));
+        for silent in ["", "*", "sv", "deutsch", ",;,", "-de"] {
+            assert_eq!(spoken(silent), None, "{silent}");
+        }
+    }
+
+    #[test]
+    fn every_language_of_the_templates_is_named() {
+        let templates = Templates::new();
+        assert_eq!(templates.languages().collect::<Vec<_>>(), LANGUAGES);
+    }
 }

@@ -103,6 +103,8 @@ pub struct Model {
     pub lifted_at: Option<DateTimeUtc>,
     /// How far the work has come.
     pub progress: Option<Json>,
+    /// BCP 47, what the person is written to in; none: the tenant's language.
+    pub language: Option<String>,
     pub version: i32,
 }
 

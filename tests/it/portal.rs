@@ -1,5 +1,6 @@
 //! The privacy page's API: a person without an account, known by reading the mail of an address.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Client, Server, Tenant, tenant::text};
 
@@ -281,4 +282,63 @@ async fn a_person_withdraws_and_gives_consent_and_it_acts_at_once() {
     assert!(change("given").await.is_success());
     let mut socket = tests::Socket::connect(&url).await;
     socket.is_silent_for(std::time::Duration::from_millis(200)).await;
+}
+
+#[tokio::test]
+async fn a_person_is_written_to_in_the_language_that_the_page_was_read_in() {
+    let server = Server::start().await;
+    let (acme, _) = known_person(&server).await;
+    let spoken = |client: &Client, path: &str, body: Value| {
+        let request = client.request(Method::POST, path).json(&body);
+        let request = request.header("Accept-Language", "sv-SE, pl-PL;q=0.9, en;q=0.1");
+        let client = client.clone();
+        async move { client.send(request).await }
+    };
+    let email = json!({ "email": "ada@example.com" });
+    spoken(&server.nobody(), "/portal/acme/codes", email)
+        .await
+        .expect(202);
+    let code = server
+        .mail("ada@example.com", |mail| {
+            mail.subject == "Kod do strony prywatności"
+        })
+        .await;
+    let body = json!({ "email": "ada@example.com", "code": code.code() });
+    let session = server
+        .nobody()
+        .post("/portal/acme/sessions", body)
+        .await
+        .expect(201);
+    let ada = server.nobody().with_token(text(&session["token"]));
+    let made = spoken(&ada, "/portal/acme/requests", json!({ "kind": "access" }))
+        .await
+        .expect(201);
+    assert_eq!(made["language"], "pl");
+    // Minutes or weeks later, what the officer does is told in it too.
+    server
+        .mail("ada@example.com", |mail| mail.text.contains("Numer wniosku"))
+        .await;
+    acme.owner
+        .post(
+            format!("/requests/{}/messages", text(&made["id"])),
+            json!({ "text": "Hello" }),
+        )
+        .await
+        .expect(201);
+    server
+        .mail("ada@example.com", |mail| {
+            mail.subject == "Jest wiadomość w sprawie wniosku"
+        })
+        .await;
+    // Your own system may know the language of a person whom it makes a request for.
+    let request = |language: &str| json!({ "kind": "restriction", "subject": "ada", "language": language });
+    acme.owner
+        .post("/requests", request("not a language"))
+        .await
+        .fault(422, "invalid_request", "/language");
+    let made = acme.owner.post("/requests", request("de-AT")).await.expect(201);
+    assert_eq!(made["language"], "de-AT");
+    server
+        .mail("ada@example.com", |mail| mail.text.contains("Nummer des Antrags"))
+        .await;
 }

@@ -21,13 +21,13 @@ export function fresh(prefix) {
 }
 
 /** A page whose console must stay clean: a violation of the content security policy shows up there. */
-export async function openBrowser(t) {
+export async function openBrowser(t, more = {}) {
   const browser = await chromium.launch({
     executablePath: process.env.WEIR_CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
   });
   t.after(() => browser.close());
-  const context = await browser.newContext({ baseURL: URL_BASE, locale: "en-GB", acceptDownloads: true });
+  const context = await browser.newContext({ baseURL: URL_BASE, locale: "en-GB", acceptDownloads: true, ...more });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const complaints = [];

@@ -2,6 +2,7 @@
 
 use domain::{
     error::{Error, Result as DomainResult},
+    letters,
     page::PageIn,
     requests,
 };
@@ -11,7 +12,7 @@ use entity::{
 };
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     payload::{Json, PlainText},
 };
 use serde::Deserialize;
@@ -98,13 +99,17 @@ impl PortalRequestsApi {
         person: Person,
         tenant: Path<String>,
         body: Body<PortalRequestIn>,
+        /// What you are written to in about it: the first that there are mails in.
+        #[oai(name = "Accept-Language")]
+        accept_language: Header<Option<String>>,
     ) -> Result<Created<Request>, ApiError> {
         let (ctx, person) = (&self.0.ctx, person.inner());
+        let language = accept_language.0.as_deref().and_then(letters::spoken);
         let tx = ctx.store.begin(&person.scope).await?;
         let mut details: requests::Details = body.0.details.map(Into::into).unwrap_or_default();
         // Whoever reads the person's mail asks in their own name.
         details.agent = None;
-        let row = requests::create_from_portal(&tx, ctx, person, body.0.kind, details).await?;
+        let row = requests::create_from_portal(&tx, ctx, person, body.0.kind, details, language).await?;
         let out = one(&tx, ctx, row, Told::Person(&tenant.0)).await?;
         tx.save().await?;
         self.0.nudge.notify_one();

@@ -5,13 +5,18 @@ use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 use chrono::{DateTime, Utc};
 use domain::{
     error::{Error, Result as DomainResult},
+    letters,
     portal::{self, SignedIn},
 };
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Header, Path},
+    payload::Json,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -179,12 +184,16 @@ impl PortalSignInApi {
         req: &poem::Request,
         tenant: Path<String>,
         body: Body<CodeIn>,
+        /// What the mail is written in: the first that there are mails in; the tenant's language if there is none.
+        #[oai(name = "Accept-Language")]
+        accept_language: Header<Option<String>>,
     ) -> Result<Accepted, ApiError> {
         count(&self.codes, &self.state, req)?;
+        let language = accept_language.0.as_deref().and_then(letters::spoken);
         let ctx = &self.state.ctx;
         let scope = portal::stranger(ctx, &tenant.0).await?;
         let tx = ctx.store.begin(&scope).await?;
-        portal::order_code(&tx, ctx, &body.0.email).await?;
+        portal::order_code(&tx, ctx, &body.0.email, language).await?;
         tx.save().await?;
         self.state.nudge.notify_one();
         Ok(Accepted::Accepted)

@@ -30,6 +30,8 @@ pub struct RequestIn {
     pub(super) note: Option<String>,
     /// Whether the person gets mails about it, when their address is known. Default true.
     pub(super) notify: Option<bool>,
+    /// BCP 47, what the person is written to in; your tenant's language when absent.
+    pub(super) language: Option<String>,
     pub(super) details: Option<RequestDetails>,
 }
 
@@ -229,6 +231,8 @@ pub struct Request {
     export: Option<ExportOut>,
     /// Where the receipt is that proves offline how it ended.
     receipt_url: Option<String>,
+    /// BCP 47, what the person is written to in, where that is not your tenant's language: what the privacy page was read in.
+    language: Option<String>,
     /// What is asked for beyond the kind, until the person is erased.
     details: Option<RequestDetails>,
     /// The request of this kind that was answered to the same person not long before.
@@ -398,6 +402,7 @@ pub(crate) async fn shown(
                 downloads: export.downloads,
             }),
             overdue,
+            language: row.language,
             jurisdiction: row.jurisdiction,
             acknowledge_by: row.acknowledge_by,
             acknowledged_at: row.acknowledged_at,

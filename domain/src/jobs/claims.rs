@@ -187,7 +187,9 @@ mod tests {
 
     async fn ordered(world: &World) {
         let tx = world.ctx.store.begin(&world.scope).await.unwrap();
-        order_code(&tx, &world.ctx, "ada@example.com").await.unwrap();
+        order_code(&tx, &world.ctx, "ada@example.com", None)
+            .await
+            .unwrap();
         tx.save().await.unwrap();
     }
 

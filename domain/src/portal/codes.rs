@@ -32,6 +32,9 @@ pub struct SendPortalCode {
     pub code: PortalCodeId,
     /// The address, sealed under the tenant's key, in base64.
     pub address: String,
+    /// What the page was read in, in BCP 47; none: the tenant's language.
+    #[serde(default)]
+    pub language: Option<String>,
 }
 
 impl Job for SendPortalCode {
@@ -64,8 +67,8 @@ fn link(ctx: &Ctx, slug: &str, secret: &str) -> String {
     format!("{base}/privacy/{slug}#token={secret}")
 }
 
-/// Orders a code for an address. Takes the same time for every address.
-pub async fn order_code(tx: &TenantTx, ctx: &Ctx, email: &str) -> Result<()> {
+/// Orders a code for an address, in a language that there are mails in. Takes the same time for every address.
+pub async fn order_code(tx: &TenantTx, ctx: &Ctx, email: &str, language: Option<&str>) -> Result<()> {
     let mut faults = Faults::default();
     subjects::check_email(&mut faults, "/email", email);
     faults.finish()?;
@@ -78,6 +81,7 @@ pub async fn order_code(tx: &TenantTx, ctx: &Ctx, email: &str) -> Result<()> {
     let job = SendPortalCode {
         code: id,
         address: STANDARD_NO_PAD.encode(sealed),
+        language: language.map(str::to_owned),
     };
     jobs::enqueue(tx, ctx, &job).await?;
     Ok(())
@@ -142,7 +146,7 @@ pub async fn send_code(ctx: &Ctx, scope: &TenantScope, job: &SendPortalCode) -> 
         let mail = NewMail {
             template: "portal_code",
             to: email,
-            language: tenant.language,
+            language: job.language.clone().unwrap_or(tenant.language),
             values,
         };
         mails::enqueue(&tx, ctx, mail).await?;

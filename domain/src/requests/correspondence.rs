@@ -44,12 +44,15 @@ pub(crate) async fn notify(
     let agent = Details::open(tx, ctx, request).await?.agent;
     let person = open_address(tx, ctx, request).await?;
     let mailed = person.is_some();
-    let language = tenants::read(tx).await?.language;
-    for to in person.into_iter().chain(agent.map(|agent| agent.email)) {
+    let usual = tenants::read(tx).await?.language;
+    // The language is the person's; whoever acts for them is written to in the tenant's.
+    let theirs = request.language.clone().unwrap_or_else(|| usual.clone());
+    let person = person.map(|to| (to, theirs));
+    for (to, language) in person.into_iter().chain(agent.map(|agent| (agent.email, usual))) {
         let mail = NewMail {
             template,
             to,
-            language: language.clone(),
+            language,
             values: values(request, more.clone()),
         };
         mails::enqueue(tx, ctx, mail).await?;

@@ -20,7 +20,8 @@ use crate::{
     audit::{self, Event},
     ctx::Ctx,
     deadlines::{self, Clock},
-    jobs,
+    error::Faults,
+    fields, jobs,
     portal::PortalCaller,
     subjects,
     tenancy::TenantTx,
@@ -40,6 +41,8 @@ pub struct NewForSubject {
     pub notify: bool,
     /// What is asked for beyond the kind.
     pub details: Details,
+    /// What the person is written to in, in BCP 47; none: the tenant's language.
+    pub language: Option<String>,
 }
 
 /// An answered request is linked to one of its kind that comes within this time.
@@ -62,6 +65,11 @@ pub async fn create_for_subject(tx: &TenantTx, ctx: &Ctx, new: NewForSubject) ->
             "too_long",
             format!("at most {MAX_NOTE} bytes"),
         ));
+    }
+    if let Some(language) = &new.language {
+        let mut faults = Faults::default();
+        fields::language(&mut faults, "/language", language);
+        faults.finish()?;
     }
     new.details.check(tx, new.kind).await?;
     let person = locked(tx, new.subject).await?;
@@ -88,13 +96,14 @@ pub async fn create_for_subject(tx: &TenantTx, ctx: &Ctx, new: NewForSubject) ->
         address,
         note: new.note,
         details: new.details,
+        language: new.language,
         law: None,
     };
     row.create(tx, ctx, Some(verified)).await
 }
 
 /// Takes a request from the privacy page. Whoever has several records under one address gets a request for each; the
-/// first is answered.
+/// first is answered. They are written to in `language`; none: the tenant's.
 ///
 /// # Errors
 /// `already_open` when one of this kind waits for its answer.
@@ -104,6 +113,7 @@ pub async fn create_from_portal(
     caller: &PortalCaller,
     kind: RequestKind,
     details: Details,
+    language: Option<&str>,
 ) -> Result<request::Model> {
     details.check(tx, kind).await?;
     let mut subjects: Vec<Option<SubjectId>> = caller.subjects.iter().copied().map(Some).collect();
@@ -123,6 +133,7 @@ pub async fn create_from_portal(
             address: caller.email.clone(),
             note: None,
             details: details.clone(),
+            language: language.map(str::to_owned),
             law: None,
         };
         let request = row.create(tx, ctx, Some(VERIFIED_BY_MAIL)).await?;
@@ -177,6 +188,7 @@ pub(crate) async fn create_handed_on(tx: &TenantTx, ctx: &Ctx, new: HandedOn) ->
         address: address.filter(|_| new.unconfirmed),
         note: Some(new.note),
         details: Details::default(),
+        language: None,
         law: Some((new.jurisdiction, new.asked_at)),
     };
     let verified = (!new.unconfirmed).then_some("the controller vouches for the person's identity");
@@ -244,6 +256,7 @@ struct Row {
     address: Option<String>,
     note: Option<String>,
     details: Details,
+    language: Option<String>,
     /// The profile, and since when the clock runs; none: the tenant's, and now.
     law: Option<(String, DateTime<Utc>)>,
 }
@@ -303,6 +316,7 @@ impl Row {
                 lift_at: Set(None),
                 lifted_at: Set(None),
                 progress: Set(None),
+                language: Set(self.language),
                 version: Set(1),
                 ..Default::default()
             })

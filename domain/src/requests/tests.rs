@@ -122,7 +122,7 @@ impl Story {
         let ctx = self.ctx();
         let stranger = portal::stranger(ctx, "acme").await.unwrap();
         let tx = ctx.store.begin(&stranger).await.unwrap();
-        portal::order_code(&tx, ctx, email).await.unwrap();
+        portal::order_code(&tx, ctx, email, None).await.unwrap();
         tx.save().await.unwrap();
         for claimed in crate::jobs::claim(ctx, "test", 10, TimeDelta::seconds(60))
             .await
@@ -157,7 +157,7 @@ impl Story {
 
     async fn request(&self, caller: &PortalCaller, kind: RequestKind) -> Result<request::Model> {
         let tx = self.ctx().store.begin(&caller.scope).await.unwrap();
-        let request = create_from_portal(&tx, self.ctx(), caller, kind, Details::default()).await?;
+        let request = create_from_portal(&tx, self.ctx(), caller, kind, Details::default(), None).await?;
         tx.save().await.unwrap();
         Ok(request)
     }
@@ -426,6 +426,7 @@ async fn an_export_that_was_cut_off_is_made_again_without_leftovers() {
         note: Some("by letter".into()),
         notify: false,
         details: Details::default(),
+        language: None,
     };
     let request = create_for_subject(&tx, ctx, new).await.unwrap();
     tx.save().await.unwrap();
@@ -801,6 +802,7 @@ async fn what_is_due_is_told_once_per_stage_and_what_is_stale_expires() {
         note: None,
         notify: false,
         details: Details::default(),
+        language: None,
     };
     let request = create_for_subject(&tx, ctx, new).await.unwrap();
     tx.save().await.unwrap();
@@ -879,7 +881,7 @@ async fn an_objection_reaches_who_is_connected_and_can_be_lifted() {
         purposes: vec![purpose],
         ..Details::default()
     };
-    let request = create_from_portal(&tx, ctx, &caller, RequestKind::Objection, details)
+    let request = create_from_portal(&tx, ctx, &caller, RequestKind::Objection, details, None)
         .await
         .unwrap();
     tx.save().await.unwrap();

@@ -40,7 +40,15 @@ export function ifMatch(version: number): { headers: Record<string, string> } {
   return { headers: { "If-Match": `"v${version}"` } };
 }
 
+let acceptLanguage: string | undefined;
+
+/** What the server's own words (mails, notices) should come in, where the page lets people choose. */
+export function setAcceptLanguage(tag: string): void {
+  acceptLanguage = tag;
+}
+
 async function fetchTwice(request: Request): Promise<Response> {
+  if (acceptLanguage) request.headers.set("Accept-Language", acceptLanguage);
   const safe = request.method === "GET" || request.method === "HEAD";
   if (request.method === "POST") request.headers.set("Idempotency-Key", randomKey());
   const again = request.clone();

@@ -76,7 +76,11 @@ export function asProblem(error: unknown): Problem {
  * Splits a problem into messages for the fields a form has (by name = JSON pointer) and the rest.
  * An error on a part of a field (`/allowed_origins/2`) is shown at the field that holds it.
  */
-export function byField(problem: Problem, names: readonly string[]): { fields: Record<string, string[]>; rest: FieldProblem[] } {
+export function byField(
+  problem: Problem,
+  names: readonly string[],
+  say: (entry: FieldProblem) => string = ({ detail, code }) => sentence(detail ?? code),
+): { fields: Record<string, string[]>; rest: FieldProblem[] } {
   const fields: Record<string, string[]> = {};
   const rest: FieldProblem[] = [];
   for (const entry of problem.fields) {
@@ -84,7 +88,7 @@ export function byField(problem: Problem, names: readonly string[]): { fields: R
       .filter((candidate) => entry.field === candidate || entry.field.startsWith(`${candidate}/`))
       .sort((a, b) => b.length - a.length)[0];
     if (name === undefined) rest.push(entry);
-    else (fields[name] ??= []).push(sentence(entry.detail ?? entry.code));
+    else (fields[name] ??= []).push(say(entry));
   }
   return { fields, rest };
 }

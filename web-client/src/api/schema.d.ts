@@ -6938,6 +6938,8 @@ export interface components {
             /** @description The law, by the key of its profile. */
             jurisdiction: string;
             kind: components["schemas"]["RequestKind"];
+            /** @description BCP 47, what the person is written to in, where that is not your tenant's language: what the privacy page was read in. */
+            language?: string;
             /**
              * Format: date-time
              * @description When the restriction or objection ends, once the person was told.
@@ -7046,6 +7048,8 @@ export interface components {
         RequestIn: {
             details?: components["schemas"]["RequestDetails"];
             kind: components["schemas"]["RequestKind"];
+            /** @description BCP 47, what the person is written to in; your tenant's language when absent. */
+            language?: string;
             /** @description How it came in, for the record. */
             note?: string;
             /** @description Whether the person gets mails about it, when their address is known. Default true. */
@@ -13007,7 +13011,10 @@ export interface operations {
     order_portal_code: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the mail is written in: the first that there are mails in; the tenant's language if there is none. */
+                "Accept-Language"?: string;
+            };
             path: {
                 tenant: string;
             };
@@ -13291,7 +13298,10 @@ export interface operations {
     create_portal_request: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What you are written to in about it: the first that there are mails in. */
+                "Accept-Language"?: string;
+            };
             path: {
                 tenant: string;
             };

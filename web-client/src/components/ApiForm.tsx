@@ -3,6 +3,7 @@ import { Form } from "react-aria-components";
 import { Problem, asProblem, byField } from "../api/problem";
 import { Button, type ButtonKind } from "./Button";
 import { ProblemNote } from "./ProblemNote";
+import { usePhrases } from "./phrases";
 
 interface ApiFormProps<T> {
   submit: () => Promise<T>;
@@ -29,12 +30,13 @@ export function ApiForm<T>({ submit, onDone, submitLabel, submitKind = "primary"
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Shown>();
   const form = useRef<HTMLFormElement>(null);
+  const phrases = usePhrases();
 
   const whole = problem?.whole;
 
   const show = (fresh: Problem) => {
     const names = controls(form.current).map((control) => control.name);
-    setProblem({ whole: fresh, ...byField(fresh, names) });
+    setProblem({ whole: fresh, ...byField(fresh, names, phrases.field) });
   };
 
   // Once the fields are marked: take the visitor to the first one.

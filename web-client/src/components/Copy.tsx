@@ -1,9 +1,11 @@
 import { useEffect, useState } from "react";
 import { Button } from "./Button";
+import { usePhrases } from "./phrases";
 import { toast } from "./toasts";
 
 /** Copies `text`; where the clipboard is out of reach (no TLS), it says so. */
-export function CopyButton({ text, what }: { text: string; what: string }) {
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const phrases = usePhrases();
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
@@ -15,11 +17,11 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
       await navigator.clipboard.writeText(text);
       setCopied(true);
     } catch {
-      toast({ tone: "bad", title: "The browser did not allow copying.", detail: "Select the text and copy it by hand." });
+      toast({ tone: "bad", ...phrases.notCopied });
     }
   };
   return (
-    <Button kind="quiet" size="small" icon={copied ? "check" : "copy"} onPress={copy} aria-label={copied ? "Copied" : `Copy ${what}`} />
+    <Button kind="quiet" size="small" icon={copied ? "check" : "copy"} onPress={copy} aria-label={copied ? phrases.copied : label} />
   );
 }
 
@@ -27,7 +29,7 @@ export function CopyField({ text, what }: { text: string; what: string }) {
   return (
     <span className="copy-field">
       <code tabIndex={0}>{text}</code>
-      <CopyButton text={text} what={what} />
+      <CopyButton text={text} label={`Copy ${what}`} />
     </span>
   );
 }
@@ -38,7 +40,7 @@ export function CodeBlock({ code, what }: { code: string; what: string }) {
       <pre tabIndex={0}>
         <code>{code}</code>
       </pre>
-      <CopyButton text={code} what={what} />
+      <CopyButton text={code} label={`Copy ${what}`} />
     </div>
   );
 }

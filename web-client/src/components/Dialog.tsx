@@ -3,6 +3,7 @@ import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-c
 import { Button, type ButtonKind } from "./Button";
 import { TextInput } from "./fields";
 import { ApiForm } from "./ApiForm";
+import { usePhrases } from "./phrases";
 
 interface DialogProps {
   title: string;
@@ -16,6 +17,7 @@ interface DialogProps {
 }
 
 export function Dialog({ title, isOpen, onClose, wide, sticky, role = "dialog", children }: DialogProps) {
+  const phrases = usePhrases();
   return (
     <ModalOverlay className="veil" isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable={!sticky} isKeyboardDismissDisabled={sticky ?? false}>
       <Modal className={wide ? "dialog-frame wide" : "dialog-frame"}>
@@ -24,7 +26,7 @@ export function Dialog({ title, isOpen, onClose, wide, sticky, role = "dialog", 
             <Heading slot="title" level={2}>
               {title}
             </Heading>
-            {!sticky && <Button kind="quiet" size="small" icon="close" aria-label="Close" onPress={onClose} />}
+            {!sticky && <Button kind="quiet" size="small" icon="close" aria-label={phrases.close} onPress={onClose} />}
           </div>
           {children}
         </AriaDialog>
@@ -56,6 +58,7 @@ export function Confirm<T>({ isOpen, title, onClose, ...rest }: ConfirmProps<T>)
 
 function ConfirmForm<T>({ children, confirmLabel, kind = "danger", onClose, act, onDone, typed }: Omit<ConfirmProps<T>, "isOpen" | "title">) {
   const [word, setWord] = useState("");
+  const phrases = usePhrases();
   return (
     <ApiForm
       submit={act}
@@ -66,7 +69,7 @@ function ConfirmForm<T>({ children, confirmLabel, kind = "danger", onClose, act,
       submitLabel={confirmLabel}
       submitKind={kind}
       disabled={typed !== undefined && word !== typed}
-      beside={<Button onPress={onClose}>Cancel</Button>}
+      beside={<Button onPress={onClose}>{phrases.cancel}</Button>}
     >
       <div className="stack tight soft">{children}</div>
       {typed !== undefined && <TextInput name="#typed" label={<>Type <code>{typed}</code> to confirm</>} value={word} onChange={setWord} code autoFocus />}

@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { Button, Checkbox, FieldError, Label, ListBox, ListBoxItem, Popover, Radio, RadioGroup, Select, SelectValue, Switch, Text } from "react-aria-components";
 import { Icon } from "./Icon";
+import { usePhrases } from "./phrases";
 
 export interface Choice {
   id: string;
@@ -24,7 +25,8 @@ interface SelectInputProps {
 }
 
 /** A list that opens. The empty string is a choice like any other ("any endpoint"). */
-export function SelectInput({ name, label, choices, value, onChange, hint, required, disabled, placeholder = "Choose…", hideLabel }: SelectInputProps) {
+export function SelectInput({ name, label, choices, value, onChange, hint, required, disabled, placeholder, hideLabel }: SelectInputProps) {
+  const phrases = usePhrases();
   return (
     <Select
       name={name}
@@ -33,12 +35,12 @@ export function SelectInput({ name, label, choices, value, onChange, hint, requi
       isRequired={required ?? false}
       isDisabled={disabled ?? false}
       validationBehavior="aria"
-      placeholder={placeholder}
+      placeholder={placeholder ?? phrases.choose}
       className="field"
     >
       <Label className={hideLabel ? "unseen" : "label"}>
         {label}
-        {required === false && <span className="optional"> (optional)</span>}
+        {required === false && <span className="optional"> {phrases.optional}</span>}
       </Label>
       <Button className="select-button">
         <SelectValue />

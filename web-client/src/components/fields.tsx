@@ -3,6 +3,7 @@
 
 import type { ReactNode } from "react";
 import { FieldError, Input, Label, Text, TextArea, TextField } from "react-aria-components";
+import { usePhrases } from "./phrases";
 
 export interface FieldProps {
   name: string;
@@ -72,10 +73,11 @@ export function filled(lines: string[]): string[] {
 }
 
 function FieldLabel({ label, optional }: { label: ReactNode; optional: boolean }) {
+  const phrases = usePhrases();
   return (
     <Label>
       {label}
-      {optional && <span className="optional"> (optional)</span>}
+      {optional && <span className="optional"> {phrases.optional}</span>}
     </Label>
   );
 }

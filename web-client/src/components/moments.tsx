@@ -2,23 +2,26 @@
 
 import { useSyncExternalStore } from "react";
 import { countdown, fullTime, relativeTime, urgency } from "../format/time";
+import { usePhrases } from "./phrases";
 
 export function Moment({ at }: { at: string | undefined }) {
+  const { locale } = usePhrases();
   const now = useNow();
   if (at === undefined) return <span className="faint">–</span>;
   return (
     <time dateTime={at} title={fullTime(at)} className="nowrap">
-      {relativeTime(at, now)}
+      {relativeTime(at, now, locale)}
     </time>
   );
 }
 
 /** The time left, second by second. */
 export function Countdown({ to }: { to: string }) {
+  const { locale } = usePhrases();
   const now = useNow();
   return (
-    <time dateTime={to} title={fullTime(to)} className="num nowrap">
-      {countdown(to, now)}
+    <time dateTime={to} title={fullTime(to, locale)} className="num nowrap">
+      {countdown(to, now, locale)}
     </time>
   );
 }
@@ -35,8 +38,10 @@ export function DueDate({ at, open }: { at: string; open: boolean }) {
 
 /** The current time; one clock ticks for the whole page, and only while something shows it. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => tick);
+  return useSyncExternalStore(subscribe, now, now);
 }
+
+const now = () => tick;
 
 let tick = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;

@@ -5,10 +5,12 @@ import { asProblem } from "../api/problem";
 import { Button } from "./Button";
 import { Icon, type IconName } from "./Icon";
 import { ProblemNote } from "./ProblemNote";
+import { usePhrases } from "./phrases";
 
 export function Skeleton({ lines = 5 }: { lines?: number }) {
+  const phrases = usePhrases();
   return (
-    <div className="skeleton-list" role="status" aria-label="Loading">
+    <div className="skeleton-list" role="status" aria-label={phrases.loading}>
       {Array.from({ length: lines }, (_, index) => (
         <span key={index} className="skeleton" style={{ width: `${92 - ((index * 37) % 45)}%` }} />
       ))}
@@ -28,12 +30,13 @@ export function Empty({ icon, title, children, action }: { icon: IconName; title
 }
 
 export function Failed({ error, retry }: { error: unknown; retry?: () => void }) {
+  const phrases = usePhrases();
   return (
     <div className="stack" style={{ padding: "var(--s4)" }}>
       <ProblemNote problem={asProblem(error)} />
       {retry && (
         <div>
-          <Button onPress={retry}>Try again</Button>
+          <Button onPress={retry}>{phrases.tryAgain}</Button>
         </div>
       )}
     </div>

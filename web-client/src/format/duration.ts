@@ -37,7 +37,7 @@ export function durationInWords(iso: string, locale = "en"): string {
     const amount = parts[unit];
     return amount === undefined ? [] : [unitInWords(amount, unit, locale)];
   });
-  if (words.length === 0) return "no time at all";
+  if (words.length === 0) return locale.startsWith("en") ? "no time at all" : unitInWords(0, "days", locale);
   return new Intl.ListFormat(locale, { type: "conjunction" }).format(words);
 }
 

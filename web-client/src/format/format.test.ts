@@ -71,8 +71,10 @@ describe("time", () => {
   it("counts down in two units", () => {
     expect(countdown("2026-12-20T13:00:00Z", NOW)).toBe("29 days 4 hours");
     expect(countdown("2026-11-21T10:05:00Z", NOW)).toBe("1 hour 5 min");
-    expect(countdown("2026-11-21T09:03:09Z", NOW)).toBe("3 min 09 s");
+    expect(countdown("2026-11-21T09:03:09Z", NOW)).toBe("3 min 09 sec");
     expect(countdown("2026-11-21T09:00:01Z", NOW)).toBe("1 second");
+    expect(countdown("2026-12-20T13:00:00Z", NOW, "pl")).toBe("29 dni 4 godziny");
+    expect(countdown("2026-11-21T10:05:00Z", NOW, "de")).toBe("1 Stunde 5 Min.");
     expect(countdown("2026-11-21T08:59:59Z", NOW)).toBe("now");
   });
   it("grows urgent as a due date nears", () => {

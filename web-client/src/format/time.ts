@@ -8,8 +8,8 @@ const DAY = 86_400;
 export function relativeTime(at: string | Date, now: number = Date.now(), locale = "en"): string {
   const seconds = Math.round((new Date(at).getTime() - now) / 1000);
   const size = Math.abs(seconds);
-  if (size < 5) return "just now";
   const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  if (size < 5) return locale.startsWith("en") ? "just now" : format.format(0, "second");
   if (size < MINUTE) return format.format(seconds, "second");
   if (size < HOUR) return format.format(Math.trunc(seconds / MINUTE), "minute");
   if (size < DAY) return format.format(Math.trunc(seconds / HOUR), "hour");
@@ -33,18 +33,20 @@ export function shortDay(at: string | Date, locale?: string): string {
   return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }).format(new Date(at));
 }
 
-/** What is left until `at`: the two largest units that matter, "29 days 4 hours", "3 min 09 s"; "now" when it has passed. */
-export function countdown(at: string | Date, now: number = Date.now()): string {
+/** What is left until `at`: the two largest units that matter, "29 days 4 hours", "3 min 09 sec"; "now" when it has passed. */
+export function countdown(at: string | Date, now: number = Date.now(), locale = "en"): string {
   const left = Math.floor((new Date(at).getTime() - now) / 1000);
-  if (left <= 0) return "now";
+  if (left <= 0) return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(0, "second");
   const days = Math.floor(left / DAY);
   const hours = Math.floor((left % DAY) / HOUR);
   const minutes = Math.floor((left % HOUR) / MINUTE);
   const seconds = left % MINUTE;
-  if (days > 0) return `${plural(days, "day")} ${plural(hours, "hour")}`;
-  if (hours > 0) return `${plural(hours, "hour")} ${minutes} min`;
-  if (minutes > 0) return `${minutes} min ${String(seconds).padStart(2, "0")} s`;
-  return plural(seconds, "second");
+  const say = (amount: number, unit: string, unitDisplay: "long" | "short" = "long", minimumIntegerDigits = 1) =>
+    new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, minimumIntegerDigits }).format(amount);
+  if (days > 0) return `${say(days, "day")} ${say(hours, "hour")}`;
+  if (hours > 0) return `${say(hours, "hour")} ${say(minutes, "minute", "short")}`;
+  if (minutes > 0) return `${say(minutes, "minute", "short")} ${say(seconds, "second", "short", 2)}`;
+  return say(seconds, "second");
 }
 
 export type Urgency = "calm" | "soon" | "urgent" | "overdue";
@@ -56,8 +58,4 @@ export function urgency(dueAt: string, now: number = Date.now()): Urgency {
   if (days < 3) return "urgent";
   if (days < 10) return "soon";
   return "calm";
-}
-
-function plural(amount: number, unit: string): string {
-  return `${amount} ${unit}${amount === 1 ? "" : "s"}`;
 }

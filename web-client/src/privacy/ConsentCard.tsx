@@ -2,6 +2,7 @@ import { Switch } from "react-aria-components";
 import type { PortalConsent } from "../api/types";
 import { longDate } from "../format/time";
 import { useWords } from "./words";
+import { said } from "./words/codes";
 
 /** One thing that was agreed to, or not: a switch that works at once, its history, and the text that was shown. */
 export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsent; busy: boolean; onChange: (on: boolean) => void }) {
@@ -32,7 +33,7 @@ export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsen
               <ol className="timeline" role="list">
                 {history.map((event) => (
                   <li key={event.id}>
-                    <span>{words.consents.states[event.state] ?? event.state}</span>
+                    <span>{said(words.consents.states, event.state, words.consents.states.unknown)}</span>
                     <span className="faint">{new Intl.DateTimeFormat(words.locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(event.at))}</span>
                     <a href={event.receipt_url} download={`consent-receipt-${event.id}.jsonld`}>
                       {words.consents.receipt}

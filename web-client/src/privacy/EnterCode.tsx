@@ -23,7 +23,7 @@ export function EnterCode({ slug, email, onOpened, onBack }: { slug: string; ema
       setCode("");
       // The API says only that code and address do not fit; here that can be said at the field.
       if (error instanceof Problem && error.status === 401) {
-        throw new Problem({ status: 401, code: error.code, title: words.code.wrong, requestId: error.requestId, fields: [{ field: "/code", code: error.code, detail: words.code.wrong }] });
+        throw new Problem({ status: 401, code: "said", title: words.code.wrong, requestId: error.requestId, fields: [{ field: "/code", code: "said", detail: words.code.wrong }] });
       }
       throw error;
     }

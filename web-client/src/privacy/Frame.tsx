@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Portal } from "../api/types";
 import { Logo } from "../components/Logo";
+import { LanguageSwitch } from "./language";
 import { Water } from "./Water";
 import { useWords } from "./words";
 
@@ -10,7 +11,10 @@ export function Frame({ tenant, children }: { tenant?: Portal["tenant"]; childre
     <div className="visit">
       <header className="visit-head">
         <Water />
-        {tenant && <p className="visit-name">{tenant.name}</p>}
+        <div className="visit-bar">
+          {tenant && <p className="visit-name">{tenant.name}</p>}
+          <LanguageSwitch />
+        </div>
       </header>
       <main className="visit-main">{children}</main>
       {tenant && (

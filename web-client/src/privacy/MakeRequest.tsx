@@ -51,7 +51,7 @@ function Body({ kind, objectable, onClose, make, onMade }: MakeRequestProps & { 
       submitLabel={words.requests[kind].confirm}
       submitKind={kind === "erasure" ? "danger" : "primary"}
       disabled={incomplete}
-      beside={<Button onPress={onClose}>{words.cancel}</Button>}
+      beside={<Button onPress={onClose}>{words.phrases.cancel}</Button>}
       submit={() => make(kind, details())}
       onDone={(request) => {
         onClose();
@@ -62,11 +62,11 @@ function Body({ kind, objectable, onClose, make, onMade }: MakeRequestProps & { 
       {kind === "erasure" && (
         <>
           <ul className="consequences">
-            {words.requests.erasure.consequences.map((line) => (
+            {Object.values(words.requests.consequences).map((line) => (
               <li key={line}>{line}</li>
             ))}
           </ul>
-          <Tick label={<strong>{words.requests.erasure.understood}</strong>} value={understood} onChange={setUnderstood} />
+          <Tick label={<strong>{words.requests.understood}</strong>} value={understood} onChange={setUnderstood} />
         </>
       )}
       {kind === "objection" &&

@@ -12,7 +12,7 @@ export function OpenLink({ slug, token, onOpened, onBack }: { slug: string; toke
       await openPortalByLink(slug, token);
     } catch (error) {
       if (error instanceof Problem && error.status === 401) {
-        throw new Problem({ status: 401, code: error.code, title: words.link.wrong, requestId: error.requestId, fields: [] });
+        throw new Problem({ status: 401, code: "said", title: words.link.wrong, requestId: error.requestId, fields: [] });
       }
       throw error;
     }

@@ -11,6 +11,7 @@ import { bytes } from "../format/number";
 import { longDate, relativeTime } from "../format/time";
 import { Letters } from "./Letters";
 import { useWords } from "./words";
+import { said } from "./words/codes";
 
 const TONES: Record<string, Tone> = { completed: "good", refused: "bad", withdrawn: "plain", expired: "plain" };
 
@@ -27,7 +28,7 @@ export function RequestCard({ slug, request }: { slug: string; request: SubjectR
     <li className="card padded stack tight">
       <div className="row between">
         <h3 className="serif">{words.requests[request.kind].name}</h3>
-        <Badge tone={TONES[request.state] ?? "accent"}>{words.requests.states[request.state] ?? request.state}</Badge>
+        <Badge tone={TONES[request.state] ?? "accent"}>{said(words.requests.states, request.state, request.state)}</Badge>
       </div>
       <p className="soft">
         {words.requests.madeOn(relativeTime(request.received_at, now, words.locale))}
@@ -46,7 +47,7 @@ export function RequestCard({ slug, request }: { slug: string; request: SubjectR
         <ol className="timeline" role="list">
           {request.events.map((event, index) => (
             <li key={index}>
-              <span>{words.requests.states[event.to] ?? event.to}</span>
+              <span>{said(words.requests.states, event.to, event.to)}</span>
               <span className="faint">{new Intl.DateTimeFormat(words.locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(event.at))}</span>
             </li>
           ))}
@@ -59,24 +60,22 @@ export function RequestCard({ slug, request }: { slug: string; request: SubjectR
 
 function Outcome({ slug, request }: { slug: string; request: SubjectRequest }) {
   const words = useWords();
-  const counts = Object.entries(request.result ?? {}).flatMap(([what, amount]) => {
-    const say = words.requests.parts[what];
-    return say && amount ? [say(amount)] : [];
-  });
+  const parts = ["messages", "connections", "consents", "keys"] as const;
+  const counts = parts.flatMap((what) => (request.result?.[what] ? [words.requests.parts[what](request.result[what])] : []));
   return (
     <>
       {request.refusal && (
         <div className="notice warn">
           <div className="body">
             <strong>
-              {words.requests.refused}: {words.refusals[request.refusal.code] ?? request.refusal.code.replaceAll("_", " ")}
+              {words.requests[request.state === "refused" ? "refused" : "refusedInPart"]}: {said(words.refusals, request.refusal.code, words.otherReason)}
             </strong>
             {request.refusal.text && <p>{request.refusal.text}</p>}
             <p className="small soft">{words.requests.complain}</p>
           </div>
         </div>
       )}
-      {request.kind === "erasure" && request.state === "completed" && counts.length > 0 && <p>{words.requests.erased(new Intl.ListFormat(words.locale).format(counts))}</p>}
+      {request.kind === "erasure" && request.state === "completed" && counts.length > 0 && <p>{words.requests.erased(new Intl.ListFormat(words.locale, { type: "conjunction" }).format(counts))}</p>}
       {request.export && (
         <div className="row">
           <DownloadLink href={portalExportUrl(slug, request.id)} kind="primary">

@@ -41,7 +41,7 @@ export function Welcome({ slug, portal, note, token, onTokenDropped, onOpened }:
       </section>
       {!sent && (
         <ul className="can" role="list">
-          {words.welcome.can.map(({ title, text }) => (
+          {Object.values(words.welcome.can).map(({ title, text }) => (
             <li key={title}>
               <h2>{title}</h2>
               <p className="soft">{text}</p>

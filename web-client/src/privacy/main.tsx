@@ -1,7 +1,6 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { I18nProvider } from "react-aria-components";
 import { BrowserRouter } from "react-router";
 import { newQueryClient } from "../components/queries";
 import { Toasts } from "../components/toasts";
@@ -16,25 +15,23 @@ import "../design/states.css";
 import "../design/pieces.css";
 import "../design/privacy.css";
 import { App } from "./App";
-import { WordsContext, wordsFor } from "./words";
+import { Speaking, speech, wanted } from "./language";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("privacy/index.html has no #root");
 
-const words = wordsFor(navigator.languages);
-document.documentElement.lang = words.locale;
-
-createRoot(root).render(
-  <StrictMode>
-    <QueryClientProvider client={newQueryClient()}>
-      <I18nProvider locale={words.locale}>
-        <WordsContext.Provider value={words}>
+// Only the words of one language are fetched, and before anything is shown: a page that changes its language is unsettling.
+void speech(wanted(document.cookie, navigator.languages)).then((first) => {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={newQueryClient()}>
+        <Speaking first={first}>
           <BrowserRouter basename="/privacy">
             <App />
             <Toasts />
           </BrowserRouter>
-        </WordsContext.Provider>
-      </I18nProvider>
-    </QueryClientProvider>
-  </StrictMode>,
-);
+        </Speaking>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+});

@@ -1,0 +1,109 @@
+// Every page, drawn in every language with everything on it that can be there.
+
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { renderToStaticMarkup } from "react-dom/server";
+import { StaticRouter } from "react-router";
+import { describe, expect, it } from "vitest";
+import type { Held, Portal, PortalConsent, PortalMe, SubjectRequest } from "../api/types";
+import { ProblemNote } from "../components/ProblemNote";
+import { problemFrom } from "../api/problem";
+import { App } from "./App";
+import { EnterCode } from "./EnterCode";
+import { OpenLink } from "./OpenLink";
+import { Rights } from "./Rights";
+import { Welcome } from "./Welcome";
+import { Speaking, speech, wanted } from "./language";
+import { LANGUAGES, type Language } from "./words";
+import { REFUSALS } from "./words/codes";
+
+const TAGS = Object.keys(LANGUAGES) as Language[];
+const AT = "2026-11-21T09:00:00Z";
+const ID = "0198f0a0-0000-7000-8000-000000000001";
+
+const purpose = { id: ID, slug: "chat", name: "P-Zweck", lawful_basis: "consent" as const, rights: [], honours_gpc: false };
+const portal: Portal = {
+  tenant: { name: "T-Acme", slug: "acme", language: "en", contact_email: "dpo@acme.example" },
+  purposes: (["consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"] as const).map((lawful_basis) => ({ ...purpose, name: `P-${lawful_basis}`, lawful_basis })),
+};
+const held: Held = { purpose: "P-Zweck", endpoint: "E-Chat", data_types: ["D-City"], messages: 3, oldest_at: AT, newest_at: AT, next_expiry_at: "2999-01-01T00:00:00Z", last_expiry_at: "2999-01-02T00:00:00Z", duration: "P1Y2M" };
+const me: PortalMe = { email: "ada@example.com", known: true, held: [held, { ...held, endpoint: "E-None", purpose: "P-Other" }], connections: 4 };
+const event = { id: ID, at: AT, state: "given" as const, receipt_url: "/x" };
+const states = ["requested", "given", "renewed", "refused", "withdrawn", "revoked", "expired", "invalidated", "unknown"] as const;
+const consent = {
+  purpose,
+  state: "given",
+  since: AT,
+  valid: true,
+  expires_at: AT,
+  notice: { version_id: ID, text: "N-Text", language: "en", hash: "00" },
+  history: states.map((state, index) => ({ ...event, id: `${index}`, state })),
+} as unknown as PortalConsent;
+const off = { ...consent, purpose: { ...purpose, id: "2" }, valid: false, state: undefined } as unknown as PortalConsent;
+
+function request(more: Partial<SubjectRequest>): SubjectRequest {
+  const events = (["received", "verified", "approval", "in_progress", "completed", "refused", "withdrawn", "expired"] as const).map((to) => ({ at: AT, to, actor: "subject" }));
+  return { id: JSON.stringify(more), kind: "access", state: "received", origin: "portal", received_at: AT, due_at: "2999-01-01T00:00:00Z", jurisdiction: "gdpr", overdue: false, events, ...more } as SubjectRequest;
+}
+
+const requests = [
+  ...(["access", "portability", "rectification", "erasure", "restriction", "objection"] as const).map((kind) => request({ kind })),
+  ...REFUSALS.map((code) => request({ state: "refused", refusal: { code, text: "W-Words" } })),
+  request({ state: "refused", refusal: { code: "newer_than_the_page" } }),
+  request({ due_at: AT, paused_at: AT, extended_at: AT, lift_at: AT, progress: { messages: 1, of: 2 } }),
+  request({ kind: "erasure", state: "completed", receipt_url: "/r", result: { messages: 1, connections: 2, consents: 5, keys: 22, corrections: 0, purposes: 0, held: 0 } }),
+  request({ state: "completed", export: { size: 1234, sha256: "00", expires_at: AT, downloads: 0 } }),
+];
+
+async function drawn(tag: Language, what: React.ReactNode): Promise<string> {
+  const cache = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: Infinity } } });
+  cache.setQueryData(["portal", "acme"], portal);
+  cache.setQueryData(["portal", "acme", "mine", "consents"], { items: [consent, off] });
+  cache.setQueryData(["portal", "acme", "mine", "requests"], { items: requests });
+  const first = await speech({ language: tag, locale: tag });
+  return renderToStaticMarkup(
+    <QueryClientProvider client={cache}>
+      <Speaking first={first}>
+        <StaticRouter location="/">{what}</StaticRouter>
+      </Speaking>
+    </QueryClientProvider>,
+  );
+}
+
+const nothing = () => undefined;
+const PAGES: [string, React.ReactNode][] = [
+  ["the missing page", <App key="1" />],
+  ["the welcome", <Welcome key="2" slug="acme" portal={portal} note="ended" token={undefined} onTokenDropped={nothing} onOpened={nothing} />],
+  ["the code", <EnterCode key="3" slug="acme" email="ada@example.com" onOpened={nothing} onBack={nothing} />],
+  ["the link", <OpenLink key="4" slug="acme" token="t" onOpened={nothing} onBack={nothing} />],
+  ["the rights", <Rights key="5" slug="acme" me={me} onLeft={nothing} />],
+  ["nobody's rights", <Rights key="6" slug="acme" me={{ email: "eve@example.com", known: false, held: [], connections: 0 }} onLeft={nothing} />],
+  ["a problem", <ProblemNote key="7" problem={problemFrom({ code: "rate_limited", title: "Too many requests", detail: "Wait a little", request_id: "R-1", errors: [{ field: "/email", code: "invalid", detail: "use an address" }] }, 429, new Headers({ "Retry-After": "3" }))} />],
+];
+
+/** The words of a drawn page: text, and what is read out. */
+function texts(html: string): string[] {
+  const labels = [...html.matchAll(/(?:aria-label|placeholder)="([^"]*)"/g)].map((match) => match[1] ?? "");
+  const shown = html.replace(/<select class="language"[\s\S]*?<\/select>/g, "").split(/<[^>]*>/);
+  return [...labels, ...shown].map((text) => text.trim()).filter((text) => /\p{L}{3}/u.test(text));
+}
+
+describe.each(PAGES)("%s", (_, page) => {
+  it.each(TAGS)("speaks %s and nothing else", async (tag) => {
+    const html = await drawn(tag, page);
+    expect(html).not.toMatch(/undefined|\[object|NaN/);
+    if (tag === "en") return;
+    const english = new Set(texts(await drawn("en", page)).filter((text) => text.split(" ").length >= 3));
+    for (const text of texts(html)) expect(english.has(text), `English in ${tag}: ${text}`).toBe(false);
+  });
+});
+
+describe("the choice of a language", () => {
+  it("is remembered over what the browser asks for", () => {
+    expect(wanted("a=b; weir_language=pl", ["de"])).toEqual({ language: "pl", locale: "pl" });
+    expect(wanted("weir_language=de", ["fr", "de-AT"])).toEqual({ language: "de", locale: "de-AT" });
+  });
+  it("is not fooled by a cookie that is none of ours", () => {
+    expect(wanted("weir_language=xx", ["nl-BE"])).toEqual({ language: "nl", locale: "nl-BE" });
+    expect(wanted("other_weir_language=pl", ["nl"])).toEqual({ language: "nl", locale: "nl" });
+  });
+});
