@@ -16,7 +16,7 @@ test("who answers, which law counts and the key are set in the settings, and sta
   const { owner, api } = await newTenant();
   const { page, complaints } = await signedIn(t, owner);
   await page.goto("/console/settings");
-  await page.getByRole("region", { name: "Key" }).getByText("seals").waitFor();
+  await page.getByText("seals", { exact: true }).waitFor();
   assert.deepEqual(await obstacles(page), [], "tenant");
   await picture(page, "settings-tenant");
   await page.getByRole("button", { name: "Replace…" }).click();

@@ -41,8 +41,8 @@ export function Witnesses() {
       ),
     },
     { header: "State", cell: (row) => <State witness={row} /> },
-    { header: "Vouches for", align: "right", cell: (row) => <span className="num">{count(row.cosigned_size)}</span> },
-    { header: "Last asked with success", cell: (row) => (row.cosigned_at ? <Moment at={row.cosigned_at} /> : <span className="faint">never</span>) },
+    { header: "Entries covered", align: "right", cell: (row) => <span className="num">{count(row.cosigned_size)}</span> },
+    { header: "Last cosigned", cell: (row) => (row.cosigned_at ? <Moment at={row.cosigned_at} /> : <span className="faint">never</span>) },
     {
       header: "Actions",
       actions: true,

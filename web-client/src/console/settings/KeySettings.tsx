@@ -30,9 +30,9 @@ export function KeySettings() {
       <Loaded query={query} lines={2}>
         {(key) => (
           <dl className="facts">
-            <dt>In use</dt>
+            <dt>In use since</dt>
             <dd>
-              since <Moment at={key.since} />
+              <Moment at={key.since} />
             </dd>
             <dt>State</dt>
             <dd>

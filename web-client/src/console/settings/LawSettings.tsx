@@ -60,7 +60,7 @@ function LawForm({ tenant }: { tenant: Tenant }) {
       <div className="grid-2">
         <Card title="Requests of people">
           <div className="form-grid">
-            <SelectInput name="/jurisdiction" label="Law that sets the deadlines" choices={choices} value={draft.jurisdiction} onChange={(value) => set("jurisdiction", value)} disabled={locked} />
+            <SelectInput name="/jurisdiction" label="Law of deadlines" choices={choices} value={draft.jurisdiction} onChange={(value) => set("jurisdiction", value)} disabled={locked} />
             <TextInput name="/holidays" label="Public holidays of" value={draft.holidays} onChange={(value) => set("holidays", value.toUpperCase())} required={false} code disabled={locked} hint="A country such as DE: deadlines move past them." />
           </div>
           <SelectInput name="/request_approval" label="Which requests wait for a decision" choices={APPROVALS} value={draft.request_approval} onChange={(value) => set("request_approval", value as Tenant["request_approval"])} disabled={locked} />
