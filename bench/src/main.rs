@@ -14,6 +14,7 @@
 mod cpu;
 mod export;
 mod journal;
+mod nodes;
 mod place;
 mod purge;
 mod report;
@@ -56,6 +57,8 @@ enum What {
     Seal(seal::Arguments),
     /// Deliveries, memory and connections of a running server, beside a bare loop of sockets.
     Sockets(sockets::Arguments),
+    /// Time from a publisher at one node to subscribers at another, through Redis.
+    Nodes(nodes::Arguments),
     /// The bare loop, as a process of its own.
     #[command(hide = true)]
     BareLoop,
@@ -73,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Scope(arguments)) => block_on(scope::run(arguments)),
         Some(What::Export(arguments)) => block_on(export::run(arguments)),
         Some(What::Seal(arguments)) => block_on(seal::run(arguments)),
+        Some(What::Nodes(arguments)) => block_on(nodes::run(arguments)),
         None => {
             block_on(async {
                 seal::run(seal::Arguments::default()).await?;
@@ -81,7 +85,8 @@ fn main() -> anyhow::Result<()> {
                 rule::run(rule::Arguments::default()).await?;
                 shred::run(shred::Arguments::default()).await?;
                 scope::run(scope::Arguments::default()).await?;
-                export::run(export::Arguments::default()).await
+                export::run(export::Arguments::default()).await?;
+                nodes::run(nodes::Arguments::default()).await
             })?;
             sockets::run(&sockets::Arguments::default())
         }

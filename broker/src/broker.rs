@@ -22,6 +22,7 @@ use crate::{
     cluster::{
         Cluster, Company, Nodes,
         orders::{FarChannel, Order},
+        rolls::Mark,
     },
     delivery::{Delivery, said},
     egress::Egress,
@@ -538,9 +539,23 @@ impl Broker {
         self.0.hub.find(Selector { tenant, scope }).len()
     }
 
-    /// How many sessions of a tenant come from an address. Those of one IPv6 network of 64 bits count together.
-    pub fn count_address(&self, tenant: Uuid, address: IpAddr) -> usize {
-        self.0.hub.of_address(tenant, address)
+    /// How many sessions of an endpoint come from an address: on this node and, a moment ago, on the others that are heard, where
+    /// [`SessionOptions::enrolled`](crate::SessionOptions::enrolled) lets these tell. Those of one IPv6 network of 64 bits count together.
+    pub fn count_address(&self, endpoint: Uuid, address: IpAddr) -> usize {
+        let here = self.0.hub.of_address(endpoint, address);
+        here + self.enrolled_elsewhere(|| Mark::address(endpoint, address))
+    }
+
+    /// How many sessions of an endpoint are a person's, as [`Broker::count_address`] counts.
+    pub fn count_subject_on(&self, tenant: Uuid, endpoint: Uuid, subject: Uuid) -> usize {
+        let scope = Scope::SubjectOn { subject, endpoint };
+        let here = self.0.hub.find(Selector { tenant, scope }).len();
+        here + self.enrolled_elsewhere(|| Mark::person(endpoint, subject))
+    }
+
+    fn enrolled_elsewhere(&self, mark: impl FnOnce() -> Mark) -> usize {
+        let cluster = self.0.cluster.as_ref();
+        cluster.map_or(0, |cluster| cluster.enrolled_elsewhere(mark()))
     }
 
     /// What each tenant has on this node.

@@ -17,6 +17,7 @@ mod lease;
 pub(crate) mod leases;
 mod meters;
 pub(crate) mod orders;
+pub(crate) mod rolls;
 mod sender;
 mod stream;
 pub(crate) mod topics;
@@ -142,6 +143,7 @@ pub(crate) struct Cluster {
     deaf: AtomicBool,
     meters: Meters,
     vouched: leases::Vouched,
+    rolls: rolls::Rolls,
     stop: CancellationToken,
 }
 
@@ -185,6 +187,7 @@ impl Cluster {
             deaf: AtomicBool::new(true),
             meters: Meters::new(),
             vouched: leases::Vouched::default(),
+            rolls: rolls::Rolls::default(),
             stop: CancellationToken::new(),
         });
         (cluster, outgoing, heard)

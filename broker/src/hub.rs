@@ -73,7 +73,7 @@ impl Person {
 pub(crate) struct Seat {
     pub(crate) endpoint: Arc<Endpoint>,
     place: Place,
-    address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     /// The channels that it is on. Few, so a list is the smallest and the fastest there is.
     pub(crate) subscriptions: Vec<Subscription>,
     /// It is signed in, and may watch others.
@@ -144,7 +144,7 @@ impl Hub {
             .insert(who.session, Arc::clone(gate));
         count_up(&self.tenants, who.tenant);
         if let Some(address) = address {
-            count_up(&self.addresses, (who.tenant, network_of(address)));
+            count_up(&self.addresses, (who.endpoint, network_of(address)));
         }
         if who.subject().is_some() {
             self.identify(gate);
@@ -215,7 +215,7 @@ impl Hub {
             }
         }
         if let Some(address) = seat.address {
-            count_down(&self.addresses, (who.tenant, network_of(address)));
+            count_down(&self.addresses, (who.endpoint, network_of(address)));
         }
         count_down(&self.tenants, who.tenant);
         self.sessions.of(&who.session).write().remove(&who.session);
@@ -381,15 +381,15 @@ impl Hub {
             .map_or(0, |endpoint| endpoint.members.len())
     }
 
-    pub(crate) fn of_address(&self, tenant: Uuid, address: IpAddr) -> usize {
+    pub(crate) fn of_address(&self, endpoint: Uuid, address: IpAddr) -> usize {
         self.addresses
-            .get(&(tenant, network_of(address)))
+            .get(&(endpoint, network_of(address)))
             .unwrap_or_default()
     }
 }
 
 /// What counts as one address: of IPv6, the network of 64 bits that one customer has at least.
-fn network_of(address: IpAddr) -> u128 {
+pub(crate) fn network_of(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
         IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,

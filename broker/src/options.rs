@@ -31,6 +31,8 @@ pub struct SessionOptions {
     pub bytes_per_second: u32,
     /// What happens when it reads too slowly.
     pub slow: Slow,
+    /// Whether the endpoint limits how many sockets a person or an address has, so that other nodes are told of this one.
+    pub enrolled: bool,
 }
 
 impl Default for SessionOptions {
@@ -42,6 +44,7 @@ impl Default for SessionOptions {
             messages_per_second: 0,
             bytes_per_second: 0,
             slow: Slow::Disconnect,
+            enrolled: false,
         }
     }
 }

@@ -19,7 +19,7 @@ use self::front::Front;
 use crate::{
     broker::Core,
     close::Close,
-    cluster::{crowds::Local, topics::Attached},
+    cluster::{crowds::Local, rolls::Mark, topics::Attached},
     delivery::Delivery,
     gate::{Cutoff, Gate, Manner},
     host::{Happening, Identity, Known, Payload, Position, Traffic},
@@ -38,6 +38,8 @@ pub(crate) struct Life {
     pub(crate) seat: Seat,
     /// Whether subscribers of its channels hear how many they are.
     counts: bool,
+    /// Whether other nodes are told how many sockets its person and its address have.
+    enrolled: bool,
     traffic: Traffic,
     counted: Traffic,
     report_at: Option<Instant>,
@@ -61,6 +63,7 @@ impl Life {
             gate,
             seat,
             counts: false,
+            enrolled: options.enrolled && core.cluster.is_some(),
             traffic: Traffic::default(),
             counted: Traffic::default(),
             report_at: None,
@@ -69,9 +72,27 @@ impl Life {
             why: None,
             _served: served,
         };
+        life.enrol(life.person().into_iter().chain(life.address()), true);
         // After joining: whoever withdraws either finds the session in the hub, or is found here.
         life.check();
         life
+    }
+
+    fn person(&self) -> Option<Mark> {
+        let who = &self.gate.identity;
+        let subject = who.subject().filter(|_| self.enrolled);
+        subject.map(|subject| Mark::person(who.endpoint, subject))
+    }
+
+    fn address(&self) -> Option<Mark> {
+        let address = self.seat.address.filter(|_| self.enrolled);
+        address.map(|address| Mark::address(self.gate.identity.endpoint, address))
+    }
+
+    fn enrol(&self, marks: impl Iterator<Item = Mark>, here: bool) {
+        if let (true, Some(cluster)) = (self.enrolled, &self.core.cluster) {
+            cluster.enrol(marks, here);
+        }
     }
 
     /// Ends the session where the law or the house wants that.
@@ -100,6 +121,7 @@ impl Life {
             return false;
         }
         self.core.hub.identify(&self.gate);
+        self.enrol(self.person().into_iter(), true);
         self.core.registry.identified(who);
         // The person may be one who may not be here, and only from now on a withdrawal finds the session.
         self.check();
@@ -248,6 +270,7 @@ impl Drop for Life {
             let offline = Delivery::said(|out| server::watchlist_events(out, [], [user]));
             self.tell(departure.watchers, &offline);
         }
+        self.enrol(self.person().into_iter().chain(self.address()), false);
         self.gate.end(&self.cutoff());
         self.count();
         let why = self.why.as_deref().unwrap_or(&Close::ABNORMAL).recorded();

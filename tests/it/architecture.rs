@@ -28,7 +28,16 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("domain", &["entity", "vault", "ledger"]),
     (
         "bench",
-        &["broker", "domain", "entity", "ledger", "migration", "vault"],
+        // The harness starts Postgres, Redis and several nodes.
+        &[
+            "broker",
+            "domain",
+            "entity",
+            "ledger",
+            "migration",
+            "tests",
+            "vault",
+        ],
     ),
     ("entity", &[]),
     ("migration", &[]),

@@ -3,22 +3,69 @@
 
 mod deaths;
 mod delivery;
+mod networks;
 mod orders;
+mod postgres;
 mod presence;
 mod quotas;
 mod redis;
+mod restarts;
 mod withdrawal;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use reqwest::Method;
 use ring::hmac;
 use serde_json::{Value, json};
 use tests::{
-    Endpoint, Server, Socket, Tenant,
+    Builder, Endpoint, Server, Socket, Tenant,
     backends::{Postgres, Redis},
     eventually,
     tenant::text,
+    wait::PATIENCE,
 };
+use tokio::time::sleep;
+
+/// What carries between nodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Carrier {
+    /// A Redis.
+    OneRedis,
+    /// Three, which are a Redis Cluster.
+    RedisCluster,
+}
+
+/// The same story over each carrier.
+macro_rules! on_each_carrier {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use crate::cluster::Carrier;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_one_redis() {
+                super::$name(Carrier::OneRedis).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_a_redis_cluster() {
+                super::$name(Carrier::RedisCluster).await;
+            }
+        }
+    )*};
+}
+use on_each_carrier;
+
+/// Whether there is something to try this on.
+fn is_installed() -> bool {
+    let is = Postgres::is_installed() && Redis::is_installed();
+    if !is {
+        eprintln!("skipped: postgresql and redis-server are not installed; `make test` installs them");
+    }
+    is
+}
 
 /// Nodes of one installation. The first one also works.
 pub(crate) struct Cluster {
@@ -29,27 +76,44 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Nodes that hear each other, or nothing where Postgres and Redis are not installed.
     pub(crate) async fn start(count: usize) -> Option<Self> {
-        Self::start_with(count, &[]).await
+        Self::start_on(Carrier::OneRedis, count).await
     }
 
-    /// The same with settings of their own.
-    pub(crate) async fn start_with(count: usize, settings: &[(&str, &str)]) -> Option<Self> {
-        if !Postgres::is_installed() || !Redis::is_installed() {
-            eprintln!("skipped: postgresql and redis-server are not installed; `make test` installs them");
+    /// The same over what one chooses.
+    pub(crate) async fn start_on(carrier: Carrier, count: usize) -> Option<Self> {
+        Self::start_with(carrier, count, |_, builder| builder).await
+    }
+
+    /// The same with settings of their own, by the number of the node, from 1 on.
+    pub(crate) async fn start_with(
+        carrier: Carrier,
+        count: usize,
+        tune: impl Fn(usize, Builder) -> Builder,
+    ) -> Option<Self> {
+        if !is_installed() {
             return None;
         }
+        let redis = match carrier {
+            Carrier::OneRedis => Redis::start(),
+            Carrier::RedisCluster => Redis::start_cluster(),
+        };
+        Some(Self::start_over(Arc::new(redis), count, tune).await)
+    }
+
+    /// The same over a Redis that is there.
+    pub(crate) async fn start_over(
+        redis: Arc<Redis>,
+        count: usize,
+        tune: impl Fn(usize, Builder) -> Builder,
+    ) -> Self {
         let database = Postgres::shared().database();
-        let redis = Arc::new(Redis::start());
         let builder = |number: usize| {
-            settings
-                .iter()
-                .fold(Server::builder(), |builder, (name, value)| {
-                    builder.env(name, *value)
-                })
+            let builder = Server::builder()
                 .env("WEIR_NODE__NAME", format!("node-{number}"))
                 .env("WEIR_NODE__NUMBER", number.to_string())
                 .database(database.clone())
-                .redis(Arc::clone(&redis))
+                .redis(Arc::clone(&redis));
+            tune(number, builder)
         };
         let mut nodes = vec![builder(1).start().await];
         for number in 2..=count {
@@ -58,7 +122,7 @@ impl Cluster {
         }
         let cluster = Self { nodes, redis };
         cluster.is_whole(count).await;
-        Some(cluster)
+        cluster
     }
 
     /// Waits until so many nodes hear each other and miss nothing.
@@ -124,7 +188,7 @@ impl Cluster {
 /// What a node says of itself.
 async fn readiness(node: &Server) -> Value {
     let nobody = node.nobody();
-    let asked = nobody.request(reqwest::Method::GET, "//readyz");
+    let asked = nobody.request(Method::GET, "//readyz");
     nobody
         .try_send(asked)
         .await
@@ -138,4 +202,28 @@ async fn hears(socket: &mut Socket, count: usize) -> Vec<String> {
         heard.push(socket.text().await);
     }
     heard
+}
+
+/// Says it by one node or another until it is acknowledged. The key makes one of what is said again.
+async fn say(at: &[Tenant], endpoint: &Endpoint, channel: &str, words: &str) {
+    let path = format!("/endpoints/{}/messages", endpoint.id);
+    let end = Instant::now() + PATIENCE;
+    for acme in at.iter().cycle() {
+        let request = acme
+            .owner
+            .request(Method::POST, &path)
+            .header("idempotency-key", format!("{channel}/{words}"))
+            .timeout(Duration::from_secs(10))
+            .json(&json!({ "data": words, "channel": channel }));
+        let answer = acme.owner.try_send(request).await;
+        match &answer {
+            Ok(answer) if answer.status == 201 => return,
+            // Somebody else has it in hand, or nobody can take it now.
+            Ok(answer) if [409, 500, 502, 503, 504].contains(&answer.status) => {}
+            Ok(answer) => panic!("{}: {}", answer.status, answer.text()),
+            Err(_) => {}
+        }
+        assert!(Instant::now() < end, "{words} was not taken: {answer:?}");
+        sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -1,4 +1,5 @@
-//! Private PostgreSQL and Redis servers from the binaries that Debian installs, each on a free port with a folder of its own.
+//! Private PostgreSQL servers from the binaries that Debian installs, each on a free port with a folder of its own. For Redis see
+//! [`crate::redis`].
 //!
 //! PostgreSQL refuses to run as root, so root hands it over to the user `postgres` that Debian's package made.
 
@@ -16,6 +17,7 @@ use std::{
 
 use tempfile::TempDir;
 
+pub use crate::redis::Redis;
 use crate::{binary, ports};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -28,12 +30,12 @@ pub const APP: &str = "weir";
 /// A PostgreSQL server. It stops when the last one who uses it is gone.
 #[derive(Debug)]
 pub struct Postgres {
-    child: Child,
+    child: Mutex<Child>,
     binaries: PathBuf,
     port: u16,
     /// Made with the first database: tables as `weir migrate` leaves them, for all others to begin as a copy of.
     template: OnceLock<()>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// Two databases of one test, for the store and the vault. [`OWNER`] owns them; [`APP`] may do what it was granted.
@@ -100,8 +102,25 @@ impl Postgres {
             String::from_utf8_lossy(&done.stderr)
         );
         let port = ports::free().port();
+        let child = Self::launch(&binaries, port, home.path());
+        let server = Self {
+            child: Mutex::new(child),
+            binaries,
+            port,
+            template: OnceLock::new(),
+            home,
+        };
+        server.wait_until_ready();
+        for role in [OWNER, APP] {
+            let make = format!("CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS");
+            server.must("postgres", &make);
+        }
+        server
+    }
+
+    fn launch(binaries: &Path, port: u16, home: &Path) -> Child {
         let mut postgres = unprivileged(&binaries.join("postgres"));
-        postgres.arg("-D").arg(&data).arg("-k").arg(home.path());
+        postgres.arg("-D").arg(home.join("data")).arg("-k").arg(home);
         // A test's server need not survive a power cut.
         for setting in [
             "listen_addresses=127.0.0.1",
@@ -112,30 +131,43 @@ impl Postgres {
         ] {
             postgres.args(["-c", setting]);
         }
-        let log = fs::File::create(home.path().join("log")).expect("a writable folder");
-        let child = postgres
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(home.join("log"));
+        postgres
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(log.expect("a writable folder"))
             .spawn()
-            .expect("postgres runs");
-        let server = Self {
-            child,
-            binaries,
-            port,
-            template: OnceLock::new(),
-            _home: home,
-        };
+            .expect("postgres runs")
+    }
+
+    fn wait_until_ready(&self) {
         let end = Instant::now() + PATIENCE;
-        while !server.psql("postgres", "SELECT 1").status.success() {
+        while !self.psql("postgres", "SELECT 1").status.success() {
             assert!(Instant::now() < end, "PostgreSQL is not ready after {PATIENCE:?}");
             thread::sleep(Duration::from_millis(100));
         }
-        for role in [OWNER, APP] {
-            let make = format!("CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS");
-            server.must("postgres", &make);
-        }
-        server
+    }
+
+    /// Stops it as an administrator in a hurry does (SIGINT): whoever is connected is cut off.
+    pub fn stop(&self) {
+        self.signal("-INT");
+    }
+
+    /// Starts again on the same port after [`Postgres::stop`].
+    pub fn start_again(&self) {
+        *self.child.lock().expect("nobody panicked with it") =
+            Self::launch(&self.binaries, self.port, self.home.path());
+        self.wait_until_ready();
+    }
+
+    fn signal(&self, signal: &str) {
+        let mut child = self.child.lock().expect("nobody panicked with it");
+        let pid = child.id().to_string();
+        drop(Command::new("kill").args([signal, &pid]).status());
+        drop(child.wait());
     }
 
     fn psql(&self, database: &str, statement: &str) -> std::process::Output {
@@ -244,13 +276,16 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // SIGQUIT: it ends at once and takes its own children with it.
-        let pid = self.child.id().to_string();
-        drop(Command::new("kill").args(["-QUIT", &pid]).status());
-        drop(self.child.wait());
+        self.signal("-QUIT");
     }
 }
 
 impl Database {
+    /// The server that it is on.
+    pub fn server(&self) -> &Arc<Postgres> {
+        &self.server
+    }
+
     /// The name of the store, which no other test of this server has.
     pub fn name(&self) -> &str {
         &self.name
@@ -350,127 +385,6 @@ impl Drop for TableLock {
         );
         drop(self.database.run_as("postgres", &[&end]));
         drop(self.child.wait());
-    }
-}
-
-/// A Redis server. It stops when dropped.
-#[derive(Debug)]
-pub struct Redis {
-    child: std::sync::Mutex<Child>,
-    port: u16,
-    words: Vec<String>,
-    home: TempDir,
-}
-
-impl Redis {
-    /// Whether Redis is installed here.
-    pub fn is_installed() -> bool {
-        Path::new("/usr/bin/redis-server").exists()
-    }
-
-    /// Starts a server that keeps nothing on disk.
-    pub fn start() -> Self {
-        Self::start_with(&["--save", "", "--appendonly", "no"])
-    }
-
-    /// Starts a server with these words on its command line.
-    pub fn start_with(words: &[&str]) -> Self {
-        let home = tempfile::Builder::new()
-            .prefix("weir-redis-")
-            .tempdir()
-            .expect("a temporary folder");
-        let port = ports::free().port();
-        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-        let child = std::sync::Mutex::new(Self::launch(&words, port, &home));
-        let server = Self {
-            child,
-            port,
-            words,
-            home,
-        };
-        server.wait_until_ready();
-        server
-    }
-
-    fn launch(words: &[String], port: u16, home: &TempDir) -> Child {
-        Command::new("redis-server")
-            .args(words)
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
-            .arg(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("Redis is installed (apt-get install redis-server)")
-    }
-
-    fn wait_until_ready(&self) {
-        let port = self.port;
-        let end = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < end, "Redis is not ready after {PATIENCE:?}");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// `kill -9`. What it holds is gone.
-    pub fn stop(&self) {
-        let mut child = self.child.lock().expect("nobody panicked with it");
-        drop(child.kill());
-        drop(child.wait());
-    }
-
-    /// Starts again on the same port after [`Redis::stop`].
-    pub fn start_again(&self) {
-        *self.child.lock().expect("nobody panicked with it") =
-            Self::launch(&self.words, self.port, &self.home);
-        self.wait_until_ready();
-    }
-
-    /// Sends a command, word by word, and answers what Redis said to it.
-    pub fn ask(&self, words: &[&str]) -> String {
-        use std::{
-            fmt::Write as _,
-            io::{Read as _, Write as _},
-        };
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("Redis listens");
-        let mut asked = format!("*{}\r\n", words.len());
-        for word in words {
-            let _ = write!(asked, "${}\r\n{word}\r\n", word.len());
-        }
-        asked.push_str("*1\r\n$4\r\nQUIT\r\n");
-        stream.write_all(asked.as_bytes()).expect("Redis takes a command");
-        let mut said = Vec::new();
-        stream.read_to_end(&mut said).expect("Redis answers");
-        String::from_utf8_lossy(&said).into_owned()
-    }
-
-    /// Everything it holds, as it writes it to the disk, nothing compressed.
-    pub fn dump(&self) -> Vec<u8> {
-        for words in [
-            &["CONFIG", "SET", "rdbcompression", "no"][..],
-            &["CONFIG", "SET", "save", ""][..],
-            &["SAVE"][..],
-        ] {
-            let said = self.ask(words);
-            assert!(said.starts_with("+OK"), "{words:?}: {said}");
-        }
-        fs::read(self.home.path().join("dump.rdb")).expect("Redis wrote its dump")
-    }
-
-    /// The port on loopback.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// What `WEIR_REDIS_URL` should be.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 

@@ -19,11 +19,12 @@ pub fn weir() -> &'static Path {
             return path.into();
         }
         let test = env::current_exe().expect("a running program has a path");
-        // target/<profile>/deps/<test>
-        let profile = test
-            .ancestors()
-            .nth(2)
-            .expect("a test runs from the target folder");
+        // target/<profile>/deps/<test>, or target/<profile>/<program>
+        let folder = test.parent().expect("a program lies in a folder");
+        let profile = match folder.parent() {
+            Some(profile) if folder.ends_with("deps") => profile,
+            _ => folder,
+        };
         let path = profile.join("weir");
         if !path.exists() {
             build(profile);

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
         Error, Message,
         client::IntoClientRequest,
         http::{HeaderName, HeaderValue},
-        protocol::CloseFrame,
+        protocol::{CloseFrame, WebSocketConfig},
     },
 };
 
@@ -68,8 +68,10 @@ impl Socket {
                 .headers_mut()
                 .insert(name, HeaderValue::from_str(value).expect("the value of a header"));
         }
+        // There may be thousands of them: 128 KiB for what each might hear would be too much.
+        let config = WebSocketConfig::default().read_buffer_size(4 << 10);
         // Without TCP_NODELAY the second small frame would wait for the acknowledgement of the first.
-        let connecting = tokio_tungstenite::connect_async_with_config(request, None, true);
+        let connecting = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
         match timeout(PATIENCE, connecting)
             .await
             .expect("the handshake ends in time")

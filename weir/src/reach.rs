@@ -22,23 +22,29 @@ const LONGEST: u64 = 4096;
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Says PING to Redis, after AUTH where the address has a password. Several addresses, separated by commas, are the
-/// nodes of a cluster.
-pub(crate) async fn redis(addresses: &str) -> Result<(), Trouble> {
-    for address in addresses
+/// Says PING to Redis, after AUTH where the address has a password. Several addresses, separated by commas, are servers of a
+/// Redis Cluster: one that answers is enough, as it knows the others. Answers who is silent.
+pub(crate) async fn redis(addresses: &str) -> Result<Vec<Trouble>, Trouble> {
+    let mut silent = Vec::new();
+    let all = addresses
         .split(',')
         .map(str::trim)
-        .filter(|address| !address.is_empty())
-    {
-        within(ping(address)).await.map_err(|error| {
-            Trouble::new(
+        .filter(|address| !address.is_empty());
+    let mut asked = 0;
+    for address in all {
+        asked += 1;
+        if let Err(error) = within(ping(address)).await {
+            let trouble = Trouble::new(
                 format!("Redis at {} does not answer", redact_url(address)),
                 "start it, or mend redis_url; without redis_url weir runs alone",
-            )
-            .because(error)
-        })?;
+            );
+            silent.push(trouble.because(error));
+        }
     }
-    Ok(())
+    if silent.len() < asked {
+        return Ok(silent);
+    }
+    silent.pop().map_or(Ok(Vec::new()), Err)
 }
 
 async fn within(attempt: impl Future<Output = io::Result<()>>) -> io::Result<()> {
@@ -190,6 +196,19 @@ mod tests {
             trouble.cause().unwrap().contains("it answered: HTTP"),
             "{trouble}"
         );
+    }
+
+    #[tokio::test]
+    async fn of_a_cluster_one_that_answers_is_enough() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nobody = format!("redis://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let port = server("+PONG\r\n").await;
+        let silent = redis(&format!("{nobody}, redis://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        assert_eq!(silent.len(), 1);
+        redis(&format!("{nobody},{nobody}")).await.unwrap_err();
     }
 
     #[test]

@@ -78,7 +78,9 @@ async fn open(role: Role, settings: &Settings) -> anyhow::Result<Open> {
     // What only needs looking at comes first: nothing is made or changed if it is not as it should be.
     let tls = settings.tls().as_ref().map(tls::server_config).transpose()?;
     if let Some(url) = settings.redis_url() {
-        reach::redis(url).await?;
+        for trouble in reach::redis(url).await? {
+            tracing::warn!(%trouble, "others of the Redis Cluster answer");
+        }
     }
     let embedded = settings
         .database_url()

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use broker::{Close, Scope, Selector, SessionOptions, Slow, host::Identity, origin::OriginRule};
+use broker::{Close, SessionOptions, Slow, host::Identity, origin::OriginRule};
 use chrono::{DateTime, Utc};
 use domain::{
     Ctx, admission, connect_tokens,
@@ -150,11 +150,14 @@ impl Entrance {
         let subject = self.person.as_ref().map(|person| person.subject);
         if is_full(broker.count_tenant(tenant), self.picture.quotas.connections)
             || full(row.max_connections, &|| broker.count_endpoint(row.id.0))
-            || subject
-                .is_some_and(|subject| full(row.max_connections_per_subject, &|| on(state, row, subject)))
+            || subject.is_some_and(|subject| {
+                full(row.max_connections_per_subject, &|| {
+                    broker.count_subject_on(tenant, row.id.0, subject.0)
+                })
+            })
             || address.is_some_and(|address| {
                 full(row.max_connections_per_address, &|| {
-                    broker.count_address(tenant, address)
+                    broker.count_address(row.id.0, address)
                 })
             })
         {
@@ -201,19 +204,7 @@ impl Entrance {
                 SlowConsumer::DropOldest => Slow::DropOldest,
                 SlowConsumer::Conflate => Slow::Conflate,
             },
+            enrolled: row.max_connections_per_subject.is_some() || row.max_connections_per_address.is_some(),
         }
     }
-}
-
-/// How many sockets a person has open on an endpoint.
-fn on(state: &State, row: &entity::endpoint::Model, subject: SubjectId) -> usize {
-    let scope = Scope::SubjectOn {
-        subject: subject.0,
-        endpoint: row.id.0,
-    };
-    let selector = Selector {
-        tenant: row.tenant_id.0,
-        scope,
-    };
-    state.broker.sessions(selector).len()
 }

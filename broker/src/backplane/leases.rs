@@ -76,7 +76,7 @@ pub struct Grant {
 }
 
 /// The rule, at Redis. Keys: the holders of the pool and when they run out; the nodes that are there.
-pub(super) const SCRIPT: &str = r"
+pub(crate) const SCRIPT: &str = r"
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local id, node, process = ARGV[1], ARGV[2], ARGV[3]

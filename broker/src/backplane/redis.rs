@@ -4,8 +4,15 @@
 //! parcels keep their order. It is made again whenever it is lost, with what was listened to. Every key and every channel
 //! has the tenant's hash tag, so that a script finds all its keys on one node of a cluster.
 //!
+//! Of a Redis Cluster, the servers' connections are treated as one (see [`line`]), and what is published is heard where its slot
+//! is (`SSUBSCRIBE`, `SPUBLISH`: sharded pub/sub, Redis 7). A single Redis is asked as if there were no clusters.
+//!
 //! What is kept: `<topic>:n`, a hash of the epoch `e` and the number `s` of counted parcels; `<topic>:i:<name>`, what
 //! position a parcel of that name got, for half a minute; `<topic>:o`, a set of the nodes that have somebody there.
+
+mod line;
+mod scripts;
+mod slots;
 
 use std::{
     collections::HashSet,
@@ -17,18 +24,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use parking_lot::Mutex;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, Value,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, PushInfo, PushKind, RedisError, ServerErrorKind,
+    Value,
 };
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
+    time::{Instant, sleep},
 };
 
-use super::{Ask, Away, Backplane, Count, Grant, Heard, Parcel, Standing, ears, leases};
+use self::line::{AT_ONCE, Addresses, Batch, Line};
+use super::{Ask, Away, Backplane, Count, Grant, Heard, Parcel, Standing, ears};
 
 /// How long Redis may take to answer before it counts as cut off.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -37,81 +46,15 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// The pause before the second attempt to connect; it doubles up to [`AGAIN_MOST`].
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_MOST: Duration = Duration::from_secs(2);
-/// Topics in one command.
-const AT_ONCE: usize = 512;
+/// How often the servers of a cluster are asked whether they are there and have the slots that they had.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a slot may be on its way from one server to another before its cluster counts as away, and how often it is looked.
+const MOVES_WITHIN: Duration = Duration::from_millis(1_500);
+const MOVES_AGAIN: Duration = Duration::from_millis(20);
 /// How long a topic's count is kept after the last change, in milliseconds: two days.
 const KEPT: u64 = 2 * 24 * 3_600_000;
 /// How long a parcel's name is remembered, in milliseconds.
 const NAMED: u64 = 30_000;
-
-/// Counts and tells, in one step. A name that is known already changes nothing.
-const SAY: &str = r"
-local known = redis.call('GET', KEYS[2])
-if known then
-  local at = string.find(known, ':', 1, true)
-  return {string.sub(known, 1, at - 1), string.sub(known, at + 1)}
-end
-local e = redis.call('HGET', KEYS[1], 'e')
-if not e then
-  e = ARGV[2]
-  redis.call('HSET', KEYS[1], 'e', e, 's', 0)
-end
-local s = redis.call('HINCRBY', KEYS[1], 's', 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-redis.call('SET', KEYS[2], e .. ':' .. s, 'PX', ARGV[5])
-redis.call('PUBLISH', ARGV[1], '#' .. e .. ':' .. s .. ':' .. ARGV[3])
-return {e, s}
-";
-
-/// Begins a new epoch, and tells.
-const RENEW: &str = r"
-redis.call('HSET', KEYS[1], 'e', ARGV[2], 's', 0)
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', ARGV[1], '=' .. ARGV[3])
-return {ARGV[2], 0}
-";
-
-/// Where a topic stands; where it stands nowhere, it begins.
-const STAND: &str = r"
-local e = redis.call('HGET', KEYS[1], 'e')
-if not e then
-  e = ARGV[1]
-  redis.call('HSET', KEYS[1], 'e', e, 's', 0)
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return {e, redis.call('HGET', KEYS[1], 's')}
-";
-
-/// Notes who has somebody there, forgets the dead, and answers whether nobody else has.
-const CLAIM: &str = r"
-local changed
-if ARGV[2] == '1' then
-  changed = redis.call('SADD', KEYS[1], ARGV[1])
-else
-  changed = redis.call('SREM', KEYS[1], ARGV[1])
-end
-local living = {}
-for i = 4, #ARGV do living[ARGV[i]] = true end
-local others = 0
-for _, node in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  if node ~= ARGV[1] then
-    if living[node] then others = others + 1 else redis.call('SREM', KEYS[1], node) end
-  end
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-if changed == 1 and others == 0 then return 1 end
-return 0
-";
-
-/// The names of the scripts at the server.
-#[derive(Clone, Debug)]
-struct Scripts {
-    say: String,
-    renew: String,
-    stand: String,
-    claim: String,
-    lease: String,
-}
 
 /// A node's way to Redis.
 pub struct Redis {
@@ -120,7 +63,7 @@ pub struct Redis {
 }
 
 struct Shared {
-    client: Client,
+    addresses: Addresses,
     ears: mpsc::Sender<Heard>,
     line: Mutex<Option<Line>>,
     /// What is heard, or would be.
@@ -132,14 +75,6 @@ struct Shared {
     lost: Notify,
 }
 
-/// A connection that works.
-#[derive(Clone)]
-struct Line {
-    connection: MultiplexedConnection,
-    scripts: Arc<Scripts>,
-    number: u64,
-}
-
 /// Why the address of a Redis cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the address of Redis does not read")]
@@ -147,18 +82,16 @@ pub struct BadAddress(#[source] RedisError);
 
 impl Redis {
     /// Begins to connect to `url`, and to keep connected. Nothing is waited for: [`Heard::Back`] says when it is there.
-    /// `jitter` is any number that differs from node to node.
+    /// Several addresses, separated by commas, are servers of one Redis Cluster; one that is there says which others are, and
+    /// that it is one at all. `jitter` is any number that differs from node to node.
     ///
     /// # Errors
     /// When the address cannot be read.
     pub fn open(url: &str, jitter: u64) -> Result<(Arc<Self>, mpsc::Receiver<Heard>), BadAddress> {
-        use redis::IntoConnectionInfo as _;
-        let info = url.into_connection_info().map_err(BadAddress)?;
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.set_redis_settings(settings)).map_err(BadAddress)?;
+        let addresses = Addresses::read(url).map_err(BadAddress)?;
         let (ears, heard) = ears();
         let shared = Arc::new(Shared {
-            client,
+            addresses,
             ears,
             line: Mutex::default(),
             topics: Mutex::default(),
@@ -179,22 +112,31 @@ impl Drop for Redis {
 
 /// Connects again and again.
 async fn keep(shared: Arc<Shared>) {
-    let mut pause = AGAIN;
+    let (mut pause, mut told) = (AGAIN, false);
     loop {
         match shared.connect().await {
             Ok(number) => {
-                pause = AGAIN;
+                (pause, told) = (AGAIN, false);
                 tracing::info!("connected to Redis");
                 // What is told when the queue is full is told by the end of the connection.
                 if shared.ears.send(Heard::Back).await.is_err() {
                     return;
                 }
-                while shared.is_at(number) {
-                    shared.lost.notified().await;
+                while let Some(line) = shared.line_at(number) {
+                    if !line.is_cluster() {
+                        shared.lost.notified().await;
+                        continue;
+                    }
+                    tokio::select! {
+                        () = shared.lost.notified() => {}
+                        () = sleep(LOOK_EVERY) => shared.look_at(&line).await,
+                    }
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "Redis cannot be reached");
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "Redis cannot be reached; trying again and again");
+                }
                 // Those who were cut off together do not all come back in the same moment.
                 let share = shared.jitter.wrapping_mul(shared.number.load(Ordering::Relaxed)) % 1024;
                 tokio::time::sleep(pause / 2 + pause / 2048 * u32::try_from(share).unwrap_or_default()).await;
@@ -205,11 +147,17 @@ async fn keep(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    fn is_at(&self, number: u64) -> bool {
-        self.line
-            .lock()
-            .as_ref()
-            .is_some_and(|line| line.number == number)
+    fn line_at(&self, number: u64) -> Option<Line> {
+        let line = self.line.lock();
+        line.as_ref().filter(|line| line.number == number).cloned()
+    }
+
+    /// A server of a cluster may fall silent, or lose slots, without a word to those who only listen there.
+    async fn look_at(&self, line: &Line) {
+        if let Ok(false) = self.done(line, line.is_whole().await) {
+            tracing::info!("slots of the Redis Cluster have gone to other servers");
+            self.lose(line.number);
+        }
     }
 
     async fn connect(self: &Arc<Self>) -> Result<u64, RedisError> {
@@ -224,39 +172,13 @@ impl Shared {
             .set_connection_timeout(Some(CONNECT_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_push_sender(pushed);
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        let mut load = redis::pipe();
-        for script in [SAY, RENEW, STAND, CLAIM, leases::SCRIPT] {
-            load.cmd("SCRIPT").arg("LOAD").arg(script);
-        }
-        let [say, renew, stand, claim, lease]: [String; 5] = load
-            .query_async::<Vec<String>>(&mut connection)
-            .await?
-            .try_into()
-            .map_err(|_| RedisError::from((redis::ErrorKind::UnexpectedReturnType, "five scripts")))?;
-        let scripts = Arc::new(Scripts {
-            say,
-            renew,
-            stand,
-            claim,
-            lease,
-        });
+        let line = self.addresses.connect(&config, number).await?;
         // Before what is listened to is looked at: whoever wants to hear something from now on says so to this connection.
-        *self.line.lock() = Some(Line {
-            connection: connection.clone(),
-            scripts,
-            number,
-        });
+        *self.line.lock() = Some(line.clone());
         let topics: Vec<_> = self.topics.lock().iter().cloned().collect();
-        for some in topics.chunks(AT_ONCE) {
-            let names: Vec<&str> = some.iter().map(|topic| &**topic).collect();
-            if let Err(error) = connection.subscribe(names).await {
-                self.lose(number);
-                return Err(error);
-            }
+        if let Err(error) = line.subscribe(&topics).await {
+            self.lose(number);
+            return Err(error);
         }
         Ok(number)
     }
@@ -264,7 +186,7 @@ impl Shared {
     /// Something came that nobody asked for. Must not wait.
     fn pushed(&self, number: u64, info: PushInfo) {
         match info.kind {
-            PushKind::Message => {
+            PushKind::Message | PushKind::SMessage => {
                 if self.number.load(Ordering::SeqCst) != number {
                     return;
                 }
@@ -283,6 +205,16 @@ impl Shared {
                 }
             }
             PushKind::Disconnection => self.lose(number),
+            // The slot went elsewhere. Whoever wants to leave a topic has said so here before.
+            PushKind::SUnsubscribe => {
+                let left = info.data.first().and_then(|topic| match topic {
+                    Value::BulkString(topic) => std::str::from_utf8(topic).ok(),
+                    _ => None,
+                });
+                if left.is_some_and(|topic| self.topics.lock().contains(topic)) {
+                    self.lose(number);
+                }
+            }
             _ => {}
         }
     }
@@ -318,10 +250,55 @@ impl Shared {
         })
     }
 
-    async fn ask(&self, line: &mut Line, pipe: &Pipeline) -> Result<Vec<Value>, Away> {
-        let answer = pipe.query_async::<Vec<Value>>(&mut line.connection).await;
-        self.done(line, answer)
+    /// Asks one server. What it has just now to give to another is asked again.
+    async fn run(&self, line: &Line, batch: &Batch) -> Result<Vec<Value>, Away> {
+        let until = Instant::now() + MOVES_WITHIN;
+        loop {
+            match line.run(batch).await {
+                Err(error) if is_on_its_way(&error) && Instant::now() < until => sleep(MOVES_AGAIN).await,
+                answer => return self.done(line, answer),
+            }
+        }
     }
+
+    /// Asks everybody at once. Answers in the order of the places.
+    async fn ask(&self, line: &Line, batches: &[Batch]) -> Result<Vec<Value>, Away> {
+        if let [batch] = batches {
+            return self.run(line, batch).await;
+        }
+        let answers = try_join_all(batches.iter().map(|batch| self.run(line, batch))).await?;
+        let count = batches.iter().map(|batch| batch.places.len()).sum();
+        let mut all = vec![Value::Nil; count];
+        for (batch, answers) in batches.iter().zip(answers) {
+            for (place, answer) in batch.places.iter().zip(answers) {
+                if let Some(slot) = all.get_mut(*place) {
+                    *slot = answer;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Asks the server that has a topic.
+    async fn ask_about<T: FromRedisValue>(
+        &self,
+        line: &Line,
+        topic: &str,
+        commands: impl IntoIterator<Item = Cmd>,
+    ) -> Result<T, Away> {
+        let mut batches = Vec::new();
+        for (place, command) in commands.into_iter().enumerate() {
+            line.batch(&mut batches, topic, place).add_command(command);
+        }
+        let answer = self.ask(line, &batches).await?.pop().ok_or(Away)?;
+        self.done(line, redis::from_redis_value(answer).map_err(Into::into))
+    }
+}
+
+/// Whether a slot is on its way to another server: some of its keys are here and some there.
+fn is_on_its_way(error: &RedisError) -> bool {
+    let moving = [ServerErrorKind::Ask, ServerErrorKind::TryAgain];
+    matches!(error.kind(), ErrorKind::Server(kind) if moving.contains(&kind))
 }
 
 /// Takes a push apart. What does not read is nothing that we sent.
@@ -373,17 +350,19 @@ fn evalsha(script: &str, keys: &[&str]) -> Cmd {
 impl Backplane for Redis {
     fn send(&self, parcels: Vec<Parcel>) -> BoxFuture<'_, Result<Vec<Option<Standing>>, Away>> {
         Box::pin(async move {
-            let mut line = self.shared.line()?;
-            let mut pipe = redis::pipe();
-            for parcel in &parcels {
+            let line = self.shared.line()?;
+            let publish = line.publish();
+            let mut batches = Vec::new();
+            for (place, parcel) in parcels.iter().enumerate() {
                 let (topic, bytes) = (&*parcel.topic, &parcel.bytes[..]);
+                let pipe = line.batch(&mut batches, topic, place);
                 let count = format!("{topic}:n");
                 match &parcel.count {
                     Count::No => {
                         let mut told = Vec::with_capacity(bytes.len() + 1);
                         told.push(b'=');
                         told.extend_from_slice(bytes);
-                        pipe.cmd("PUBLISH").arg(topic).arg(told);
+                        pipe.cmd(publish).arg(topic).arg(told);
                     }
                     Count::Next { once, fresh } => {
                         let name = format!("{topic}:i:{once}");
@@ -398,7 +377,7 @@ impl Backplane for Redis {
                     }
                 }
             }
-            let answers = self.shared.ask(&mut line, &pipe).await?;
+            let answers = self.shared.ask(&line, &batches).await?;
             let position = |(parcel, answer): (&Parcel, Value)| match parcel.count {
                 Count::No => Ok(None),
                 _ => standing(answer).map(Some),
@@ -411,13 +390,8 @@ impl Backplane for Redis {
         // Before the connection is looked at: either this one is asked, or the next one does it by itself.
         self.shared.topics.lock().extend(topics.iter().cloned());
         Box::pin(async move {
-            let mut line = self.shared.line()?;
-            for some in topics.chunks(AT_ONCE) {
-                let names: Vec<&str> = some.iter().map(|topic| &**topic).collect();
-                let answer = line.connection.subscribe(names).await;
-                self.shared.done(&line, answer)?;
-            }
-            Ok(())
+            let line = self.shared.line()?;
+            self.shared.done(&line, line.subscribe(&topics).await)
         })
     }
 
@@ -428,28 +402,23 @@ impl Backplane for Redis {
         }
         drop(heard);
         Box::pin(async move {
-            let mut line = self.shared.line()?;
-            for some in topics.chunks(AT_ONCE) {
-                let names: Vec<&str> = some.iter().map(|topic| &**topic).collect();
-                let answer = line.connection.unsubscribe(names).await;
-                self.shared.done(&line, answer)?;
-            }
-            Ok(())
+            let line = self.shared.line()?;
+            self.shared.done(&line, line.unsubscribe(&topics).await)
         })
     }
 
     fn standing(&self, topics: Vec<Arc<str>>, fresh: Box<str>) -> BoxFuture<'_, Result<Vec<Standing>, Away>> {
         Box::pin(async move {
-            let mut line = self.shared.line()?;
+            let line = self.shared.line()?;
             let mut all = Vec::with_capacity(topics.len());
             for some in topics.chunks(AT_ONCE) {
-                let mut pipe = redis::pipe();
-                for topic in some {
+                let mut batches = Vec::new();
+                for (place, topic) in some.iter().enumerate() {
                     let mut cmd = evalsha(&line.scripts.stand, &[&format!("{topic}:n")]);
                     cmd.arg(&*fresh).arg(KEPT);
-                    pipe.add_command(cmd);
+                    line.batch(&mut batches, topic, place).add_command(cmd);
                 }
-                for answer in self.shared.ask(&mut line, &pipe).await? {
+                for answer in self.shared.ask(&line, &batches).await? {
                     all.push(standing(answer)?);
                 }
             }
@@ -465,20 +434,19 @@ impl Backplane for Redis {
         living: Vec<Box<str>>,
     ) -> BoxFuture<'_, Result<bool, Away>> {
         Box::pin(async move {
-            let mut line = self.shared.line()?;
+            let line = self.shared.line()?;
             let mut cmd = evalsha(&line.scripts.claim, &[&format!("{topic}:o")]);
             cmd.arg(&*node).arg(u8::from(here)).arg(KEPT);
             for other in &living {
                 cmd.arg(&**other);
             }
-            let answer = cmd.query_async::<bool>(&mut line.connection).await;
-            self.shared.done(&line, answer)
+            self.shared.ask_about(&line, &topic, [cmd]).await
         })
     }
 
     fn settle(&self, ask: Ask) -> BoxFuture<'_, Result<Grant, Away>> {
         Box::pin(async move {
-            let mut line = self.shared.line()?;
+            let line = self.shared.line()?;
             let (holders, ends) = (format!("{}:h", ask.pool), format!("{}:u", ask.pool));
             let mut cmd = evalsha(&line.scripts.lease, &[&holders, &ends, &ask.house]);
             cmd.arg(ask.holder.id())
@@ -493,10 +461,8 @@ impl Backplane for Redis {
             for name in &ask.living {
                 cmd.arg(&**name);
             }
-            let answer = cmd
-                .query_async::<(usize, usize, i64, bool)>(&mut line.connection)
-                .await;
-            let (more, recall, held, unsettled) = self.shared.done(&line, answer)?;
+            let (more, recall, held, unsettled): (usize, usize, i64, bool) =
+                self.shared.ask_about(&line, &ask.pool, [cmd]).await?;
             Ok(Grant {
                 more,
                 recall,
@@ -508,14 +474,11 @@ impl Backplane for Redis {
 
     fn attend(&self, house: Arc<str>, node: Box<str>, now: bool) -> BoxFuture<'_, Result<bool, Away>> {
         Box::pin(async move {
-            let mut line = self.shared.line()?;
-            let mut pipe = redis::pipe();
-            if now {
-                pipe.cmd("SADD").arg(&*house).arg(&*node).ignore();
-            }
-            pipe.cmd("SISMEMBER").arg(&*house).arg(&*node);
-            let answer = pipe.query_async::<(bool,)>(&mut line.connection).await;
-            self.shared.done(&line, answer).map(|(there,)| there)
+            let line = self.shared.line()?;
+            let enter = now.then(|| redis::Cmd::sadd(&*house, &*node));
+            let ask = redis::Cmd::sismember(&*house, &*node);
+            let commands = enter.into_iter().chain([ask]);
+            self.shared.ask_about(&line, &house, commands).await
         })
     }
 

@@ -1,9 +1,10 @@
 //! What every backplane promises, tried on each.
 
+mod cluster;
 mod leases;
+mod server;
 
 use std::{
-    process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::timeout};
 
+use self::{cluster::Three, server::Server};
 use super::{Away, Backplane, Count, Heard, Parcel, Standing, memory::Bus, redis::Redis};
 
 /// One node: its way to the others, and what it hears.
@@ -68,73 +70,17 @@ fn next(once: &str) -> Count {
     }
 }
 
-/// A Redis of the test's own, or nothing where none is installed.
-struct Server {
-    child: Child,
-    port: u16,
-    home: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> Option<Self> {
-        if !std::path::Path::new("/usr/bin/redis-server").exists() {
-            eprintln!("skipped on Redis: redis-server is not installed");
-            return None;
-        }
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let home = tempfile::tempdir().unwrap();
-        let mut server = Self {
-            child: Self::launch(port, home.path()),
-            port,
-            home,
-        };
-        server.wait();
-        Some(server)
+/// Two nodes at these addresses.
+async fn nodes(url: &str) -> [Node; 2] {
+    let node = |jitter| {
+        let (way, ears) = Redis::open(url, jitter).unwrap();
+        Node { way, ears }
+    };
+    let mut nodes = [node(1), node(2)];
+    for node in &mut nodes {
+        node.is_back().await;
     }
-
-    fn launch(port: u16, home: &std::path::Path) -> Child {
-        Command::new("redis-server")
-            .args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"])
-            .args(["--port", &port.to_string(), "--dir"])
-            .arg(home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    fn wait(&mut self) {
-        let end = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < end, "Redis is not ready");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    async fn nodes(&self) -> [Node; 2] {
-        let node = |jitter| {
-            let (way, ears) = Redis::open(&self.url(), jitter).unwrap();
-            Node { way, ears }
-        };
-        let mut nodes = [node(1), node(2)];
-        for node in &mut nodes {
-            node.is_back().await;
-        }
-        nodes
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+    nodes
 }
 
 fn in_process() -> [Node; 2] {
@@ -158,7 +104,13 @@ macro_rules! on_each {
             #[tokio::test]
             async fn over_redis() {
                 let Some(server) = $crate::backplane::tests::Server::start() else { return };
-                super::$name(server.nodes().await).await;
+                super::$name($crate::backplane::tests::nodes(&server.url()).await).await;
+            }
+
+            #[tokio::test]
+            async fn over_a_redis_cluster() {
+                let Some(three) = $crate::backplane::tests::Three::start() else { return };
+                super::$name($crate::backplane::tests::nodes(&three.url()).await).await;
             }
         }
     )*};
@@ -347,18 +299,16 @@ async fn who_was_cut_off_is_told_and_hears_again_what_it_listened_to() {
 #[tokio::test]
 async fn a_redis_that_restarts_or_hangs_is_told_and_heard_again() {
     let Some(mut server) = Server::start() else { return };
-    let [mut one, two] = server.nodes().await;
+    let [mut one, two] = nodes(&server.url()).await;
     one.way.listen(vec![topic("a")]).await.unwrap();
     let before = two.send(parcel("a", "x", next("1"))).await.unwrap().unwrap();
     assert_eq!(one.parcel().await.0, Some(before.clone()));
 
-    drop(server.child.kill());
-    drop(server.child.wait());
+    server.stop();
     assert!(matches!(one.hear().await, Heard::Cut));
     assert_eq!(one.send(parcel("a", "x", Count::No)).await, Err(Away));
     assert_eq!(one.way.listen(vec![topic("b")]).await, Err(Away));
-    server.child = Server::launch(server.port, server.home.path());
-    server.wait();
+    server.start_again();
     one.is_back().await;
     let after = loop {
         match two.send(parcel("a", "y", next("2"))).await {
@@ -374,17 +324,7 @@ async fn a_redis_that_restarts_or_hangs_is_told_and_heard_again() {
     two.send(parcel("b", "z", Count::No)).await.unwrap();
     assert_eq!(one.parcel().await.1, "z", "what was asked for meanwhile, too");
 
-    let signal = |name: &str| {
-        let pid = server.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    };
-    signal("-STOP");
+    server.signal("-STOP");
     let asked = Instant::now();
     assert_eq!(
         one.send(parcel("a", "x", Count::No)).await,
@@ -396,7 +336,7 @@ async fn a_redis_that_restarts_or_hangs_is_told_and_heard_again() {
         "that is not waited for for long"
     );
     assert!(!one.way.is_up());
-    signal("-CONT");
+    server.signal("-CONT");
     one.is_back().await;
     one.send(parcel("a", "again", Count::No)).await.unwrap();
 }

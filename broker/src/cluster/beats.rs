@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use super::{Cluster, wire::Kind};
+use super::{
+    Cluster,
+    rolls::{Mark, Roll},
+    wire::Kind,
+};
 use crate::{broker::Core, close::Close, gate::Manner};
 
 /// How often a node says that it is there.
@@ -35,6 +39,7 @@ struct Peer {
     name: Box<str>,
     seen: Instant,
     sessions: HashMap<Uuid, u64>,
+    roll: Roll,
 }
 
 /// The other nodes.
@@ -74,12 +79,17 @@ impl Peers {
             let of = if endpoint.is_nil() { tenant } else { endpoint };
             sessions.insert(of, count);
         }
+        let mut heard = self.heard.lock();
+        let known = heard.remove(&node);
+        let is_new = known.is_none();
         let peer = Peer {
             name: beat.name,
             seen: Instant::now(),
             sessions,
+            roll: known.map(|peer| peer.roll).unwrap_or_default(),
         };
-        self.heard.lock().insert(node, peer).is_none()
+        heard.insert(node, peer);
+        is_new
     }
 
     fn remove(&self, node: u64) -> bool {
@@ -98,6 +108,18 @@ impl Peers {
             heard.remove(node);
         }
         silent
+    }
+
+    /// What a node told of how many sockets somebody has there; `None` where it is not heard of.
+    pub(super) fn with_roll<T>(&self, node: u64, then: impl FnOnce(&mut Roll) -> T) -> Option<T> {
+        self.heard.lock().get_mut(&node).map(|peer| then(&mut peer.roll))
+    }
+
+    /// Sockets that somebody has on the others.
+    pub(super) fn enrolled(&self, mark: Mark) -> usize {
+        let heard = self.heard.lock();
+        let counts = heard.values().filter_map(|peer| peer.roll.get(&mark));
+        counts.map(|count| *count as usize).sum()
     }
 
     /// Sessions that others have of a tenant or of an endpoint.
@@ -165,6 +187,7 @@ impl Cluster {
         if self.peers.heard(node, beat) {
             tracing::info!(node = %name, "another node is heard");
             self.met(node);
+            self.rolls.tell_all(true);
         }
     }
 
@@ -213,6 +236,7 @@ pub(super) async fn beat(cluster: Arc<Cluster>) {
             let _ = cluster
                 .tell_house(cluster.head(Kind::Beat, number).with(&body))
                 .await;
+            cluster.tell_rolls().await;
             for (node, name) in cluster.peers.take_silent() {
                 tracing::warn!(node = %name, "a node fell silent");
                 cluster.lost(node);

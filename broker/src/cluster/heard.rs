@@ -179,6 +179,7 @@ impl Cluster {
                 .lock()
                 .retain(|_, flight| *flight != Flight::Alone);
             cluster.peers.all_are_there();
+            cluster.rolls.tell_all(true);
             cluster.tell_untold().await;
             cluster.compare_all(&core).await;
             cluster.meet_all(&core).await;

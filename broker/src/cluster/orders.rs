@@ -326,12 +326,13 @@ impl Cluster {
             Kind::Check => return self.hear_check(),
             Kind::Order if from != self.me => self.lease.begin((from, number)),
             Kind::Beat => {}
-            Kind::Done if from != self.me => {}
+            Kind::Done | Kind::Roll if from != self.me => {}
             _ => return,
         }
         let plain = self.house.open(HOUSE, &body);
         match (kind, plain) {
             (Kind::Beat, Some(plain)) => self.hear_beat(from, number, &plain),
+            (Kind::Roll, Some(plain)) => self.hear_roll(from, &plain),
             (Kind::Done, Some(plain)) => {
                 let at_once = self
                     .orders

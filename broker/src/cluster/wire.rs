@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Order = 18,
     /// It is done.
     Done = 19,
+    /// How many sockets somebody has there.
+    Roll = 20,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Goodbye,
             Self::Order,
             Self::Done,
+            Self::Roll,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

@@ -5,7 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 use tests::{Endpoint, Tenant};
 
-use super::{Cluster, hears};
+use super::{Carrier, Cluster, hears, on_each_carrier};
+
+on_each_carrier! {
+    what_is_said_on_any_node_is_heard_on_all_once_and_in_one_order
+    what_nobody_records_is_heard_on_all_once_and_in_one_order_too
+}
 
 async fn alike_everywhere(cluster: &Cluster, acme: &Tenant, chat: &Endpoint) {
     let mut sockets = Vec::new();
@@ -62,9 +67,8 @@ async fn alike_everywhere(cluster: &Cluster, acme: &Tenant, chat: &Endpoint) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_said_on_any_node_is_heard_on_all_once_and_in_one_order() {
-    let Some(cluster) = Cluster::start(3).await else {
+async fn what_is_said_on_any_node_is_heard_on_all_once_and_in_one_order(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 3).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;
@@ -76,9 +80,8 @@ async fn what_is_said_on_any_node_is_heard_on_all_once_and_in_one_order() {
     assert!(!nothing.contains("chat"), "no name is in Redis: {nothing}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_records_is_heard_on_all_once_and_in_one_order_too() {
-    let Some(cluster) = Cluster::start(3).await else {
+async fn what_nobody_records_is_heard_on_all_once_and_in_one_order_too(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 3).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant_without_rules("acme").await;

@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tests::tenant::text;
 
-use super::Cluster;
+use super::{Carrier, Cluster, on_each_carrier};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn members_of_all_nodes_see_each_other_and_those_of_a_killed_node_are_gone_in_time() {
-    let Some(mut cluster) = Cluster::start(3).await else {
+on_each_carrier! {
+    members_of_all_nodes_see_each_other_and_those_of_a_killed_node_are_gone_in_time
+}
+
+async fn members_of_all_nodes_see_each_other_and_those_of_a_killed_node_are_gone_in_time(carrier: Carrier) {
+    let Some(mut cluster) = Cluster::start_on(carrier, 3).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;

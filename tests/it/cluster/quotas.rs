@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tests::{socket::Frame, wait::eventually_within};
+use tests::{Endpoint, Tenant, socket::Frame, wait::eventually_within};
 
-use super::Cluster;
+use super::{Carrier, Cluster, on_each_carrier};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn quotas_count_the_sockets_of_all_nodes() {
-    let Some(cluster) = Cluster::start(2).await else {
+on_each_carrier! {
+    quotas_count_the_sockets_of_all_nodes
+    persons_and_addresses_are_counted_over_all_nodes_and_those_of_a_killed_one_no_more
+}
+
+async fn quotas_count_the_sockets_of_all_nodes(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 2).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;
@@ -26,4 +30,59 @@ async fn quotas_count_the_sockets_of_all_nodes() {
         }
     })
     .await;
+}
+
+/// Whether there is no room for a person at a node.
+async fn is_full(cluster: &Cluster, acme: &Tenant, endpoint: &Endpoint, node: usize, sub: &str) -> bool {
+    let mut socket = cluster.connect(acme, endpoint, node, sub).await;
+    match socket.within(Duration::from_millis(300)).await {
+        Some(Frame::Close(4004, _)) => true,
+        None => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until it is so, or not so. Nodes hear of each other's sockets a moment later.
+async fn becomes(cluster: &Cluster, acme: &Tenant, endpoint: &Endpoint, node: usize, sub: &str, full: bool) {
+    let what = format!("{} to be full for {sub} at node {node}: {full}", endpoint.slug);
+    eventually_within(Duration::from_secs(20), &what, || async {
+        (is_full(cluster, acme, endpoint, node, sub).await == full).then_some(())
+    })
+    .await;
+}
+
+async fn persons_and_addresses_are_counted_over_all_nodes_and_those_of_a_killed_one_no_more(
+    carrier: Carrier,
+) {
+    let Some(mut cluster) = Cluster::start_on(carrier, 3).await else {
+        return;
+    };
+    let acme = cluster.nodes[0].tenant("acme").await;
+    let by_person = json!({ "slug": "person", "kind": "channel", "max_connections_per_subject": 2 });
+    let by_person = acme.endpoint(by_person).await;
+    let by_address = json!({ "slug": "address", "kind": "channel", "max_connections_per_address": 3 });
+    let by_address = acme.endpoint(by_address).await;
+    let mut first = cluster.connect(&acme, &by_person, 0, "ada").await;
+    let _second = cluster.connect(&acme, &by_person, 2, "ada").await;
+    for node in 0..3 {
+        becomes(&cluster, &acme, &by_person, node, "ada", true).await;
+        becomes(&cluster, &acme, &by_person, node, "bob", false).await;
+    }
+    first.close(1000, "").await;
+    becomes(&cluster, &acme, &by_person, 1, "ada", false).await;
+    let _first = cluster.connect(&acme, &by_person, 1, "ada").await;
+    becomes(&cluster, &acme, &by_person, 0, "ada", true).await;
+
+    let mut people = Vec::new();
+    for (node, person) in ["ada", "bob", "eve"].into_iter().enumerate() {
+        people.push(cluster.connect(&acme, &by_address, node, person).await);
+    }
+    for node in 0..3 {
+        becomes(&cluster, &acme, &by_address, node, "joe", true).await;
+    }
+    // Endpoints count each for themselves, and a node that died has nobody.
+    becomes(&cluster, &acme, &by_person, 0, "joe", false).await;
+    cluster.nodes[2].kill();
+    becomes(&cluster, &acme, &by_address, 1, "joe", false).await;
+    becomes(&cluster, &acme, &by_person, 0, "ada", false).await;
 }

@@ -13,7 +13,12 @@ use serde_json::{Value, json};
 use tests::{Endpoint, Socket, eventually, tenant::text};
 use tokio::time::sleep;
 
-use super::{Cluster, hears, readiness};
+use super::{Carrier, Cluster, hears, on_each_carrier, readiness};
+
+on_each_carrier! {
+    redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded
+    where_nothing_is_recorded_whoever_may_have_missed_something_is_told
+}
 
 /// A socket of a subscriber who wants to be told where the channel stands.
 async fn with_offsets(
@@ -49,9 +54,8 @@ async fn with_offsets(
     (socket, data["weir"].clone())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded() {
-    let Some(cluster) = Cluster::start(2).await else {
+async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 2).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;
@@ -107,9 +111,8 @@ async fn redis_flushed_and_restarted_under_load_loses_nothing_that_is_recorded()
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nothing_is_recorded_whoever_may_have_missed_something_is_told() {
-    let Some(cluster) = Cluster::start(2).await else {
+async fn where_nothing_is_recorded_whoever_may_have_missed_something_is_told(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 2).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant_without_rules("acme").await;

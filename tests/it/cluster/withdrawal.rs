@@ -11,11 +11,16 @@ use std::{
 use serde_json::json;
 use tests::{Server, eventually, socket::Frame};
 
-use super::{Cluster, hears, readiness};
+use super::{Carrier, Cluster, hears, on_each_carrier, readiness};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers() {
-    let Some(cluster) = Cluster::start(2).await else {
+on_each_carrier! {
+    a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers
+    after_each_of_many_withdrawals_on_three_nodes_nothing_is_delivered_to_whoever_withdrew
+    a_withdrawal_while_redis_is_away_acts_on_every_node_before_it_answers
+}
+
+async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 2).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;
@@ -86,10 +91,11 @@ async fn a_withdrawal_at_one_node_stops_everything_on_another_before_it_answers(
 }
 
 /// One after the other, people on three nodes withdraw at another node than their own, while all nodes publish.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_each_of_many_withdrawals_on_three_nodes_nothing_is_delivered_to_whoever_withdrew() {
+async fn after_each_of_many_withdrawals_on_three_nodes_nothing_is_delivered_to_whoever_withdrew(
+    carrier: Carrier,
+) {
     const PERSONS: usize = 30;
-    let Some(cluster) = Cluster::start(3).await else {
+    let Some(cluster) = Cluster::start_on(carrier, 3).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;
@@ -163,9 +169,8 @@ async fn after_each_of_many_withdrawals_on_three_nodes_nothing_is_delivered_to_w
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_withdrawal_while_redis_is_away_acts_on_every_node_before_it_answers() {
-    let Some(cluster) = Cluster::start(2).await else {
+async fn a_withdrawal_while_redis_is_away_acts_on_every_node_before_it_answers(carrier: Carrier) {
+    let Some(cluster) = Cluster::start_on(carrier, 2).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;

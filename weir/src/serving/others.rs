@@ -20,20 +20,18 @@ pub(super) async fn nodes(settings: &Settings, ctx: &Ctx, relays: &Relays) -> an
     let Some(url) = settings.redis_url() else {
         return Ok(None);
     };
-    if url.contains(',') {
-        return Err(Trouble::new(
-            "redis_url names several addresses, and this version speaks to one Redis",
-            "name one address; a replicated Redis behind one address is one",
-        )
-        .into());
-    }
     let mark = installation::mark_of_data(&ctx.store).await?;
     let installation = mark.context("the store has its mark")?.installation;
     let mut me = [0; 8];
     ctx.chance.fill(&mut me);
     let me = u64::from_be_bytes(me);
-    let (backplane, heard) = Redis::open(url, me)
-        .map_err(|error| Trouble::new("redis_url does not read", "write redis://host:6379").because(error))?;
+    let (backplane, heard) = Redis::open(url, me).map_err(|error| {
+        Trouble::new(
+            "redis_url does not read",
+            "write redis://host:6379, or several with commas between them",
+        )
+        .because(error)
+    })?;
     Ok(Some(Nodes {
         me,
         name: settings.node_name().into(),

@@ -43,6 +43,15 @@ fn shown(key: &str, value: &Value) -> String {
 
 /// An address without password and query, which may both be secret.
 pub(crate) fn redact_url(text: &str) -> String {
+    let parts: Vec<&str> = text.split(',').collect();
+    // Several servers of a Redis Cluster, each with its secret.
+    if parts.len() > 1 && parts.iter().all(|part| part.contains("://")) {
+        return parts.into_iter().map(redact_one).collect::<Vec<_>>().join(",");
+    }
+    redact_one(text)
+}
+
+fn redact_one(text: &str) -> String {
     let Ok(mut url) = text.trim().parse::<Url>() else {
         // Not an address: then nobody knows where in it the secret is.
         return REDACTED.to_owned();

@@ -51,8 +51,16 @@ impl Settings {
         ] {
             let Some(url) = set(url.expose()) else { continue };
             // The value stays out of the message: it may hold a password.
-            let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-            if !schemes.contains(&scheme) {
+            let is_known = |url: &str| {
+                let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+                schemes.contains(&scheme)
+            };
+            // Several of a Redis Cluster; in any other address a comma is a letter like others.
+            let is_valid = match key {
+                "redis_url" => url.split(',').all(|url| is_known(url.trim())),
+                _ => is_known(url),
+            };
+            if !is_valid {
                 let remedy = format!("begin it with {}://", schemes.join(":// or "));
                 return Err(wrong(key, "it is not an address of a known kind", &remedy));
             }

@@ -212,6 +212,8 @@ fn what_belongs_together_comes_together() {
     assert!(told.contains("the same database"), "{told}");
     let told = refused(&["--tls-cert", "cert.pem"], &[]);
     assert!(told.contains("tls_key"), "{told}");
+    let told = refused(&["--redis-url", "redis://one,http://localhost"], &[]);
+    assert!(told.contains("redis_url"), "{told}");
     let told = refused(&["--redis-url", "http://localhost"], &[]);
     assert!(
         told.contains("redis_url") && !told.contains("localhost"),

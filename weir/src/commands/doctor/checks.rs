@@ -318,7 +318,14 @@ pub(super) async fn redis(settings: &Settings) -> Finding {
     match settings.redis_url() {
         None => Finding::ok("redis", "not set: this process brokers alone"),
         Some(url) => match reach::redis(url).await {
-            Ok(()) => Finding::ok("redis", "answers"),
+            Ok(silent) => match silent.first() {
+                None => Finding::ok("redis", "answers"),
+                Some(trouble) => Finding::warn(
+                    "redis",
+                    trouble.to_string(),
+                    "the other addresses of the cluster answer; start it, or take it out of redis_url",
+                ),
+            },
             Err(trouble) => Finding::fail("redis", &trouble),
         },
     }
