@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::json;
-use tests::{Server, eventually, socket::Frame};
+use tests::{Server, eventually, socket::Frame, wait::PATIENCE};
 
 use super::{Carrier, Cluster, hears, on_each_carrier, readiness};
 
@@ -110,7 +110,7 @@ async fn after_each_of_many_withdrawals_on_three_nodes_nothing_is_delivered_to_w
         listening.push(tokio::spawn(async move {
             let mut heard = Vec::new();
             loop {
-                match socket.frame().await {
+                match socket.within(PATIENCE).await.expect("a frame, some time") {
                     Frame::Text(text) => heard.push(text.parse::<u64>().expect("a number")),
                     Frame::Close(code, _) => return (heard, code),
                     other => panic!("{other:?}"),
