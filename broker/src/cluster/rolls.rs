@@ -115,7 +115,7 @@ impl Rolls {
 /// Takes over what another node tells. Answers whether it asks for everything; `None` where it does not read.
 fn read(mut told: &[u8], roll: &mut Roll) -> Option<bool> {
     let asks = told.try_get_u8().ok()? != 0;
-    if told.len() % ONE != 0 {
+    if !told.len().is_multiple_of(ONE) {
         return None;
     }
     while told.has_remaining() {
@@ -155,10 +155,9 @@ impl Cluster {
     pub(super) fn hear_roll(&self, node: u64, plain: &[u8]) {
         match self.peers.with_roll(node, |roll| read(plain, roll)) {
             Some(Some(true)) => self.rolls.tell_all(false),
-            Some(Some(false)) => {}
             Some(None) => self.meters.unread.increment(1),
-            // Not heard of yet: when it is, it will be asked.
-            None => {}
+            // It asks nothing; or it is not heard of yet, and will be asked when it is.
+            Some(Some(false)) | None => {}
         }
     }
 }
