@@ -74,8 +74,9 @@ impl WebhooksApi {
     ) -> Result<Created<WebhookWithSecret>, ApiError> {
         let scope = caller.may(Permission::WebhooksWrite)?;
         let new = NewWebhook::from(body.0);
-        new.check()?;
+        // The address first: what is wrong with it is said in the same words wherever a tenant gives one.
         self.0.relays.check_address(new.url.as_deref(), "/url").await?;
+        new.check()?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let (row, secret) = webhooks::create(&tx, &self.0.ctx, new).await?;
         tx.save().await?;
@@ -115,9 +116,9 @@ impl WebhooksApi {
     ) -> Result<Versioned<Webhook>, ApiError> {
         let scope = caller.may(Permission::WebhooksWrite)?;
         let patch = WebhookPatch::from(body.0);
-        patch.check()?;
         let url = patch.url.as_ref().and_then(Option::as_deref);
         self.0.relays.check_address(url, "/url").await?;
+        patch.check()?;
         let tx = self.0.ctx.store.begin(scope).await?;
         let expected = expected(if_match.0.as_deref())?;
         let row = webhooks::update(&tx, &self.0.ctx, webhook_id.0, expected, patch).await?;

@@ -1,10 +1,12 @@
 //! Addresses that a tenant types must not lead inside: whatever they look like, whenever they are used, and with one
 //! answer for all, so that the differences tell nothing about what is there.
 
-use std::net::TcpListener;
+mod names;
+
+use std::{net::TcpListener, sync::atomic::Ordering};
 
 use serde_json::{Value, json};
-use tests::{Echo, Server, Socket, Tenant, eventually};
+use tests::{Echo, Server, Socket, Tenant, eventually, jwt};
 
 /// Spellings of addresses that are nobody's business, with `PORT` where a listener of this machine could be.
 const INSIDE: [&str; 38] = [
@@ -64,13 +66,24 @@ fn said(problem: &Value) -> Vec<(Value, Value)> {
 }
 
 async fn register(acme: &Tenant, field: &str, url: &str) -> Value {
-    let body = if field == "/upstream_url" {
-        json!({ "slug": "inside", "kind": "relay", "upstream_url": url })
-    } else {
-        json!({ "slug": "inside", "kind": "channel", "jwks_url": url.replacen("wss", "https", 1) })
+    let https = url.replacen("wss", "https", 1);
+    let (path, body) = match field {
+        "/upstream_url" => (
+            "/endpoints",
+            json!({ "slug": "inside", "kind": "relay", "upstream_url": url }),
+        ),
+        "/jwks_url" => (
+            "/endpoints",
+            json!({ "slug": "inside", "kind": "channel", "jwks_url": https }),
+        ),
+        _ => (
+            "/webhooks",
+            // Whether there is such an endpoint is asked after the address.
+            json!({ "endpoint_id": "0198f0e2-7c40-7abc-8def-000000000000", "url": https, "events": ["connected"] }),
+        ),
     };
     acme.owner
-        .post("/endpoints", body)
+        .post(path, body)
         .await
         .fault(422, "invalid_request", field)
 }
@@ -93,6 +106,7 @@ async fn every_spelling_of_an_address_inside_is_refused_with_the_same_words() {
             ("/upstream_url", port),
             ("/upstream_url", 443),
             ("/jwks_url", port),
+            ("/url", port),
         ] {
             let url = url.replace("PORT", &port.to_string());
             let problem = register(&acme, field, &url).await;
@@ -168,34 +182,44 @@ async fn an_operators_own_network_is_reached_and_its_neighbour_is_not() {
 
 #[tokio::test]
 async fn a_redirect_is_followed_nowhere() {
-    // Answers whatever comes with a redirect to somebody else of this machine.
+    // Somebody else of this machine, whom every answer points to.
     let inner = TcpListener::bind("127.0.0.1:0").unwrap();
     inner.set_nonblocking(true).unwrap();
-    let target = inner.local_addr().unwrap();
-    let outer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = outer.local_addr().unwrap();
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = asked.clone();
-    let redirecting = tokio::spawn(async move {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        while let Ok((mut stream, _)) = outer.accept().await {
-            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let mut buffer = [0; 4096];
-            drop(stream.read(&mut buffer).await);
-            let answer = format!(
-                "HTTP/1.1 302 Found\r\nLocation: http://{target}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            );
-            drop(stream.write_all(answer.as_bytes()).await);
-        }
-    });
-    let server = Server::start().await;
+    let (outer, asked) = names::redirecting(inner.local_addr().unwrap()).await;
+    let server = Server::builder()
+        .env("WEIR_WEBHOOKS__RETRY_SECONDS", "1")
+        .start()
+        .await;
     let acme = server.tenant("acme").await;
-    let relay = acme.relay("redirected", &format!("ws://{address}/")).await;
+    let asked_after = |before: usize| {
+        let asked = &asked;
+        eventually("the redirecting server is asked", move || async move {
+            let now = asked.load(Ordering::Relaxed);
+            (now > before).then_some(now)
+        })
+    };
+    let relay = acme.relay("redirected", &format!("ws://{outer}/")).await;
     refusal(&acme, &relay).await;
-    eventually("the back end is asked", || async {
-        (asked.load(std::sync::atomic::Ordering::Relaxed) > 0).then_some(())
+    let by_upstream = asked_after(0).await;
+
+    let keyed = json!({ "slug": "keyed", "kind": "channel", "jwks_url": format!("http://{outer}/keys") });
+    let keyed = acme.endpoint(keyed).await;
+    let token = jwt::eddsa(&jwt::claims("ada"));
+    assert_eq!(Socket::connect(&keyed.url(&token)).await.close_code().await, 4009);
+    let by_keys = asked_after(by_upstream).await;
+
+    let hook = json!({ "endpoint_id": keyed.id, "url": format!("http://{outer}/"), "events": ["connected"] });
+    let hook = acme.create("/webhooks", hook).await;
+    acme.owner
+        .post(format!("/webhooks/{hook}/test"), json!({}))
+        .await
+        .expect(201);
+    asked_after(by_keys).await;
+    let path = format!("/webhooks/{hook}/deliveries?state=failed");
+    let failed = eventually("a delivery that failed", || async {
+        acme.owner.all(&path).await.into_iter().next()
     })
     .await;
+    assert_eq!(failed["status"], 302, "{failed:#}");
     assert!(inner.accept().is_err(), "the redirect was followed");
-    redirecting.abort();
 }

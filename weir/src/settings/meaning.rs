@@ -185,8 +185,19 @@ impl Settings {
             ports: self.egress.ports.clone(),
             plain: self.egress.plain,
             resolve_timeout: Duration::from_secs(self.egress.resolve_seconds),
+            hosts: set(&self.egress.hosts_file).map(PathBuf::from),
             ..Default::default()
         };
+        if let Some(path) = &settings.hosts
+            && let Err(error) = std::fs::read_to_string(path)
+        {
+            let reason = format!("{} cannot be read: {error}", path.display());
+            return Err(wrong(
+                "egress.hosts_file",
+                &reason,
+                "name a file in the form of /etc/hosts, or leave it empty",
+            ));
+        }
         for text in &self.egress.allow {
             let network = text.trim().parse().map_err(|_| {
                 let reason = format!("{text} is not a network");

@@ -151,6 +151,7 @@ pub(super) struct Egress {
     pub(super) ports: Vec<u16>,
     pub(super) plain: bool,
     pub(super) resolve_seconds: u64,
+    pub(super) hosts_file: String,
 }
 
 /// Whether tenants may name loopback addresses.
