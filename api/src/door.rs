@@ -55,6 +55,14 @@ pub async fn connect(
         return Ok(foreign_page());
     }
     if let Ok(entrance) = &entrance
+        && entrance.endpoint.row.kind == EndpointKind::Relay
+        && !state.relays.is_usable(&entrance.endpoint.row)
+    {
+        metrics::counter!("weir_sockets_refused_total", "code" => "503").increment(1);
+        state.ask_soon(&tenant, entrance.endpoint.row.id);
+        return Ok(ApiError::unproven_upstream().into_response());
+    }
+    if let Ok(entrance) = &entrance
         && let Some(retry_after) = no_upstream(state, entrance)
     {
         metrics::counter!("weir_sockets_refused_total", "code" => "503").increment(1);
@@ -181,7 +189,7 @@ fn serve(
         }
         EndpointKind::Relay => {
             let options = RelayOptions { channel, session };
-            let way = state.relays.way(&broker, &entrance.endpoint.row);
+            let way = state.relays.way(&broker, &entrance.endpoint);
             if let Some(Way::Own(pool)) = way {
                 state
                     .sockets
@@ -205,11 +213,10 @@ fn serve(
 /// When to come back, where it is known already that there is no socket to the back end: a handshake that is refused costs
 /// less than a session that waits in vain.
 fn no_upstream(state: &State, entrance: &Entrance) -> Option<Duration> {
-    let row = &entrance.endpoint.row;
-    if row.kind != EndpointKind::Relay {
+    if entrance.endpoint.row.kind != EndpointKind::Relay {
         return None;
     }
-    state.relays.way(&state.broker, row)?.refusal()
+    state.relays.way(&state.broker, &entrance.endpoint)?.refusal()
 }
 
 /// Begins a session's record.

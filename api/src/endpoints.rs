@@ -1,13 +1,9 @@
 //! Endpoints over REST.
 
+mod access;
 mod bodies;
 
-use domain::{
-    connect_tokens, endpoints,
-    endpoints::{EndpointPatch, NewEndpoint},
-    page::PageIn,
-    permissions::Permission,
-};
+use domain::{connect_tokens, endpoints, page::PageIn, permissions::Permission};
 use entity::{
     endpoint::{self, EndpointKind},
     id::EndpointId,
@@ -87,10 +83,11 @@ impl EndpointsApi {
         body: Body<EndpointIn>,
     ) -> Result<Created<EndpointWithSecret>, ApiError> {
         let scope = caller.may(Permission::EndpointsWrite)?;
-        let new = NewEndpoint::from(body.0);
-        self.0
+        let mut new = body.0.into_new(self.0.ctx.now())?;
+        new.upstream_state = self
+            .0
             .relays
-            .check_address(new.upstream_url.as_deref(), "/upstream_url")
+            .check_upstream(new.upstream_url.as_deref(), "/upstream_url")
             .await?;
         self.0
             .relays
@@ -145,11 +142,13 @@ impl EndpointsApi {
         body: Body<EndpointPatchIn>,
     ) -> Result<Versioned<Endpoint>, ApiError> {
         let scope = caller.may(Permission::EndpointsWrite)?;
-        let patch = EndpointPatch::from(body.0);
-        self.0
+        let mut patch = body.0.into_patch(self.0.ctx.now())?;
+        let state = self
+            .0
             .relays
-            .check_address(patch.upstream_url.as_deref(), "/upstream_url")
+            .check_upstream(patch.upstream_url.as_deref(), "/upstream_url")
             .await?;
+        patch.upstream_state = Some(state);
         let jwks_url = patch.jwks_url.as_ref().and_then(Option::as_deref);
         self.0.relays.check_address(jwks_url, "/jwks_url").await?;
         let tx = self.0.ctx.store.begin(scope).await?;

@@ -74,6 +74,7 @@ mod subjects;
 mod tags;
 mod tenant;
 mod tenant_key;
+pub mod upstreams;
 mod versions;
 mod webhooks;
 mod withdrawal;

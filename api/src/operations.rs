@@ -5,7 +5,7 @@ use crate::{
     consent_imports, consents, data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs,
     jurisdictions, log_witnesses, mails, members, messages, notices, pools, portal, processing_records,
     publish, purposes, reports, requests, retention, retention_changes, retention_rules, sign_ins,
-    state::State, subjects, tenant, tenant_key, webhooks,
+    state::State, subjects, tenant, tenant_key, upstreams, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -154,6 +154,7 @@ pub(crate) type Operations = (
     endpoints::EndpointsApi,
     publish::PublishApi,
     pools::PoolsApi,
+    upstreams::UpstreamsApi,
     webhooks::WebhooksApi,
     audit::AuditApi,
     log_witnesses::LogWitnessesApi,
@@ -169,6 +170,7 @@ pub(crate) fn all(state: &State) -> Operations {
         endpoints::EndpointsApi(state.clone()),
         publish::PublishApi(state.clone()),
         pools::PoolsApi(state.clone()),
+        upstreams::UpstreamsApi(state.clone()),
         webhooks::WebhooksApi(state.clone()),
         audit::AuditApi(state.clone()),
         log_witnesses::LogWitnessesApi(state.clone()),

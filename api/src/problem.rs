@@ -137,6 +137,21 @@ impl ApiError {
         )
     }
 
+    /// A relay's back end was not proven to be the tenant's.
+    pub(crate) fn unproven_upstream() -> Self {
+        let detail = "the back end of this endpoint was not proven to be its tenant's yet; GET /api/v1/endpoints/{id}/upstream says how";
+        Self::Unavailable(
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream_unproven",
+                "Back end not proven",
+                Some(detail.to_owned()),
+                vec![],
+            ),
+            10,
+        )
+    }
+
     /// An `Idempotency-Key` came a second time with another body.
     pub(crate) fn key_reused() -> Self {
         const CODE: &str = "idempotency_key_reused";

@@ -36,7 +36,7 @@ use crate::{
     pusher::server,
     session::{channel, pusher, relay},
     settings::Settings,
-    upstream::{Counts, Mux, NodePool, Pool, PoolSettings, Pools, Turns},
+    upstream::{Counts, Mux, NodePool, Places, Pool, PoolSettings, Pools, Turns},
     wheel::Wheel,
     wire::{Line, Socket, Wire},
 };
@@ -58,6 +58,7 @@ pub(crate) struct Core {
     counts: Counts,
     /// Whose turn it is to open one.
     turns: Turns,
+    places: Places,
     /// Sessions that are being served.
     pub(crate) tracker: TaskTracker,
     draining: AtomicBool,
@@ -163,7 +164,9 @@ impl Broker {
         let counts = cluster
             .as_ref()
             .map_or_else(Counts::here, |cluster| Counts::Nodes(Arc::downgrade(cluster)));
-        let dials = settings.dials;
+        let (dials, waiting) = (settings.dials, settings.waiting);
+        let upstream_meters = UpstreamMeters::new();
+        let places = Places::new(waiting, upstream_meters.crowded.clone());
         let core = Arc::new(Core {
             settings: Arc::new(settings),
             admission,
@@ -173,10 +176,11 @@ impl Broker {
             hub: Hub::new(),
             wheel,
             meters: Meters::new(),
-            upstream_meters: Arc::new(UpstreamMeters::new()),
+            upstream_meters: Arc::new(upstream_meters),
             pools: Pools::default(),
             counts,
             turns: Turns::new(dials),
+            places,
             tracker,
             draining: AtomicBool::new(false),
             cluster,
@@ -305,6 +309,7 @@ impl Broker {
             Arc::clone(&self.0.upstream_meters),
             self.0.counts.clone(),
             self.0.turns.clone(),
+            self.0.places.clone(),
         );
         self.0.pools.add(&pool);
         pool

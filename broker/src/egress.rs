@@ -3,6 +3,7 @@
 //! Whatever fails after the URL itself was found good fails with one error, which tells nothing about networks behind us.
 
 mod names;
+mod peer;
 mod ranges;
 
 use std::{
@@ -22,6 +23,7 @@ use url::{Host, Url};
 
 pub use self::{
     names::{HostsFile, Names, SystemNames},
+    peer::{PeerTls, PeerTlsFault},
     ranges::is_public,
 };
 
@@ -38,6 +40,8 @@ pub struct EgressSettings {
     pub resolve_timeout: Duration,
     /// A file of names that goes before the operating system's.
     pub hosts: Option<PathBuf>,
+    /// Whose back ends have to be proven.
+    pub prove: Prove,
 }
 
 impl Default for EgressSettings {
@@ -48,8 +52,21 @@ impl Default for EgressSettings {
             plain: false,
             resolve_timeout: Duration::from_secs(5),
             hosts: None,
+            prove: Prove::Public,
         }
     }
+}
+
+/// Whose back ends have to be proven to be the tenants' before they are first used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prove {
+    /// Those on public addresses: for its own networks the operator vouches.
+    #[default]
+    Public,
+    /// All of them.
+    All,
+    /// None.
+    Nothing,
 }
 
 /// What is said outside of whatever lies in host and user: were it said which, the differences would draw a map of the
@@ -183,12 +200,31 @@ impl Egress {
         }
     }
 
-    /// Connects to a URL's host, at an address that was checked a moment before. No TLS yet.
+    /// Whether the operator vouches for all of these addresses, so that nobody has to prove that they are theirs.
+    pub fn vouches(&self, addresses: &[SocketAddr]) -> bool {
+        match self.0.settings.prove {
+            Prove::Public => addresses.iter().all(|address| self.is_allowed(address.ip())),
+            Prove::All => false,
+            Prove::Nothing => true,
+        }
+    }
+
+    /// Which back ends have to be proven.
+    pub fn prove(&self) -> Prove {
+        self.0.settings.prove
+    }
+
+    /// Connects to a URL's host, at an address that was checked a moment before. No TLS yet. `proven`: it may be anywhere that the
+    /// guard lets through; otherwise only where the operator vouches for it.
     ///
     /// # Errors
     /// As [`Egress::resolve`].
-    pub async fn connect(&self, url: &Url) -> Result<TcpStream, EgressFault> {
-        for address in self.resolve(url).await? {
+    pub async fn connect(&self, url: &Url, proven: bool) -> Result<TcpStream, EgressFault> {
+        let addresses = self.resolve(url).await?;
+        if !proven && !self.vouches(&addresses) {
+            return Err(EgressFault::Unreachable);
+        }
+        for address in addresses {
             if let Ok(stream) = TcpStream::connect(address).await {
                 // Small frames must not wait for an acknowledgement of the one before.
                 stream.set_nodelay(true).map_err(|_| EgressFault::Unreachable)?;
@@ -206,11 +242,7 @@ impl Egress {
         if let Some(tls) = self.0.tls.get() {
             return Ok(Arc::clone(tls));
         }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(EgressFault::NoRoots);
-        }
+        let roots = native_roots()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -229,6 +261,16 @@ impl Egress {
         url.port_or_known_default()
             .is_some_and(|port| self.0.settings.ports.contains(&port))
     }
+}
+
+/// The roots that the operating system trusts.
+fn native_roots() -> Result<RootCertStore, EgressFault> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(EgressFault::NoRoots);
+    }
+    Ok(roots)
 }
 
 /// Whether an address is one of this machine's. The system answers without a packet: it chooses itself as the source for

@@ -94,6 +94,8 @@ pub(crate) struct UpstreamMeters {
     pub(crate) wait: Histogram,
     pub(crate) connects: Counter,
     pub(crate) failures: Counter,
+    /// Sessions that were sent away because too many waited.
+    pub(crate) crowded: Counter,
 }
 
 impl UpstreamMeters {
@@ -121,6 +123,10 @@ impl UpstreamMeters {
             metrics::Unit::Seconds,
             "how long a session waited for a socket to a back end, or in vain"
         );
+        metrics::describe_counter!(
+            "weir_upstream_wait_refused_total",
+            "sessions sent away because too many waited for sockets to back ends"
+        );
         metrics::describe_counter!("weir_upstream_connects_total", "sockets opened to back ends");
         metrics::describe_counter!("weir_upstream_connect_failures_total", "attempts that failed");
         Self {
@@ -132,6 +138,7 @@ impl UpstreamMeters {
             wait: metrics::histogram!("weir_upstream_wait_seconds"),
             connects: metrics::counter!("weir_upstream_connects_total"),
             failures: metrics::counter!("weir_upstream_connect_failures_total"),
+            crowded: metrics::counter!("weir_upstream_wait_refused_total"),
         }
     }
 }

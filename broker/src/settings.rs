@@ -30,6 +30,8 @@ pub struct Settings {
     pub window: usize,
     /// Sockets to back ends that are opened at once; tenants take turns.
     pub dials: usize,
+    /// Sessions that may wait for a socket to a back end, of all relays together.
+    pub waiting: usize,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             report_every: Duration::from_secs(5),
             window: 32,
             dials: 64,
+            waiting: 10_000,
         }
     }
 }

@@ -9,6 +9,7 @@ mod dial;
 mod keeper;
 mod leases;
 mod mux;
+mod places;
 mod registry;
 mod settings;
 mod state;
@@ -19,12 +20,13 @@ mod warm;
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use rustls::ClientConfig;
 use tokio::{
     net::TcpStream,
     sync::{Notify, oneshot},
@@ -33,9 +35,10 @@ use tokio::{
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(crate) use self::{leases::Counts, mux::MuxLine, registry::Pools, turns::Turns};
+pub(crate) use self::{leases::Counts, mux::MuxLine, places::Places, registry::Pools, turns::Turns};
 use self::{
     leases::Leases,
+    places::Place,
     state::{State, Waiter, chance},
     warm::Idle,
 };
@@ -173,10 +176,13 @@ impl Drop for Permit {
 struct Inner {
     settings: PoolSettings,
     egress: Egress,
+    /// Where the settings say something particular about it.
+    tls: OnceLock<Arc<ClientConfig>>,
     session: Arc<Settings>,
     meters: Arc<UpstreamMeters>,
     leases: Leases,
     turns: Turns,
+    places: Places,
     closed: CancellationToken,
     /// Tells the keeper that something changed.
     wake: Notify,
@@ -257,15 +263,18 @@ impl Pool {
         meters: Arc<UpstreamMeters>,
         counts: Counts,
         turns: Turns,
+        places: Places,
     ) -> Self {
         let closed = CancellationToken::new();
         let inner = Arc::new(Inner {
             leases: Leases::new(counts, settings.endpoint),
             settings,
             egress,
+            tls: OnceLock::new(),
             session,
             meters,
             turns,
+            places,
             closed: closed.clone(),
             wake: Notify::new(),
             cut: Mutex::new(Cut::new()),
@@ -283,12 +292,20 @@ impl Pool {
     /// Takes a socket out of the pool, or waits for one in the order of asking.
     pub(crate) async fn acquire(&self) -> Result<Lease, PoolError> {
         let asked = Instant::now();
-        let leased = self.take_or_wait(asked).await;
+        let leased = self.take_or_wait(asked, Some(&self.inner.places)).await;
         self.inner.meters.wait.record(asked.elapsed());
         leased
     }
 
-    async fn take_or_wait(&self, asked: Instant) -> Result<Lease, PoolError> {
+    /// The same for several sessions, who have places already.
+    pub(crate) async fn acquire_for_many(&self) -> Result<Lease, PoolError> {
+        let asked = Instant::now();
+        let leased = self.take_or_wait(asked, None).await;
+        self.inner.meters.wait.record(asked.elapsed());
+        leased
+    }
+
+    async fn take_or_wait(&self, asked: Instant, places: Option<&Places>) -> Result<Lease, PoolError> {
         loop {
             let turn = self.inner.change(|state| {
                 if self.inner.closed.is_cancelled() {
@@ -307,11 +324,12 @@ impl Pool {
                     return Err(why);
                 }
                 if state.waiters.len() >= self.inner.settings.queue {
-                    return Err(PoolError::QueueFull);
+                    return Err(self.inner.places.full());
                 }
+                let place = places.map(Places::take).transpose()?;
                 let (lease, leased) = oneshot::channel();
                 state.waiters.push_back(Waiter { since: asked, lease });
-                Ok(Turn::Wait(leased))
+                Ok(Turn::Wait(leased, place))
             })?;
             self.inner.wake.notify_one();
             match turn {
@@ -321,7 +339,7 @@ impl Pool {
                         return Ok(Lease { wire, early, permit });
                     }
                 }
-                Turn::Wait(leased) => {
+                Turn::Wait(leased, _place) => {
                     return match timeout(self.inner.settings.acquire_timeout, leased).await {
                         Ok(Ok(Ok(handed))) => handed.take().ok_or(PoolError::Unavailable),
                         Ok(Ok(Err(why))) => Err(why),
@@ -345,11 +363,16 @@ impl Pool {
             return Some((why, pause.unwrap_or_default().max(soon)));
         }
         let waiting = state.waiters.iter().filter(|waiter| !waiter.lease.is_closed());
-        let full = waiting.count() >= self.inner.settings.queue;
-        full.then_some((
-            PoolError::QueueFull,
-            self.inner.settings.acquire_timeout.max(soon),
-        ))
+        let waiting = waiting.count();
+        // Who finds a socket ready does not wait.
+        let waits = waiting > 0 || state.idle.is_empty() || state.mode == PoolMode::Paused;
+        let full = waiting >= self.inner.settings.queue || (waits && self.inner.places.is_full());
+        full.then(|| {
+            (
+                self.inner.places.full(),
+                self.inner.settings.acquire_timeout.max(soon),
+            )
+        })
     }
 
     /// What it is to do.
@@ -391,5 +414,5 @@ impl Pool {
 
 enum Turn {
     Take(Idle, Permit),
-    Wait(oneshot::Receiver<Result<Handed, PoolError>>),
+    Wait(oneshot::Receiver<Result<Handed, PoolError>>, Option<Place>),
 }

@@ -1,18 +1,23 @@
 //! Endpoints: the WebSockets that a tenant registers.
 
+mod access;
 mod input;
 mod limits;
 mod pools;
 mod secrets;
+mod upstream;
 
+pub use access::{Access, ClientCertificate, Headers, header_names};
+pub(crate) use access::{certificate_context, headers_context};
 pub use input::{EndpointPatch, NewEndpoint};
 pub use limits::{AUTHENTICATE_WITHIN, Limits, LimitsPatch};
 pub use pools::{PoolOrder, order_pool, read_relay};
 pub use secrets::Secrets;
 pub(crate) use secrets::{Opened, context as secret_context};
+pub use upstream::{Challenge, challenge, challenged};
 
 use entity::{
-    endpoint::{self, EndpointKind},
+    endpoint::{self, EndpointKind, UpstreamState},
     id::EndpointId,
     purpose,
 };
@@ -53,6 +58,9 @@ pub async fn create(tx: &TenantTx, ctx: &Ctx, new: NewEndpoint) -> Result<(endpo
         version: Set(1),
         ..Default::default()
     };
+    upstream::forget(ctx, &mut row, new.upstream_state);
+    access::seal_headers(ctx, tx.tenant(), id, &new.upstream_headers, &mut row).await?;
+    access::seal_certificate(ctx, tx.tenant(), id, new.upstream_certificate.as_ref(), &mut row).await?;
     new.fill(&mut row);
     let row = tx
         .insert(row)
@@ -141,7 +149,24 @@ pub async fn update(
         check_purpose(tx, purpose).await?;
     }
     let version = current.version + 1;
+    let moves = patch
+        .upstream_url
+        .as_ref()
+        .is_some_and(|url| upstream::moves(current.upstream_url.as_deref(), url));
     let mut row = current.into_active_model();
+    if moves {
+        upstream::forget(
+            ctx,
+            &mut row,
+            patch.upstream_state.unwrap_or(UpstreamState::Unproven),
+        );
+    }
+    if let Some(headers) = &patch.upstream_headers {
+        access::seal_headers(ctx, tx.tenant(), id, headers, &mut row).await?;
+    }
+    if let Some(certificate) = &patch.upstream_certificate {
+        access::seal_certificate(ctx, tx.tenant(), id, certificate.as_ref(), &mut row).await?;
+    }
     let changed = patch.apply(&mut row);
     row.version = Set(version);
     row.updated_at = Set(ctx.now());

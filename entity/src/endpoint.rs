@@ -81,6 +81,30 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// Whether the back end of a relay was proven to be the tenant's.
+    pub enum UpstreamState {
+        /// Not yet: nobody is led there.
+        Unproven = "unproven",
+        /// Its host answered the challenge.
+        Proven = "proven",
+        /// The operator vouches for the networks that it is in.
+        Exempt = "exempt",
+    }
+}
+
+string_enum! {
+    /// Why a host did not prove whose it is.
+    pub enum ProofFault {
+        /// No answer, or none from an address that may be reached.
+        Unreachable = "unreachable",
+        /// Another status than 200.
+        WrongStatus = "wrong_status",
+        /// Another text than was asked for.
+        WrongAnswer = "wrong_answer",
+    }
+}
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "endpoint")]
@@ -102,6 +126,24 @@ pub struct Model {
     pub previous_secret_sealed: Option<Vec<u8>>,
     pub previous_secret_until: Option<DateTimeUtc>,
     pub upstream_url: Option<String>,
+    /// Whether the back end was proven to be the tenant's.
+    pub upstream_state: UpstreamState,
+    /// What its host is asked for.
+    pub upstream_token: Option<String>,
+    pub upstream_proven_at: Option<DateTimeUtc>,
+    /// When it was last asked.
+    pub upstream_tried_at: Option<DateTimeUtc>,
+    /// Why that came to nothing.
+    pub upstream_fault: Option<ProofFault>,
+    /// Headers of the opening request to the upstream; sealed under the tenant's key.
+    pub upstream_headers_sealed: Option<Vec<u8>>,
+    /// Their names.
+    pub upstream_header_names: Option<Json>,
+    /// The certificate that the upstream is shown, and its key; sealed.
+    pub upstream_certificate_sealed: Option<Vec<u8>>,
+    pub upstream_certificate_expires_at: Option<DateTimeUtc>,
+    /// The authorities that the upstream is known by, in PEM.
+    pub upstream_ca: Option<String>,
     /// Offered to the upstream as `Sec-WebSocket-Protocol`.
     pub subprotocol: Option<String>,
     /// Warm upstream sockets kept ready.

@@ -39,6 +39,8 @@ mod m0020_pool_modes;
 mod m0021_anonymisation;
 mod m0023_magic_links_and_recipients;
 mod m0024_opendsr;
+mod m0025_upstream_proofs;
+mod m0026_upstream_access;
 mod m0031_language_of_requests;
 mod m0034_log_witnesses;
 mod v0001_keys;
@@ -80,6 +82,8 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0021_anonymisation::Migration),
             Box::new(m0023_magic_links_and_recipients::Migration),
             Box::new(m0024_opendsr::Migration),
+            Box::new(m0025_upstream_proofs::Migration),
+            Box::new(m0026_upstream_access::Migration),
             Box::new(m0031_language_of_requests::Migration),
             Box::new(m0034_log_witnesses::Migration),
         ]

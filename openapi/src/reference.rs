@@ -219,7 +219,7 @@ fn kind(schema: &Value) -> String {
 }
 
 /// What the codes of problems mean. Stable: clients decide by them.
-const PROBLEMS: [(&str, u16, &str); 21] = [
+const PROBLEMS: [(&str, u16, &str); 22] = [
     (
         "malformed_request",
         400,
@@ -320,6 +320,12 @@ const PROBLEMS: [(&str, u16, &str); 21] = [
         "unavailable",
         503,
         "A part does not answer. Nothing was acknowledged; repeat it after Retry-After.",
+    ),
+    (
+        "upstream_unproven",
+        503,
+        "The back end of a relay was not proven to be its tenant's yet. Ask GET /endpoints/{id}/upstream what its host has to answer, \
+         put it there, and POST /endpoints/{id}/upstream/verify.",
     ),
 ];
 

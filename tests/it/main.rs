@@ -68,6 +68,8 @@ mod startup;
 mod subjects;
 mod tenant_key;
 mod tokens;
+mod upstream_access;
+mod upstreams;
 mod web;
 mod webhooks;
 mod witnesses;

@@ -9,7 +9,9 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use ring::hmac;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Mutex,
     task::{JoinHandle, JoinSet},
@@ -21,7 +23,8 @@ use tokio_tungstenite::tungstenite::{
 
 /// The back end. It stops when dropped.
 ///
-/// It sends back every message, and closes with code and reason when it hears `close 4567 some words`.
+/// It sends back every message, and closes with code and reason when it hears `close 4567 some words`. Challenges are answered
+/// once it knows the endpoint's secret.
 #[derive(Debug)]
 pub struct Echo {
     address: SocketAddr,
@@ -36,6 +39,8 @@ struct Seen {
     accepted: AtomicUsize,
     messages: Mutex<Vec<String>>,
     closes: Mutex<Vec<(u16, String)>>,
+    secret: Mutex<Option<String>>,
+    challenged: AtomicUsize,
 }
 
 impl Echo {
@@ -82,6 +87,16 @@ impl Echo {
         self.seen.messages.lock().await.clone()
     }
 
+    /// From now on it answers challenges by this secret of the endpoint.
+    pub async fn prove_by(&self, secret: &str) {
+        *self.seen.secret.lock().await = Some(secret.to_owned());
+    }
+
+    /// How often it was asked whose it is.
+    pub fn challenged(&self) -> usize {
+        self.seen.challenged.load(Ordering::SeqCst)
+    }
+
     /// Close codes it heard.
     pub async fn closes(&self) -> Vec<(u16, String)> {
         self.seen.closes.lock().await.clone()
@@ -96,6 +111,12 @@ impl Drop for Echo {
 
 async fn converse(stream: TcpStream, seen: Arc<Seen>) {
     if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    if is_challenge(&stream).await {
+        seen.challenged.fetch_add(1, Ordering::SeqCst);
+        // Who asks may have gone.
+        drop(answer_challenge(stream, seen.secret.lock().await.as_deref()).await);
         return;
     }
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
@@ -134,6 +155,43 @@ async fn converse(stream: TcpStream, seen: Arc<Seen>) {
     if counts {
         seen.open.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// Where challenges are asked.
+const CHALLENGE: &str = "GET /.well-known/weir-challenge/";
+
+/// Looks at the request without taking it. It comes in one piece.
+async fn is_challenge(stream: &TcpStream) -> bool {
+    let mut head = [0; CHALLENGE.len()];
+    loop {
+        match stream.peek(&mut head).await {
+            Ok(length) if length == head.len() => return head == *CHALLENGE.as_bytes(),
+            Ok(length) if length > 0 && head[..length] == CHALLENGE.as_bytes()[..length] => {
+                tokio::task::yield_now().await;
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// Answers as `docs/protocol.md` tells back ends to.
+async fn answer_challenge(mut stream: TcpStream, secret: Option<&str>) -> std::io::Result<()> {
+    let mut request = vec![0; 4096];
+    let length = stream.read(&mut request).await?;
+    let request = String::from_utf8_lossy(&request[..length]).into_owned();
+    let token = request[CHALLENGE.len()..].split(' ').next().unwrap_or_default();
+    let answer = match secret {
+        Some(secret) => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            let answer = hex::encode(hmac::sign(&key, token.as_bytes()));
+            format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+                answer.len()
+            )
+        }
+        None => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
+    };
+    stream.write_all(answer.as_bytes()).await
 }
 
 fn order(text: &str) -> Option<Message> {

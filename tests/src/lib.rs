@@ -33,6 +33,7 @@ pub mod proxy;
 pub mod receiver;
 pub mod redis;
 pub mod sdks;
+pub mod secure;
 pub mod server;
 pub mod smtp;
 pub mod socket;

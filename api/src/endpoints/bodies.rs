@@ -1,9 +1,11 @@
 //! What the endpoints' operations take and answer.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use domain::endpoints::{EndpointPatch, LimitsPatch, NewEndpoint};
+use domain::endpoints::{EndpointPatch, LimitsPatch, NewEndpoint, header_names};
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolMode, RecordMode, SlowConsumer},
+    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolMode, RecordMode, SlowConsumer, UpstreamState},
     id::{EndpointId, PurposeId},
 };
 use poem_openapi::{Object, types::MaybeUndefined};
@@ -23,6 +25,16 @@ pub struct EndpointIn {
     kind: EndpointKind,
     /// The WebSocket of your back end (`ws://` or `wss://`), for a relay.
     upstream_url: Option<String>,
+    /// Headers of the opening request to the upstream, by name: an API key, for instance. Not shown again. Those of the connection
+    /// and the handshake (`Host`, `Upgrade`, `Sec-WebSocket-…`) are not yours to say.
+    pub(super) upstream_headers: Option<BTreeMap<String, String>>,
+    /// A client certificate that the upstream is shown, in PEM, your own first and then those between it and the authority.
+    pub(super) upstream_certificate: Option<String>,
+    /// Its private key, in PEM without a passphrase. Not shown again.
+    pub(super) upstream_key: Option<String>,
+    /// The authorities that may vouch for the upstream, in PEM, where it has a certificate of a private one. Those of the operating
+    /// system if absent.
+    pub(super) upstream_ca: Option<String>,
     /// Offered to the upstream as `Sec-WebSocket-Protocol`.
     subprotocol: Option<String>,
     /// Warm upstream sockets kept ready. Default 2.
@@ -126,6 +138,16 @@ impl From<EndpointIn> for NewEndpoint {
 pub struct EndpointPatchIn {
     name: Option<String>,
     upstream_url: Option<String>,
+    /// All headers, in place of those that are there.
+    #[serde(default)]
+    pub(super) upstream_headers: MaybeUndefined<BTreeMap<String, String>>,
+    /// With `upstream_key`; `null` takes both away.
+    #[serde(default)]
+    pub(super) upstream_certificate: MaybeUndefined<String>,
+    #[serde(default)]
+    pub(super) upstream_key: MaybeUndefined<String>,
+    #[serde(default)]
+    pub(super) upstream_ca: MaybeUndefined<String>,
     #[serde(default)]
     subprotocol: MaybeUndefined<String>,
     pool_min: Option<i32>,
@@ -168,6 +190,10 @@ impl From<EndpointPatchIn> for EndpointPatch {
         Self {
             name: input.name,
             upstream_url: input.upstream_url,
+            upstream_state: None,
+            upstream_headers: None,
+            upstream_certificate: None,
+            upstream_ca: None,
             subprotocol: input.subprotocol.into(),
             pool_min: input.pool_min,
             pool_max: input.pool_max,
@@ -213,6 +239,14 @@ pub struct Endpoint {
     /// The Pusher application key; public.
     key: String,
     upstream_url: Option<String>,
+    /// Of a relay. `unproven`: nobody connects until the host of `upstream_url` answers its challenge. `proven`: it did. `exempt`: the
+    /// operator of this server vouches for it.
+    upstream_state: Option<UpstreamState>,
+    /// The names of its headers.
+    upstream_header_names: Vec<String>,
+    /// When the client certificate expires, where there is one.
+    upstream_certificate_expires_at: Option<DateTime<Utc>>,
+    upstream_ca: Option<String>,
     subprotocol: Option<String>,
     pool_min: i32,
     pool_max: i32,
@@ -250,6 +284,7 @@ impl Endpoint {
     pub(super) fn new(row: endpoint::Model, connect_url: String) -> Self {
         Self {
             connect_url,
+            upstream_header_names: header_names(&row),
             id: row.id,
             slug: row.slug,
             name: row.name,
@@ -257,6 +292,9 @@ impl Endpoint {
             app_id: row.app_id,
             key: row.app_key,
             upstream_url: row.upstream_url,
+            upstream_state: (row.kind == EndpointKind::Relay).then_some(row.upstream_state),
+            upstream_certificate_expires_at: row.upstream_certificate_expires_at,
+            upstream_ca: row.upstream_ca,
             subprotocol: row.subprotocol,
             pool_min: row.pool_min,
             pool_max: row.pool_max,

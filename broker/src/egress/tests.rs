@@ -139,7 +139,7 @@ async fn a_name_that_changes_its_answer_gains_nothing() {
         };
         let egress = Egress::with_names(EgressSettings::default(), names);
         assert!(egress.resolve(&url).await.is_ok(), "it leads outside at first");
-        let connected = egress.connect(&url).await.map(drop);
+        let connected = egress.connect(&url, true).await.map(drop);
         assert_eq!(connected, Err(EgressFault::Unreachable), "{inside}");
     }
 }
@@ -182,4 +182,22 @@ async fn this_machines_own_address_is_inside_too() {
     let egress = Egress::with_names(EgressSettings::default(), Always(vec![own]));
     let url: Url = "wss://back-end.example/".parse().unwrap();
     assert_eq!(egress.resolve(&url).await, Err(EgressFault::Unreachable));
+}
+
+#[tokio::test]
+async fn the_operator_vouches_for_networks_and_not_for_names() {
+    let with = |prove| {
+        Egress::new(EgressSettings {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            prove,
+            ..EgressSettings::default()
+        })
+    };
+    let ours: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    let public: SocketAddr = "93.184.215.14:443".parse().unwrap();
+    assert!(with(Prove::Public).vouches(&[ours]));
+    assert!(!with(Prove::Public).vouches(&[public]));
+    assert!(!with(Prove::Public).vouches(&[ours, public]), "one is enough");
+    assert!(!with(Prove::All).vouches(&[ours]));
+    assert!(with(Prove::Nothing).vouches(&[public]));
 }

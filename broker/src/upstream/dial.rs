@@ -1,5 +1,8 @@
 //! Opening one socket to a back end: guard, TCP, TLS, handshake, within one bound.
 
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 use tokio::time::timeout;
 use tokio_tungstenite::{
     Connector, client_async_tls_with_config,
@@ -28,11 +31,23 @@ pub(super) async fn dial(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialF
     }
 }
 
+/// How the back end is known, worked out at the first dial.
+fn tls(pool: &Inner) -> Result<Arc<ClientConfig>, DialFault> {
+    if pool.settings.tls.is_usual() {
+        return pool.egress.tls().map_err(|_| DialFault::Failed);
+    }
+    if let Some(tls) = pool.tls.get() {
+        return Ok(Arc::clone(tls));
+    }
+    let made = pool.settings.tls.config().map_err(|_| DialFault::Failed)?;
+    Ok(Arc::clone(pool.tls.get_or_init(|| Arc::new(made))))
+}
+
 async fn connect(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
     let settings = &pool.settings;
     let stream = pool
         .egress
-        .connect(&settings.url)
+        .connect(&settings.url, settings.proven)
         .await
         .map_err(|fault| match fault {
             EgressFault::Unreachable | EgressFault::NoRoots => DialFault::Failed,
@@ -41,7 +56,7 @@ async fn connect(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
             }
         })?;
     let connector = if settings.url.scheme() == "wss" {
-        Connector::Rustls(pool.egress.tls().map_err(|_| DialFault::Failed)?)
+        Connector::Rustls(tls(pool)?)
     } else {
         Connector::Plain
     };

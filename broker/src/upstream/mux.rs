@@ -118,6 +118,11 @@ impl Mux {
                 PoolMode::Paused => sleep(LOOK).await,
             }
         }
+        let has_room = |link: &Arc<Link>| link.sessions() < self.0.per_socket;
+        let places = &self.0.pool.inner.places;
+        // Who finds room on an open socket does not wait.
+        let finds_room = self.0.state.lock().links.iter().any(has_room);
+        let _place = if finds_room { None } else { Some(places.take()?) };
         let chan = Chan::new(session, about);
         // From here on it is let go of when this is dropped.
         let line = MuxLine {
@@ -127,7 +132,7 @@ impl Mux {
         {
             let mut state = self.0.state.lock();
             if state.homeless.len() >= self.0.pool.settings().queue {
-                return Err(PoolError::QueueFull);
+                return Err(places.full());
             }
             state.homeless.push_back(Arc::clone(&chan));
         }
@@ -181,7 +186,7 @@ impl Mux {
     /// is to go.
     async fn open(self, instead: Option<Arc<Link>>) {
         let lease = loop {
-            let leased = self.0.pool.acquire().await;
+            let leased = self.0.pool.acquire_for_many().await;
             if let Some(old) = &instead {
                 old.retire();
             }

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use url::Url;
 use uuid::Uuid;
 
+use crate::egress::PeerTls;
+
 /// What a pool is to do.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PoolSettings {
@@ -14,6 +16,8 @@ pub struct PoolSettings {
     pub endpoint: Uuid,
     /// The back end: `wss://…`, or `ws://…` where the egress guard allows it.
     pub url: Url,
+    /// Whether it was proven to be the tenant's. If not, it is only reached where the operator vouches for it.
+    pub proven: bool,
     /// Sockets to keep connected and ready.
     pub min: usize,
     /// Sockets in all, on all nodes: ready, in use, being opened and being closed.
@@ -33,6 +37,8 @@ pub struct PoolSettings {
     pub subprotocol: Option<String>,
     /// Headers of the opening request. They may be secrets.
     pub headers: Vec<(String, String)>,
+    /// What it is shown and known by, over `wss`.
+    pub tls: PeerTls,
     /// The largest message that the back end may send, in bytes.
     pub max_message: usize,
     /// Any number. It spreads retries and lifetimes, so that pools do not act in step.
@@ -46,6 +52,7 @@ impl PoolSettings {
             tenant: Uuid::nil(),
             endpoint: Uuid::nil(),
             url,
+            proven: false,
             min: 2,
             max: 100,
             queue: 1000,
@@ -55,6 +62,7 @@ impl PoolSettings {
             acquire_timeout: Duration::from_secs(5),
             subprotocol: None,
             headers: Vec::new(),
+            tls: PeerTls::default(),
             max_message: 1 << 20,
             seed: 0,
         }

@@ -13,6 +13,7 @@ mod fuzz;
 mod house;
 mod liveness;
 mod malformed;
+mod places;
 mod pool;
 mod pusher;
 mod relay;

@@ -1,14 +1,17 @@
 //! What a tenant may say about an endpoint, and what of it makes sense.
 
 use entity::{
-    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolMode, PoolState, RecordMode},
+    endpoint::{self, EndpointKind, OnWithdrawal, Opaque, PoolMode, PoolState, RecordMode, UpstreamState},
     id::PurposeId,
 };
 use sea_orm::Set;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::limits::{Limits, LimitsPatch};
+use super::{
+    access::{self, ClientCertificate, Headers},
+    limits::{Limits, LimitsPatch},
+};
 use crate::error::{Faults, Result};
 
 /// An endpoint to be registered.
@@ -22,6 +25,14 @@ pub struct NewEndpoint {
     pub kind: EndpointKind,
     /// `ws://` or `wss://`; needed for a relay, refused for a channel.
     pub upstream_url: Option<String>,
+    /// What is known of its host: that somebody vouches for it, or nothing.
+    pub upstream_state: UpstreamState,
+    /// Sent to it in the opening request.
+    pub upstream_headers: Headers,
+    /// What it is shown.
+    pub upstream_certificate: Option<ClientCertificate>,
+    /// The authorities that it is known by, in PEM; none: those of the operating system.
+    pub upstream_ca: Option<String>,
     /// Offered to the upstream.
     pub subprotocol: Option<String>,
     /// Warm upstream sockets kept ready.
@@ -60,6 +71,10 @@ impl NewEndpoint {
             name: None,
             kind,
             upstream_url: None,
+            upstream_state: UpstreamState::Unproven,
+            upstream_headers: Vec::new(),
+            upstream_certificate: None,
+            upstream_ca: None,
             subprotocol: None,
             pool_min: 2,
             pool_max: 100,
@@ -87,6 +102,14 @@ impl NewEndpoint {
         );
         check_name(&mut faults, self.name.as_deref());
         check_upstream(&mut faults, self.kind, self.upstream_url.as_deref());
+        check_access(
+            &mut faults,
+            self.kind,
+            self.upstream_url.as_deref(),
+            &self.upstream_headers,
+            self.upstream_certificate.as_ref(),
+            self.upstream_ca.as_deref(),
+        );
         check_pool(&mut faults, self.pool_min, self.pool_max);
         check_sharing(&mut faults, self.sessions_per_socket);
         check_origins(&mut faults, &self.allowed_origins);
@@ -101,6 +124,7 @@ impl NewEndpoint {
         row.slug = Set(self.slug);
         row.kind = Set(self.kind);
         row.upstream_url = Set(self.upstream_url);
+        row.upstream_ca = Set(self.upstream_ca);
         row.subprotocol = Set(self.subprotocol);
         row.pool_min = Set(self.pool_min);
         row.pool_max = Set(self.pool_max);
@@ -128,6 +152,14 @@ pub struct EndpointPatch {
     pub name: Option<String>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub upstream_url: Option<String>,
+    /// What is known of the host that this leads to, where it is another one; none: nothing.
+    pub upstream_state: Option<UpstreamState>,
+    /// All of them, in place of those that are there.
+    pub upstream_headers: Option<Headers>,
+    #[expect(missing_docs, reason = "see NewEndpoint")]
+    pub upstream_certificate: Option<Option<ClientCertificate>>,
+    #[expect(missing_docs, reason = "see NewEndpoint")]
+    pub upstream_ca: Option<Option<String>>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
     pub subprotocol: Option<Option<String>>,
     #[expect(missing_docs, reason = "see NewEndpoint")]
@@ -167,6 +199,14 @@ impl EndpointPatch {
         if let Some(url) = &self.upstream_url {
             check_upstream(&mut faults, current.kind, Some(url));
         }
+        check_access(
+            &mut faults,
+            current.kind,
+            self.upstream_url.as_deref().or(current.upstream_url.as_deref()),
+            self.upstream_headers.as_deref().unwrap_or_default(),
+            self.upstream_certificate.as_ref().and_then(Option::as_ref),
+            self.upstream_ca.as_ref().and_then(Option::as_deref),
+        );
         check_pool(
             &mut faults,
             self.pool_min.unwrap_or(current.pool_min),
@@ -198,6 +238,7 @@ impl EndpointPatch {
         }
         set!(
             name,
+            upstream_ca,
             subprotocol,
             pool_min,
             pool_max,
@@ -213,6 +254,13 @@ impl EndpointPatch {
             enabled
         );
         self.limits.apply(row, &mut changed);
+        // Their values are sealed already.
+        if self.upstream_headers.is_some() {
+            changed.push("upstream_headers");
+        }
+        if self.upstream_certificate.is_some() {
+            changed.push("upstream_certificate");
+        }
         if let Some(url) = self.upstream_url {
             row.upstream_url = Set(Some(url));
             changed.push("upstream_url");
@@ -270,6 +318,38 @@ fn check_upstream(faults: &mut Faults, kind: EndpointKind, url: Option<&str>) {
             );
         }
     }
+}
+
+fn check_access(
+    faults: &mut Faults,
+    kind: EndpointKind,
+    url: Option<&str>,
+    headers: &[(String, vault::Redacted<String>)],
+    certificate: Option<&ClientCertificate>,
+    ca: Option<&str>,
+) {
+    let fields = [
+        ("/upstream_headers", !headers.is_empty()),
+        ("/upstream_certificate", certificate.is_some()),
+        ("/upstream_ca", ca.is_some()),
+    ];
+    for (field, is_there) in fields {
+        faults.check(
+            kind == EndpointKind::Relay || !is_there,
+            field,
+            "not_allowed",
+            "a channel has no upstream; make the endpoint a relay or leave this out",
+        );
+    }
+    let plain = url.is_some_and(|url| url.starts_with("ws://"));
+    faults.check(
+        !plain || certificate.is_none(),
+        "/upstream_certificate",
+        "not_allowed",
+        "a certificate is shown over TLS only: begin upstream_url with wss://",
+    );
+    access::check_headers(faults, headers);
+    access::check_pem(faults, certificate, ca);
 }
 
 fn check_pool(faults: &mut Faults, min: i32, max: i32) {

@@ -47,7 +47,7 @@ pub async fn read_relay(tx: &TenantTx, id: EndpointId) -> Result<endpoint::Model
     if row.kind == EndpointKind::Relay {
         Ok(row)
     } else {
-        Err(Error::conflict("wrong_kind", "only a relay has a pool"))
+        Err(Error::conflict("wrong_kind", "only a relay has a back end"))
     }
 }
 

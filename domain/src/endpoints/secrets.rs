@@ -7,6 +7,7 @@ use entity::{
 };
 use vault::{Redacted, chance};
 
+use super::access::{self, Access};
 use crate::{
     ctx::Ctx,
     error::{Error, Result},
@@ -72,6 +73,8 @@ fn open_one(keys: &TenantKeys, id: EndpointId, sealed: &[u8]) -> Result<String> 
 pub(crate) struct Opened {
     pub(crate) current: Option<Redacted<String>>,
     pub(crate) previous: Option<Redacted<String>>,
+    /// None where it does not open: then its back end cannot be reached.
+    pub(crate) access: Option<Access>,
 }
 
 impl Opened {
@@ -87,6 +90,11 @@ impl Opened {
         Self {
             current: open(&row.secret_sealed),
             previous: row.previous_secret_sealed.as_ref().and_then(open),
+            access: access::open(keys, row)
+                .inspect_err(|error| {
+                    tracing::error!(endpoint.id = %row.id, error = format!("{error:#}"), "what a back end is shown does not open");
+                })
+                .ok(),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     ctx::Ctx,
     dpias,
     duration::Kept,
-    endpoints::{AUTHENTICATE_WITHIN, Opened},
+    endpoints::{AUTHENTICATE_WITHIN, Access, Opened},
     error::{Error, Result},
     ids::Ids,
     minimise::Compiled,
@@ -62,6 +62,11 @@ impl Endpoint {
         let previous = self.secrets.previous.as_ref().filter(|_| overlap);
         let all = self.secrets.current.iter().chain(previous);
         all.map(|secret| secret.expose().as_str())
+    }
+
+    /// What its back end is shown and known by; none where it could not be opened.
+    pub fn access(&self) -> Option<&Access> {
+        self.secrets.access.as_ref()
     }
 
     /// How long an open socket may stay without saying whose it is; none: for ever.

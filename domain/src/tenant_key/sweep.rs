@@ -64,6 +64,16 @@ impl Sweep<'_> {
             .column::<endpoint::Entity>(E::Id, E::PreviousSecretSealed, endpoint)
             .await?;
         anew += self
+            .column::<endpoint::Entity>(E::Id, E::UpstreamHeadersSealed, |id| {
+                endpoints::headers_context(EndpointId(id))
+            })
+            .await?;
+        anew += self
+            .column::<endpoint::Entity>(E::Id, E::UpstreamCertificateSealed, |id| {
+                endpoints::certificate_context(EndpointId(id))
+            })
+            .await?;
+        anew += self
             .column::<webhook::Entity>(W::Id, W::SecretSealed, webhook)
             .await?;
         anew += self

@@ -29,6 +29,8 @@ const TENANTS: &[&str] = &[
     "consent_import_part.sealed",
     "endpoint.previous_secret_sealed",
     "endpoint.secret_sealed",
+    "endpoint.upstream_certificate_sealed",
+    "endpoint.upstream_headers_sealed",
     "export_part.sealed",
     "idempotency.answer_sealed",
     "mail.sealed",

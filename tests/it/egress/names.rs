@@ -78,9 +78,11 @@ async fn register(acme: &Tenant, index: usize, authority: &str) -> Leads {
     Leads { relay, keyed, hook }
 }
 
-/// What becomes of each when it is used: of the back end, the key set and the webhook.
-async fn used(acme: &Tenant, leads: &Leads) -> [String; 3] {
+/// What becomes of each when it is used: of the back end, the key set, the webhook and the challenge.
+async fn used(acme: &Tenant, leads: &Leads) -> [String; 4] {
     let upstream = refusal(acme, &leads.relay).await;
+    let verify = format!("/endpoints/{}/upstream/verify", leads.relay.id);
+    let challenge = acme.owner.post(verify, json!({})).await.expect(200);
     let token = jwt::eddsa(&jwt::claims("ada"));
     let mut socket = Socket::connect(&leads.keyed.url(&token)).await;
     let (_, code, reason) = socket.closed_after().await;
@@ -94,7 +96,12 @@ async fn used(acme: &Tenant, leads: &Leads) -> [String; 3] {
     })
     .await;
     assert!(failed.get("status").is_none(), "somebody answered: {failed:#}");
-    [upstream, format!("{code} {reason}"), text(&failed["error"])]
+    [
+        upstream,
+        format!("{code} {reason}"),
+        text(&failed["error"]),
+        text(&challenge["fault"]),
+    ]
 }
 
 #[tokio::test]
@@ -116,6 +123,8 @@ async fn a_name_that_changes_its_answer_is_denied_wherever_it_is_used() {
         .env("WEIR_EGRESS__LOOPBACK", "no")
         .env("WEIR_EGRESS__PORTS", format!("443,{port}"))
         .env("WEIR_EGRESS__HOSTS_FILE", hosts.display().to_string())
+        // Nothing else stands between a relay and its back end.
+        .env("WEIR_EGRESS__PROVE", "none")
         .env("WEIR_WEBHOOKS__RETRY_SECONDS", "1")
         .start()
         .await;
@@ -130,7 +139,10 @@ async fn a_name_that_changes_its_answer_is_denied_wherever_it_is_used() {
         assert_eq!(outcome, &outcomes[0], "{address} must not be told apart");
     }
     assert!(outcomes[0][1].starts_with("4009"), "{:?}", outcomes[0]);
-    assert_eq!(outcomes[0][2], "unreachable");
+    assert_eq!(
+        (&*outcomes[0][2], &*outcomes[0][3]),
+        ("unreachable", "unreachable")
+    );
 
     // Nor are they registered any more, in whatever words they are given.
     let mut words = None;

@@ -79,6 +79,8 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("POST /endpoints/{id}/pool/pause", Names("", "{}")),
     ("POST /endpoints/{id}/pool/resume", Names("", "{}")),
     ("POST /endpoints/{id}/pool/reconnect", Names("", "{}")),
+    ("GET /endpoints/{id}/upstream", Names("", "")),
+    ("POST /endpoints/{id}/upstream/verify", Names("", "{}")),
     // webhooks
     ("GET /webhooks", Own),
     ("POST /webhooks", Own),

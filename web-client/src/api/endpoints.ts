@@ -13,6 +13,8 @@ export const publish = (id: string, input: { data: unknown; channel?: string; su
   body(api.POST("/endpoints/{endpoint_id}/messages", { params: { path: { endpoint_id: id } }, body: input }));
 export const listChannels = (id: string, query: { cursor?: string }) => body(api.GET("/endpoints/{endpoint_id}/channels", { params: { path: { endpoint_id: id }, query } }));
 export const getPool = (id: string) => body(api.GET("/endpoints/{endpoint_id}/pool", { params: { path: { endpoint_id: id } } }));
+export const getUpstream = (id: string) => body(api.GET("/endpoints/{endpoint_id}/upstream", { params: { path: { endpoint_id: id } } }));
+export const verifyUpstream = (id: string) => body(api.POST("/endpoints/{endpoint_id}/upstream/verify", { params: { path: { endpoint_id: id } } }));
 export const listLiveChannels = (id: string, query: { prefix?: string; cursor?: string }) => body(api.GET("/endpoints/{endpoint_id}/live-channels", { params: { path: { endpoint_id: id }, query } }));
 export const listChannelMembers = (id: string, channel: string, query: { cursor?: string }) =>
   body(api.GET("/endpoints/{endpoint_id}/live-channels/{channel}/members", { params: { path: { endpoint_id: id, channel }, query } }));

@@ -950,6 +950,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/endpoints/{endpoint_id}/upstream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See whose the back end of a relay is.
+         * @description Before it is first used, the host that a relay leads to has to answer a challenge, unless the operator vouches for it. A
+         *     relay that is led to another host or port has to be proven anew.
+         */
+        get: operations["read_endpoint_upstream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/endpoints/{endpoint_id}/upstream/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the back end of a relay whose it is.
+         * @description Now; the answer says what became of it. It is asked by itself, too, when somebody connects to a relay that is not proven.
+         */
+        post: operations["verify_endpoint_upstream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gpc-signals": {
         parameters: {
             query?: never;
@@ -4217,6 +4258,19 @@ export interface components {
             subscription_counts: boolean;
             /** Format: date-time */
             updated_at: string;
+            upstream_ca?: string;
+            /**
+             * Format: date-time
+             * @description When the client certificate expires, where there is one.
+             */
+            upstream_certificate_expires_at?: string;
+            /** @description The names of its headers. */
+            upstream_header_names: string[];
+            /**
+             * @description Of a relay. `unproven`: nobody connects until the host of `upstream_url` answers its challenge. `proven`: it did. `exempt`: the
+             *     operator of this server vouches for it.
+             */
+            upstream_state?: components["schemas"]["UpstreamState"] & unknown;
             upstream_url?: string;
             /** Format: int32 */
             version: number;
@@ -4369,6 +4423,22 @@ export interface components {
             subprotocol?: string;
             /** @description Whether subscribers hear how many there are on a channel. Default false. */
             subscription_counts?: boolean;
+            /**
+             * @description The authorities that may vouch for the upstream, in PEM, where it has a certificate of a private one. Those of the operating
+             *     system if absent.
+             */
+            upstream_ca?: string;
+            /** @description A client certificate that the upstream is shown, in PEM, your own first and then those between it and the authority. */
+            upstream_certificate?: string;
+            /**
+             * @description Headers of the opening request to the upstream, by name: an API key, for instance. Not shown again. Those of the connection
+             *     and the handshake (`Host`, `Upgrade`, `Sec-WebSocket-…`) are not yours to say.
+             */
+            upstream_headers?: {
+                [key: string]: string;
+            };
+            /** @description Its private key, in PEM without a passphrase. Not shown again. */
+            upstream_key?: string;
             /** @description The WebSocket of your back end (`ws://` or `wss://`), for a relay. */
             upstream_url?: string;
         };
@@ -4427,6 +4497,14 @@ export interface components {
             slow_consumer?: components["schemas"]["SlowConsumer"];
             subprotocol?: string;
             subscription_counts?: boolean;
+            upstream_ca?: string;
+            /** @description With `upstream_key`; `null` takes both away. */
+            upstream_certificate?: string;
+            /** @description All headers, in place of those that are there. */
+            upstream_headers?: {
+                [key: string]: string;
+            };
+            upstream_key?: string;
             upstream_url?: string;
         };
         /**
@@ -4497,6 +4575,19 @@ export interface components {
             subscription_counts: boolean;
             /** Format: date-time */
             updated_at: string;
+            upstream_ca?: string;
+            /**
+             * Format: date-time
+             * @description When the client certificate expires, where there is one.
+             */
+            upstream_certificate_expires_at?: string;
+            /** @description The names of its headers. */
+            upstream_header_names: string[];
+            /**
+             * @description Of a relay. `unproven`: nobody connects until the host of `upstream_url` answers its challenge. `proven`: it did. `exempt`: the
+             *     operator of this server vouches for it.
+             */
+            upstream_state?: components["schemas"]["UpstreamState"] & unknown;
             upstream_url?: string;
             /** Format: int32 */
             version: number;
@@ -6659,6 +6750,11 @@ export interface components {
             type: string;
         };
         /**
+         * @description Why a host did not prove whose it is.
+         * @enum {string}
+         */
+        ProofFault: "unreachable" | "wrong_status" | "wrong_answer";
+        /**
          * Published
          * @description A message that was published.
          */
@@ -7887,6 +7983,41 @@ export interface components {
          * @enum {string}
          */
         Unreadable: "key_destroyed" | "restricted";
+        /**
+         * Upstream
+         * @description Whose a relay's back end is.
+         */
+        Upstream: {
+            /**
+             * @description What it has to be answered with, as text: the HMAC-SHA256 of the last part of `challenge_url` under the endpoint's secret,
+             *     in hexadecimal digits.
+             */
+            challenge_answer: string;
+            /** @description What is asked for by `GET`, at the host and port of `upstream_url`. */
+            challenge_url: string;
+            /**
+             * @description Why that came to nothing. `unreachable`: no answer, or none from an address that may be reached. `wrong_status`: another
+             *     one than 200; redirects are not followed. `wrong_answer`: another text.
+             */
+            fault?: components["schemas"]["ProofFault"] & unknown;
+            /** Format: date-time */
+            proven_at?: string;
+            /**
+             * @description `unproven`: nobody connects until the host answers. `proven`: it did. `exempt`: the operator of this server vouches for
+             *     the networks that it is in.
+             */
+            state: components["schemas"]["UpstreamState"] & unknown;
+            /**
+             * Format: date-time
+             * @description When it was last asked.
+             */
+            tried_at?: string;
+        };
+        /**
+         * @description Whether the back end of a relay was proven to be the tenant's.
+         * @enum {string}
+         */
+        UpstreamState: "unproven" | "proven" | "exempt";
         /**
          * Usage
          * @description What the tenant uses, beside what it may use.
@@ -10712,6 +10843,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Token"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    read_endpoint_upstream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upstream"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    verify_endpoint_upstream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upstream"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -8,7 +8,7 @@ use domain::{
     tenancy::TenantScope,
 };
 use entity::{
-    endpoint::{self, EndpointKind, RecordMode},
+    endpoint::{self, EndpointKind, RecordMode, UpstreamState},
     id::{EndpointId, PurposeId},
 };
 use serde::Serialize;
@@ -67,6 +67,8 @@ impl Apply<'_> {
                 let mut new = NewEndpoint::new(&plan.slug, plan.kind().unwrap_or(EndpointKind::Channel));
                 new.name.clone_from(&plan.name);
                 new.upstream_url.clone_from(&plan.upstream);
+                // A plan is the operator's own word.
+                new.upstream_state = UpstreamState::Proven;
                 new.subprotocol.clone_from(&plan.subprotocol);
                 new.purpose_id = purpose_id;
                 new.jwks_url.clone_from(&plan.jwks_url);
@@ -130,6 +132,7 @@ fn difference(
             .upstream
             .clone()
             .filter(|url| Some(url) != current.upstream_url.as_ref()),
+        upstream_state: Some(UpstreamState::Proven),
         subprotocol: plan
             .subprotocol
             .clone()

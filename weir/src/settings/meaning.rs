@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use broker::egress::{self, EgressSettings};
 use url::Url;
 
-use super::sections::{Loopback, Settings, Shutdown, Tls};
+use super::sections::{Loopback, Prove, Settings, Shutdown, Tls};
 use crate::{data_folder::DataFolder, trouble::Trouble};
 
 fn set(text: &str) -> Option<&str> {
@@ -121,6 +122,7 @@ impl Settings {
             ("sockets.report_every_seconds", self.sockets.report_every_seconds),
             ("sockets.window", self.sockets.window as u64),
             ("sockets.dials", self.sockets.dials as u64),
+            ("sockets.waiting", self.sockets.waiting as u64),
             ("journal.queue_messages", self.journal.queue_messages as u64),
             ("journal.queue_bytes", self.journal.queue_bytes as u64),
             ("journal.batch_messages", self.journal.batch_messages as u64),
@@ -180,11 +182,16 @@ impl Settings {
         Ok(Some(url))
     }
 
-    fn parse_networks(&self) -> Result<broker::egress::EgressSettings, Trouble> {
-        let mut settings = broker::egress::EgressSettings {
+    fn parse_networks(&self) -> Result<EgressSettings, Trouble> {
+        let mut settings = EgressSettings {
             ports: self.egress.ports.clone(),
             plain: self.egress.plain,
             resolve_timeout: Duration::from_secs(self.egress.resolve_seconds),
+            prove: match self.egress.prove {
+                Prove::Public => egress::Prove::Public,
+                Prove::All => egress::Prove::All,
+                Prove::None => egress::Prove::Nothing,
+            },
             hosts: set(&self.egress.hosts_file).map(PathBuf::from),
             ..Default::default()
         };
@@ -332,6 +339,7 @@ impl Settings {
             report_every: Duration::from_secs(sockets.report_every_seconds),
             window: sockets.window,
             dials: sockets.dials,
+            waiting: sockets.waiting,
             ..broker::Settings::default()
         }
     }
@@ -347,7 +355,7 @@ impl Settings {
     }
 
     /// What tenants may have this server connect to.
-    pub(crate) fn egress(&self) -> Result<broker::egress::EgressSettings, Trouble> {
+    pub(crate) fn egress(&self) -> Result<EgressSettings, Trouble> {
         let mut settings = self.parse_networks()?;
         if self.is_loopback_open()? {
             for network in ["127.0.0.0/8", "::1/128"] {

@@ -114,6 +114,7 @@ pub(super) struct Sockets {
     pub(super) report_every_seconds: u64,
     pub(super) window: usize,
     pub(super) dials: usize,
+    pub(super) waiting: usize,
 }
 
 /// `[journal]`
@@ -152,6 +153,16 @@ pub(super) struct Egress {
     pub(super) plain: bool,
     pub(super) resolve_seconds: u64,
     pub(super) hosts_file: String,
+    pub(super) prove: Prove,
+}
+
+/// Which back ends have to be proven.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Prove {
+    Public,
+    All,
+    None,
 }
 
 /// Whether tenants may name loopback addresses.

@@ -10,6 +10,7 @@ import { ConnectionList } from "../flow/ConnectionList";
 import { useMay } from "../session";
 import { LiveChannels } from "./LiveChannels";
 import { Pool } from "./Pool";
+import { UpstreamProof } from "./UpstreamProof";
 
 const CHANNELS: Column<Channel>[] = [
   { header: "Channel", primary: true, cell: (row) => <code>{row.name}</code> },
@@ -22,6 +23,7 @@ export function EndpointLive({ endpoint }: { endpoint: Endpoint }) {
   const may = useMay();
   return (
     <div className="stack wide-gap">
+      {endpoint.kind === "relay" && <UpstreamProof endpoint={endpoint} />}
       {endpoint.kind === "relay" ? <Pool endpoint={endpoint} /> : <LiveChannels endpoint={endpoint} />}
       {endpoint.kind === "channel" && <Recorded endpoint={endpoint} />}
       {may("connections:read") && <ConnectionList filter={{ endpoint_id: endpoint.id, state: "open" }} />}

@@ -13,6 +13,7 @@ import { ON_WITHDRAWAL, POOL_MODES, RECORDS, purposeChoices } from "./choices";
 import { DeleteEndpoint } from "./DeleteEndpoint";
 import { LABELS, toDraft, toPatch } from "./endpointDraft";
 import { SocketFields } from "./SocketFields";
+import { UpstreamAccess } from "./UpstreamAccess";
 
 export function EndpointSettings({ endpoint }: { endpoint: Endpoint }) {
   const may = useMay();
@@ -46,6 +47,7 @@ export function EndpointSettings({ endpoint }: { endpoint: Endpoint }) {
           {endpoint.kind === "relay" && (
             <>
               <TextInput name="/upstream_url" label="Your back end’s address" type="url" code value={draft.upstream_url} onChange={(value) => set("upstream_url", value)} required />
+              <UpstreamAccess endpoint={endpoint} edit={edit} />
               <div className="form-grid">
                 <TextInput name="/pool_min" label="Warm connections" type="number" value={draft.pool_min} onChange={(value) => set("pool_min", value)} hint="Kept open, ready for the next client." />
                 <TextInput name="/pool_max" label="Connections at most" type="number" value={draft.pool_max} onChange={(value) => set("pool_max", value)} hint="Your back end never sees more." />

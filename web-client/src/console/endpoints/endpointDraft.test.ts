@@ -45,4 +45,13 @@ describe("an endpoint's settings", () => {
     expect(toPatch({ allowed_origins: [" https://b.example ", ""], purpose_id: "" })).toEqual({ allowed_origins: ["https://b.example"], purpose_id: null });
     expect(toPatch({})).toEqual({});
   });
+
+  it("send headers by name, and take away what a - stands for", () => {
+    expect(toPatch({ upstream_headers: ["Authorization: Bearer a:b", "", "X-One:1"] })).toEqual({ upstream_headers: { Authorization: "Bearer a:b", "X-One": "1" } });
+    expect(toPatch({ upstream_headers: ["-"], upstream_certificate: "-", upstream_key: "", upstream_ca: "" })).toEqual({
+      upstream_headers: null,
+      upstream_certificate: null,
+      upstream_ca: null,
+    });
+  });
 });

@@ -11,6 +11,10 @@ export const LABELS = {
   purpose_id: "purpose",
   on_withdrawal: "what happens on withdrawal",
   upstream_url: "back end",
+  upstream_headers: "headers to the back end",
+  upstream_certificate: "client certificate",
+  upstream_key: "key of the client certificate",
+  upstream_ca: "authority of the back end",
   pool_min: "warm connections",
   pool_max: "most connections",
   pool_mode: "how clients share connections",
@@ -46,6 +50,11 @@ export function toDraft(endpoint: Endpoint) {
     purpose_id: endpoint.purpose_id ?? "",
     on_withdrawal: endpoint.on_withdrawal as string,
     upstream_url: endpoint.upstream_url ?? "",
+    // Not shown again: what is typed takes the place of what is there.
+    upstream_headers: [] as string[],
+    upstream_certificate: "",
+    upstream_key: "",
+    upstream_ca: endpoint.upstream_ca ?? "",
     pool_mode: endpoint.pool_mode as string,
     allowed_origins: endpoint.allowed_origins,
     jwks_url: endpoint.jwks_url ?? "",
@@ -56,12 +65,29 @@ export function toDraft(endpoint: Endpoint) {
   };
 }
 
+/** `Name: value`, one a line; a single `-` means none. */
+export function toHeaders(lines: string[]): Record<string, string> | null {
+  if (lines.length === 1 && lines[0] === "-") return null;
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name = "", ...value] = line.split(":");
+      return [name.trim(), value.join(":").trim()];
+    }),
+  );
+}
+
 export type Draft = ReturnType<typeof toDraft>;
 
 export function toPatch(changes: Partial<Draft>): EndpointPatch {
   const patch: Record<string, unknown> = { ...changes };
   if (changes.purpose_id !== undefined) patch["purpose_id"] = orNull(changes.purpose_id);
   if (changes.jwks_url !== undefined) patch["jwks_url"] = orNull(changes.jwks_url);
+  if (changes.upstream_ca !== undefined) patch["upstream_ca"] = orNull(changes.upstream_ca);
+  if (changes.upstream_headers !== undefined) patch["upstream_headers"] = toHeaders(filled(changes.upstream_headers));
+  if (changes.upstream_certificate === "-") {
+    patch["upstream_certificate"] = null;
+    delete patch["upstream_key"];
+  }
   if (changes.allowed_origins !== undefined) patch["allowed_origins"] = filled(changes.allowed_origins);
   for (const name of NUMBERS) if (changes[name] !== undefined) patch[name] = Number(changes[name]);
   for (const name of PERHAPS) if (changes[name] !== undefined) patch[name] = changes[name] === "" ? null : Number(changes[name]);
