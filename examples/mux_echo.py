@@ -2,14 +2,16 @@
 
     python3 examples/mux_echo.py 9000        then: pool_mode "multiplex", upstream_url "ws://127.0.0.1:9000/"
 
-Only the standard library. The protocol is in `Session` and `Socket.hear`; the rest is WebSocket framing (RFC 6455), which a
+Only the standard library. With the endpoint's secret in WEIR_ENDPOINT_SECRET it also proves that it is yours. The protocol is in `Session` and `Socket.hear`; the rest is WebSocket framing (RFC 6455), which a
 library would do for you. See docs/protocol.md.
 """
 
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
+import os
 import struct
 import sys
 
@@ -147,9 +149,14 @@ async def read_message(reader):
 
 async def serve(reader, writer):
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    challenge, secret = head.split(" ")[1].partition("/.well-known/weir-challenge/")[2], os.environ.get("WEIR_ENDPOINT_SECRET")
+    if challenge and secret:  # whose back end this is: asked before it is first used
+        answer = hmac.digest(secret.encode(), challenge.encode(), "sha256").hex()
+        writer.write(f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(answer)}\r\n\r\n{answer}".encode())
+        return writer.close()
     headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
-    key = next(line.split(": ", 1)[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))
-    if "weir.mux.v1" not in headers.get("sec-websocket-protocol", ""):
+    key = next((line.split(": ", 1)[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key")), None)
+    if key is None or "weir.mux.v1" not in headers.get("sec-websocket-protocol", ""):
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         return writer.close()
     accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()

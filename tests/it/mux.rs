@@ -2,6 +2,7 @@
 
 use std::{
     io::BufRead,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -183,36 +184,86 @@ async fn a_pool_that_reconnects_moves_its_people_without_their_noticing() {
     assert_eq!(back_end.heard()["ada"].len(), 51);
 }
 
-/// The example, until dropped.
-struct Python(std::process::Child);
+/// An example, until dropped, and where it listens.
+struct Example {
+    process: std::process::Child,
+    port: String,
+}
 
-impl Drop for Python {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
+impl Example {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.arg("0").stdout(Stdio::piped()).spawn().expect("it runs");
+        let mut line = String::new();
+        let output = process.stdout.take().expect("it is piped");
+        std::io::BufReader::new(output)
+            .read_line(&mut line)
+            .expect("it says where");
+        let port = line.trim().rsplit(' ').next().expect("a port").to_owned();
+        Self { process, port }
+    }
+
+    fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/", self.port)
     }
 }
 
-#[tokio::test]
-async fn the_python_example_is_a_whole_back_end() {
-    let example = tests::binary::root().join("examples/mux_echo.py");
-    let mut python = Python(
-        Command::new("python3")
-            .arg(example)
-            .arg("0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 runs"),
-    );
-    let mut line = String::new();
-    let output = python.0.stdout.take().expect("it is piped");
-    std::io::BufReader::new(output)
-        .read_line(&mut line)
-        .expect("it says where");
-    let port = line.trim().rsplit(' ').next().expect("a port").to_owned();
+impl Drop for Example {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.arg(tests::binary::root().join("examples/mux_echo.py"));
+    command
+}
+
+/// Node runs TypeScript as it is from 22.18 on. For an older one the types are taken off first, by the compiler that the console is
+/// built with.
+fn node(folder: &Path) -> Command {
+    let root = tests::binary::root();
+    let example = root.join("examples/mux_echo.ts");
+    let version = Command::new("node").arg("--version").output().expect("node runs");
+    let version = String::from_utf8(version.stdout).expect("a version");
+    let mut parts = version.trim().trim_start_matches('v').split('.');
+    let mut part = || {
+        parts
+            .next()
+            .and_then(|part| part.parse::<u32>().ok())
+            .unwrap_or(0)
+    };
+    let script = if (part(), part()) >= (22, 18) {
+        example
+    } else {
+        let plain = folder.join("mux_echo.mjs");
+        let strip = "const [ts, fs, from, to] = [require('typescript'), require('fs'), process.argv[1], process.argv[2]];\
+             const options = { target: 'es2022', module: 'esnext', erasableSyntaxOnly: true };\
+             fs.writeFileSync(to, ts.transpile(fs.readFileSync(from, 'utf8'), options));";
+        let stripped = Command::new("node")
+            .args(["-e", strip])
+            .arg(&example)
+            .arg(&plain)
+            .current_dir(root.join("web-client"))
+            .status();
+        assert!(
+            stripped.expect("node runs").success(),
+            "npm ci in web-client gives an old Node what it needs"
+        );
+        plain
+    };
+    let mut command = Command::new("node");
+    command.arg(script);
+    command
+}
+
+/// What a whole back end does, against one that is only read about in the documentation.
+async fn is_a_whole_back_end(start: impl Fn(Option<&str>) -> Example) {
     let server = Server::start().await;
     let acme = server.tenant("acme").await;
-    let relay = shared(&acme, &format!("ws://127.0.0.1:{port}/"), 1, 100).await;
+    let example = start(None);
+    let relay = shared(&acme, &example.url(), 1, 100).await;
     let mut ada = acme.connect(&relay, "ada").await;
     let mut bob = acme.connect(&relay, "bob").await;
     for n in 0..100 {
@@ -221,6 +272,19 @@ async fn the_python_example_is_a_whole_back_end() {
         assert_eq!(ada.text().await, format!("{n} {}", "ä".repeat(1_000)));
         assert_eq!(bob.frame().await, tests::socket::Frame::Binary(vec![1, 2, 255]));
     }
+    // More than the window at once, and longer than the short form of a frame.
+    ada.send("x".repeat(60_000)).await;
+    ada.send("y".repeat(60_000)).await;
+    assert_eq!(ada.text().await.len(), 60_000);
+    assert_eq!(ada.text().await.len(), 60_000);
+    // It goes on over another socket.
+    let path = format!("/endpoints/{}/pool/reconnect", relay.id);
+    acme.owner.post(path, json!({})).await.expect(200);
+    for n in 0..20 {
+        ada.send(format!("after {n}")).await;
+        assert_eq!(ada.text().await, format!("after {n}"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     bob.close(4321, "going home").await;
     ada.send("still here").await;
     assert_eq!(ada.text().await, "still here");
@@ -228,4 +292,37 @@ async fn the_python_example_is_a_whole_back_end() {
         (pool(&acme, &relay).await["sessions"] == 1).then_some(())
     })
     .await;
+
+    // With the secret it proves whose it is.
+    let verify = format!("/endpoints/{}/upstream/verify", relay.id);
+    let tried = acme.owner.post(&verify, json!({})).await.expect(200);
+    assert!(tried["fault"].is_string(), "it knows no secret: {tried:#}");
+    let knowing = start(Some(&relay.secret));
+    acme.owner
+        .patch(
+            format!("/endpoints/{}", relay.id),
+            json!({ "upstream_url": knowing.url() }),
+        )
+        .await
+        .expect(200);
+    let proven = acme.owner.post(&verify, json!({})).await.expect(200);
+    assert_eq!(proven["state"], "proven", "{proven:#}");
+}
+
+fn with_secret(mut command: Command, secret: Option<&str>) -> Example {
+    if let Some(secret) = secret {
+        command.env("WEIR_ENDPOINT_SECRET", secret);
+    }
+    Example::start(command)
+}
+
+#[tokio::test]
+async fn the_python_example_is_a_whole_back_end() {
+    is_a_whole_back_end(|secret| with_secret(python(), secret)).await;
+}
+
+#[tokio::test]
+async fn the_typescript_example_is_a_whole_back_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    is_a_whole_back_end(|secret| with_secret(node(folder.path()), secret)).await;
 }
