@@ -34,6 +34,9 @@ const Incidents = lazy(async () => ({ default: (await import("./incidents/Incide
 const IncidentPage = lazy(async () => ({ default: (await import("./incidents/IncidentPage")).IncidentPage }));
 const Reports = lazy(async () => ({ default: (await import("./reports/Reports")).Reports }));
 const ReportPage = lazy(async () => ({ default: (await import("./reports/ReportPage")).ReportPage }));
+const Assessments = lazy(async () => ({ default: (await import("./assessments/Assessments")).Assessments }));
+const AssessmentPage = lazy(async () => ({ default: (await import("./assessments/AssessmentPage")).AssessmentPage }));
+const Records = lazy(async () => ({ default: (await import("./records/Records")).Records }));
 const AuditLog = lazy(async () => ({ default: (await import("./audit/AuditLog")).AuditLog }));
 const Members = lazy(async () => ({ default: (await import("./people/Members")).Members }));
 const ApiKeys = lazy(async () => ({ default: (await import("./people/ApiKeys")).ApiKeys }));
@@ -74,6 +77,9 @@ export function App() {
           <Route path="incidents/:id" element={<IncidentPage />} />
           <Route path="reports" element={<Reports />} />
           <Route path="reports/:id" element={<ReportPage />} />
+          <Route path="assessments" element={<Assessments />} />
+          <Route path="assessments/:id" element={<AssessmentPage />} />
+          <Route path="records" element={<Records />} />
           <Route path="audit" element={<AuditLog />} />
           <Route path="members" element={<Members />} />
           <Route path="api-keys" element={<ApiKeys />} />

@@ -6,6 +6,7 @@ import { Page } from "../../components/Page";
 import { Loaded } from "../../components/states";
 import { type TabSpec, Tabs } from "../../components/Tabs";
 import { useMay } from "../session";
+import { EndpointAssessment } from "./EndpointAssessment";
 import { EndpointKeys } from "./EndpointKeys";
 import { EndpointLive } from "./EndpointLive";
 import { EndpointSettings } from "./EndpointSettings";
@@ -23,6 +24,7 @@ export function EndpointPage() {
           { id: "connect", label: "Connect", content: <EndpointKeys endpoint={endpoint} /> },
           ...(may("endpoints:write") ? [{ id: "try", label: "Try it", content: <TryIt endpoint={endpoint} /> }] : []),
           { id: "live", label: "Live", content: <EndpointLive endpoint={endpoint} /> },
+          ...(may("assessments:read") ? [{ id: "assessment", label: "Assessment", content: <EndpointAssessment endpoint={endpoint} /> }] : []),
           { id: "settings", label: "Settings", content: <EndpointSettings endpoint={endpoint} key={endpoint.id} /> },
         ];
         return (

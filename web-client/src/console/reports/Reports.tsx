@@ -1,10 +1,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
-import { createReport, getReportSchedule, listReports, recordUrl, setReportSchedule } from "../../api/reports";
+import { createReport, getReportSchedule, listReports, setReportSchedule } from "../../api/reports";
 import type { Report } from "../../api/types";
 import { useAction } from "../../components/action";
 import { Badge } from "../../components/Badge";
-import { Button, DownloadLink } from "../../components/Button";
+import { Button } from "../../components/Button";
 import { SelectInput } from "../../components/choices";
 import { type Column, DataTable } from "../../components/DataTable";
 import { ListCard, useList } from "../../components/list";
@@ -56,21 +56,9 @@ export function Reports() {
       <div className="grid-2">
         <Schedule />
         <Card title="Records of processing">
-          <p className="soft">What GDPR Art. 30 asks you to keep, from what is declared and enforced.</p>
-          {(["controller", "processor"] as const).map((role) => (
-            <div className="row" key={role}>
-              <span>{role === "controller" ? "Yours, as the controller" : "Of whoever runs Weir for you"}</span>
-              <DownloadLink href={recordUrl(role, "html")} size="small">
-                Page
-              </DownloadLink>
-              <DownloadLink href={recordUrl(role, "csv")} size="small">
-                CSV
-              </DownloadLink>
-              <DownloadLink href={recordUrl(role, "json")} size="small">
-                JSON
-              </DownloadLink>
-            </div>
-          ))}
+          <p className="soft">
+            What GDPR Art. 30 asks you to keep, from what is declared and enforced. <Link to="/records">Read and take it</Link>.
+          </p>
         </Card>
       </div>
     </Page>

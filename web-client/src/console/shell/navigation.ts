@@ -27,6 +27,7 @@ export const NAVIGATION: { heading?: string; items: NavItem[] }[] = [
       { to: "/data-types", label: "Data types", icon: "tag", needs: ["catalogue:read"] },
       { to: "/rules", label: "Retention rules", icon: "rule", needs: ["rules:read"] },
       { to: "/holds", label: "Legal holds", icon: "lock", needs: ["holds:read"] },
+      { to: "/assessments", label: "Assessments", icon: "search", needs: ["assessments:read"] },
     ],
   },
   {
@@ -42,6 +43,7 @@ export const NAVIGATION: { heading?: string; items: NavItem[] }[] = [
       { to: "/retention", label: "Balances", icon: "check", needs: ["rules:read"] },
       { to: "/incidents", label: "Incidents", icon: "warning", needs: ["incidents:read"] },
       { to: "/reports", label: "Reports", icon: "check", needs: ["reports:read"] },
+      { to: "/records", label: "Records of processing", icon: "notice", needs: ["reports:read"] },
       { to: "/audit", label: "Audit log", icon: "audit", needs: ["audit:read"] },
     ],
   },
