@@ -230,7 +230,8 @@ impl SubjectsApi {
 
     /// Change a person.
     ///
-    /// A restriction closes their sockets before it is answered.
+    /// A restriction closes their sockets before it is answered. The person, by mail, and those who got their data, by webhook,
+    /// are told of it; of its end the person is. Once the person asked for it, its end is announced at the request.
     #[oai(
         path = "/subjects/:subject_id",
         method = "patch",
@@ -258,6 +259,8 @@ impl SubjectsApi {
         )
         .await?;
         tx.save().await?;
+        // What is told of it goes out now.
+        self.0.nudge.notify_one();
         if row.restricted_at.is_some() {
             withdrawal::restricted(&self.0, scope, row.id).await;
         }

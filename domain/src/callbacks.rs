@@ -98,6 +98,12 @@ pub(crate) async fn tell_of_request(
     tell(tx, ctx, act, Some(request), person, more, hooks).await
 }
 
+/// Tells the recipients of a person's data that the tenant restricts their processing of its own accord.
+pub(crate) async fn tell_of_restriction(tx: &TenantTx, ctx: &Ctx, person: &subject::Model) -> Result<()> {
+    let hooks = webhooks::receivers(tx, person.id, kind(Act::Restriction)).await?;
+    tell(tx, ctx, Act::Restriction, None, person, &json!({}), hooks).await
+}
+
 /// Tells those that got a person's data for a purpose that the consent to it is withdrawn.
 pub(crate) async fn tell_of_withdrawal(
     tx: &TenantTx,

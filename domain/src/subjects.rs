@@ -5,6 +5,7 @@
 
 mod index;
 mod known;
+mod restriction;
 mod sealing;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -189,13 +190,28 @@ pub async fn read(tx: &TenantTx, id: SubjectId) -> Result<subject::Model> {
     tx.get::<subject::Entity, _>(id, "subject").await
 }
 
-/// Changes a person. A restriction acts at once, on open connections too.
+/// Changes a person. A restriction acts at once, on open connections too; the person and those who got their data are told.
+///
+/// # Errors
+/// `notice_required` when a restriction that the person asked for is to be lifted without their knowing first.
 pub async fn update(
     tx: &TenantTx,
     ctx: &Ctx,
     id: SubjectId,
     expected: Option<i32>,
     patch: SubjectPatch,
+) -> Result<subject::Model> {
+    change(tx, ctx, id, expected, patch, true).await
+}
+
+/// With `tell`, of the tenant's own accord; else a request does it, and tells in its own letters.
+async fn change(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    id: SubjectId,
+    expected: Option<i32>,
+    patch: SubjectPatch,
+    tell: bool,
 ) -> Result<subject::Model> {
     let current = read(tx, id).await?;
     expect_version(current.version, expected)?;
@@ -243,27 +259,32 @@ pub async fn update(
         } else {
             "subject.unrestricted"
         };
-        audit::record(tx, ctx, about(kind)).await?;
+        let mut event = about(kind);
+        if tell {
+            let by_mail = restriction::tell(tx, ctx, &row, restricted).await?;
+            event = event.facts(json!({ "by_mail": by_mail }));
+        }
+        audit::record(tx, ctx, event).await?;
     }
     Ok(row)
 }
 
-/// Restricts the processing of a person's data (GDPR Art. 18).
+/// Restricts the processing of a person's data (GDPR Art. 18), for a request, which tells whom it concerns.
 pub async fn restrict(tx: &TenantTx, ctx: &Ctx, id: SubjectId) -> Result<subject::Model> {
     let patch = SubjectPatch {
         restricted: Some(true),
         ..Default::default()
     };
-    update(tx, ctx, id, None, patch).await
+    change(tx, ctx, id, None, patch, false).await
 }
 
-/// Lifts the restriction.
+/// Lifts the restriction, for a request that announced it.
 pub async fn unrestrict(tx: &TenantTx, ctx: &Ctx, id: SubjectId) -> Result<subject::Model> {
     let patch = SubjectPatch {
         restricted: Some(false),
         ..Default::default()
     };
-    update(tx, ctx, id, None, patch).await
+    change(tx, ctx, id, None, patch, false).await
 }
 
 /// How exactly it is known when a person was last there.

@@ -187,3 +187,41 @@ async fn corrections_restrictions_and_withdrawals_are_told_too() {
         .collect();
     assert_eq!(silent, ["rectification", "withdrawal"], "newest first");
 }
+
+#[tokio::test]
+async fn a_restriction_of_the_tenants_own_accord_is_told_as_one_that_was_asked_for() {
+    let server = Server::start().await;
+    let (acme, subject) = known_person(&server).await;
+    let receiver = Receiver::start().await;
+    told(&acme, &receiver).await;
+    eventually("the recipient", || async {
+        let all = acme.owner.all(format!("/subjects/{subject}/recipients")).await;
+        (!all.is_empty()).then_some(())
+    })
+    .await;
+    let path = format!("/subjects/{subject}");
+    let restrict = |restricted: bool| acme.owner.patch(&path, json!({ "restricted": restricted }));
+    restrict(true).await.expect(200);
+    let event = receiver.event("subject_restricted", |_| true).await;
+    assert_eq!(event["user_id"], "ada");
+    assert!(event["request_id"].is_null(), "nobody asked for it: {event:#}");
+    callback(&acme, "?act=restriction", "unanswered").await;
+    let (stopped, again) = ("We have stopped using your data", "We use your data again");
+    let mails = || {
+        let about = |mail: &tests::Mail| [stopped, again].contains(&mail.subject.as_str());
+        let mails = server.mailbox().into_iter().filter(about);
+        mails.map(|mail| mail.subject).collect::<Vec<_>>()
+    };
+    eventually("the mail", || async { (mails() == [stopped]).then_some(()) }).await;
+    // Saying it again tells nobody anything.
+    restrict(true).await.expect(200);
+    restrict(false).await.expect(200);
+    eventually("the mail of its end", || async {
+        (mails() == [stopped, again]).then_some(())
+    })
+    .await;
+    let all = acme.owner.all("/callbacks?act=restriction").await;
+    assert_eq!(all.len(), 1, "{all:#?}");
+    let log = acme.owner.all("/audit-events?kind=subject.restricted").await;
+    assert_eq!(log[0]["facts"]["by_mail"], true, "{log:#?}");
+}

@@ -23,7 +23,7 @@ pub fn values(template: &str) -> Value {
             "attach_receipt": 7,
             "because": "the law obliges us to keep the data", "provision": "Art. 17(3)(b) GDPR",
             "text": "We must keep <invoices>.\nFor ten years.", "complaint": "You can complain.", "remedy": "And sue.",
-            "reason": "identity", "jurisdiction": "gdpr", "lift_at": "2026-12-28T09:00:00Z", "known": true, "why": "some of the data are kept for a legal obligation",
+            "reason": "identity", "jurisdiction": "gdpr", "lift_at": "2026-12-28T09:00:00Z", "restricted": true, "at": "2026-11-21T09:00:00Z", "known": true, "why": "some of the data are kept for a legal obligation",
             "incident_id": "0195b6a0-0000-7000-8000-000000000003", "title": "A laptop was lost <in a train>",
             "aware_at": "2026-11-21T09:00:00Z", "from": "2026-11-20T09:00:00Z", "late": false, "hours": 12,
             "message": "Change your password.\nDo it today.", "consequences": "Spam.", "measures": "Ended all sessions.",

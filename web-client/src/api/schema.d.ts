@@ -3001,7 +3001,8 @@ export interface paths {
         head?: never;
         /**
          * Change a person.
-         * @description A restriction closes their sockets before it is answered.
+         * @description A restriction closes their sockets before it is answered. The person, by mail, and those who got their data, by webhook,
+         *     are told of it; of its end the person is. Once the person asked for it, its end is announced at the request.
          */
         patch: operations["update_subject"];
         trace?: never;
