@@ -205,14 +205,14 @@ pub async fn failed(ctx: &Ctx, mail: &Outgoing, permanent: bool, reason: &str) -
     )
     .await?;
     if !again {
-        undelivered(ctx, mail).await?;
+        undelivered(ctx, mail, reason).await?;
     }
     Ok(again)
 }
 
 /// A mail that was given up: nobody should believe that the person knows. It is in the audit log, and where it was about a
 /// request, on that request's timeline.
-async fn undelivered(ctx: &Ctx, mail: &Outgoing) -> Result<()> {
+async fn undelivered(ctx: &Ctx, mail: &Outgoing, reason: &str) -> Result<()> {
     let tx = ctx
         .store
         .begin(&TenantScope::new(mail.tenant, Actor::System))
@@ -220,7 +220,7 @@ async fn undelivered(ctx: &Ctx, mail: &Outgoing) -> Result<()> {
     let request = mail.values["request_id"]
         .as_str()
         .and_then(|id| id.parse::<RequestId>().ok());
-    let facts = json!({ "template": mail.template, "request": request });
+    let facts = json!({ "template": mail.template, "request": request, "reason": reason });
     audit::record(
         &tx,
         ctx,
@@ -230,7 +230,10 @@ async fn undelivered(ctx: &Ctx, mail: &Outgoing) -> Result<()> {
     )
     .await?;
     if let Some(request) = request {
-        let said = format!("a mail did not arrive and was given up: {}", mail.template);
+        let said = format!(
+            "a mail did not arrive and was given up: {} ({reason})",
+            mail.template
+        );
         requests::remark(&tx, ctx, request, said).await?;
     }
     tx.save().await?;

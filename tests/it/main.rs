@@ -16,6 +16,7 @@ mod audit;
 mod autobahn;
 mod balances;
 mod bootstrap;
+mod bounces;
 mod callbacks;
 mod catalogue;
 mod channels;

@@ -1,6 +1,7 @@
 //! An SMTP server that keeps what it gets (RFC 5321, the commands that a sending server needs).
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -22,8 +23,12 @@ pub struct Sink {
     address: SocketAddr,
     mails: Arc<Mutex<Vec<Mail>>>,
     refusals: Arc<AtomicU16>,
+    bounces: Bounces,
     task: JoinHandle<()>,
 }
+
+/// What is answered to which recipients, and how many more times.
+type Bounces = Arc<Mutex<HashMap<String, (String, u16)>>>;
 
 impl Sink {
     /// Listens on a free port.
@@ -34,18 +39,20 @@ impl Sink {
         let address = listener.local_addr().expect("a bound socket has an address");
         let mails = Arc::new(Mutex::new(Vec::new()));
         let refusals = Arc::new(AtomicU16::new(0));
-        let (kept, refuse) = (Arc::clone(&mails), Arc::clone(&refusals));
+        let bounces = Bounces::default();
+        let (kept, refuse, bounce) = (Arc::clone(&mails), Arc::clone(&refusals), Arc::clone(&bounces));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (kept, refuse) = (Arc::clone(&kept), Arc::clone(&refuse));
+                let (kept, refuse, bounce) = (Arc::clone(&kept), Arc::clone(&refuse), Arc::clone(&bounce));
                 // A client that goes away in the middle is its own affair.
-                tokio::spawn(async move { drop(converse(stream, &kept, &refuse).await) });
+                tokio::spawn(async move { drop(converse(stream, &kept, &refuse, &bounce).await) });
             }
         });
         Self {
             address,
             mails,
             refusals,
+            bounces,
             task,
         }
     }
@@ -63,6 +70,21 @@ impl Sink {
     /// Answers the next `count` mails with "try again later" (451).
     pub fn refuse(&self, count: u16) {
         self.refusals.store(count, Ordering::Relaxed);
+    }
+
+    /// Refuses a recipient the next `times` times, in these words: `550 5.1.1 nobody here`.
+    pub fn bounce(&self, address: &str, words: &str, times: u16) {
+        let mut bounces = self.bounces.lock().unwrap();
+        bounces.insert(address.to_owned(), (words.to_owned(), times));
+    }
+
+    /// How many more times a recipient is refused.
+    pub fn bounces_left(&self, address: &str) -> u16 {
+        self.bounces
+            .lock()
+            .unwrap()
+            .get(address)
+            .map_or(0, |(_, left)| *left)
     }
 
     /// The newest mail to this address that fits.
@@ -85,7 +107,20 @@ impl Drop for Sink {
     }
 }
 
-async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refusals: &AtomicU16) -> std::io::Result<()> {
+/// The refusal of a recipient, if it is their turn.
+fn bounced(bounces: &Mutex<HashMap<String, (String, u16)>>, address: &str) -> Option<String> {
+    let mut bounces = bounces.lock().unwrap();
+    let (words, left) = bounces.get_mut(address)?;
+    *left = left.checked_sub(1)?;
+    Some(format!("{words}\r\n"))
+}
+
+async fn converse(
+    stream: TcpStream,
+    kept: &Mutex<Vec<Mail>>,
+    refusals: &AtomicU16,
+    bounces: &Mutex<HashMap<String, (String, u16)>>,
+) -> std::io::Result<()> {
     // Otherwise each answer waits for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -102,6 +137,7 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refusals: &AtomicU
             .next()
             .unwrap_or_default()
             .to_ascii_uppercase();
+        let refusal;
         let answer: &str = match word.as_str() {
             "EHLO" | "HELO" => "250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
             "MAIL" => {
@@ -110,8 +146,14 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refusals: &AtomicU
             }
             "RCPT" => {
                 let address = line.split(['<', '>']).nth(1).unwrap_or_default();
-                recipients.push(address.to_owned());
-                "250 ok\r\n"
+                refusal = bounced(bounces, address);
+                match &refusal {
+                    Some(words) => words.as_str(),
+                    None => {
+                        recipients.push(address.to_owned());
+                        "250 ok\r\n"
+                    }
+                }
             }
             "DATA" => {
                 stream.write_all(b"354 end with a dot\r\n").await?;

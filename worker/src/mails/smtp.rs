@@ -96,8 +96,22 @@ fn refused(error: &Error) -> Refused {
     let about_us = matches!(u16::from(code), 530 | 534 | 535 | 538);
     Refused {
         permanent: error.is_permanent() && !about_us,
-        reason: format!("the server answered {code}"),
+        reason: match enhanced(&error.to_string()) {
+            Some(status) => format!("the server answered {code} {status}"),
+            None => format!("the server answered {code}"),
+        },
     }
+}
+
+/// The enhanced status that a server put before its words (RFC 3463): `5.1.1` is an address that nobody has, `4.2.2` a full
+/// mailbox. It tells no address, so it may be kept.
+fn enhanced(said: &str) -> Option<&str> {
+    said.split(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .find(|word| {
+            let parts: Vec<&str> = word.split('.').collect();
+            matches!(parts[..], ["4" | "5", subject, detail]
+                if [subject, detail].iter().all(|part| (1..=3).contains(&part.len())))
+        })
 }
 
 #[cfg(test)]
@@ -118,6 +132,21 @@ mod tests {
         ] {
             assert_eq!(with_tls(given).unwrap().as_str(), expected);
             Smtp::new(given).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_status_is_kept_and_the_words_are_not() {
+        for (said, status) in [
+            (
+                "permanent error (550): 5.1.1 <ada@example.com> no such user",
+                Some("5.1.1"),
+            ),
+            ("transient error (452): 4.2.2 mailbox full", Some("4.2.2")),
+            ("permanent error (550): no such user at 10.0.0.1", None),
+            ("permanent error (554): 5.7.1.2 odd, 2.1.5 odder", None),
+        ] {
+            assert_eq!(enhanced(said), status, "{said}");
         }
     }
 
