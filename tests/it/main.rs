@@ -49,6 +49,7 @@ mod moving;
 mod mux;
 mod opendsr;
 mod pagination;
+mod paths;
 mod pools;
 mod portal;
 mod postgres;

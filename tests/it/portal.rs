@@ -206,7 +206,11 @@ async fn a_link_from_a_mail_signs_in_once_and_only_when_it_is_asked_to() {
         let fetched = reqwest::get(format!("{}/privacy/acme", server.base()))
             .await
             .unwrap();
-        assert!(fetched.status().is_success(), "{}", fetched.status());
+        assert!(
+            fetched.status().is_success(),
+            "{}: if the pages are not built, run `npm ci && npm run build` in web-client, then `cargo build -p weir`",
+            fetched.status()
+        );
     }
     open(&beta.slug, &token).await.problem(401, "token_invalid");
     open("acme", "weir_pl_guess").await.problem(401, "token_invalid");

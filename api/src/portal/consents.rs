@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    error::Error,
+    error::{Error, Result as DomainResult},
     portal::{self, Choice},
     standings,
 };
@@ -111,6 +111,15 @@ fn first_language(accepted: &str) -> Option<&str> {
 /// Consents of whoever is signed in.
 pub struct PortalConsentsApi(pub State);
 
+impl PortalConsentsApi {
+    /// A consent that the caller may see: one of their own.
+    async fn own(&self, person: &Person, id: ConsentEventId) -> DomainResult<ConsentEventId> {
+        let person = person.inner();
+        let tx = self.0.ctx.store.read(&person.scope).await?;
+        Ok(portal::consent(&tx, person, id).await?.id)
+    }
+}
+
 #[OpenApi(tag = "Tag::Portal")]
 impl PortalConsentsApi {
     /// List what you may say yes or no to.
@@ -207,10 +216,9 @@ impl PortalConsentsApi {
         tenant: Path<String>,
         consent_id: Path<ConsentEventId>,
     ) -> Result<LinkedData, ApiError> {
-        let (ctx, person) = (&self.0.ctx, person.inner());
-        debug_assert_eq!(person.tenant.slug, tenant.0);
-        let event = portal::consent(&ctx.store.read(&person.scope).await?, person, consent_id.0).await?;
-        let document = domain::consents::dpv_record(ctx, &person.scope, event.id).await?;
+        debug_assert_eq!(person.inner().tenant.slug, tenant.0);
+        let id = self.own(&person, consent_id.0).await?;
+        let document = domain::consents::dpv_record(&self.0.ctx, &person.inner().scope, id).await?;
         Ok(LinkedData::Ok(Json(document.0)))
     }
 
@@ -228,10 +236,9 @@ impl PortalConsentsApi {
         tenant: Path<String>,
         consent_id: Path<ConsentEventId>,
     ) -> Result<LinkedData, ApiError> {
-        let (ctx, person) = (&self.0.ctx, person.inner());
-        debug_assert_eq!(person.tenant.slug, tenant.0);
-        let event = portal::consent(&ctx.store.read(&person.scope).await?, person, consent_id.0).await?;
-        let document = domain::consents::dpv_receipt(ctx, &person.scope, event.id).await?;
+        debug_assert_eq!(person.inner().tenant.slug, tenant.0);
+        let id = self.own(&person, consent_id.0).await?;
+        let document = domain::consents::dpv_receipt(&self.0.ctx, &person.inner().scope, id).await?;
         Ok(LinkedData::Ok(Json(document.0)))
     }
 }
