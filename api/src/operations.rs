@@ -144,20 +144,45 @@ fn rights_operations(state: &State) -> RightsOperations {
     )
 }
 
-/// All operations, in the chapters of the description.
+/// What tenants register, and what it is connected to.
+type EndpointOperations = (
+    endpoints::EndpointsApi,
+    publish::PublishApi,
+    pools::PoolsApi,
+    upstreams::UpstreamsApi,
+    webhooks::WebhooksApi,
+);
+
+fn endpoint_operations(state: &State) -> EndpointOperations {
+    (
+        endpoints::EndpointsApi(state.clone()),
+        publish::PublishApi(state.clone()),
+        pools::PoolsApi(state.clone()),
+        upstreams::UpstreamsApi(state.clone()),
+        webhooks::WebhooksApi(state.clone()),
+    )
+}
+
+/// What is proven.
+type LogOperations = (audit::AuditApi, log_witnesses::LogWitnessesApi);
+
+fn log_operations(state: &State) -> LogOperations {
+    (
+        audit::AuditApi(state.clone()),
+        log_witnesses::LogWitnessesApi(state.clone()),
+    )
+}
+
+/// All operations, in the chapters of the description. Chapters are small: what the compiler does with one grows fast with
+/// their number in it.
 pub(crate) type Operations = (
     SignInOperations,
     DeclaredOperations,
     RecordedOperations,
     RightsOperations,
     AccountableOperations,
-    endpoints::EndpointsApi,
-    publish::PublishApi,
-    pools::PoolsApi,
-    upstreams::UpstreamsApi,
-    webhooks::WebhooksApi,
-    audit::AuditApi,
-    log_witnesses::LogWitnessesApi,
+    EndpointOperations,
+    LogOperations,
 );
 
 pub(crate) fn all(state: &State) -> Operations {
@@ -167,12 +192,7 @@ pub(crate) fn all(state: &State) -> Operations {
         recorded_operations(state),
         rights_operations(state),
         accountable_operations(state),
-        endpoints::EndpointsApi(state.clone()),
-        publish::PublishApi(state.clone()),
-        pools::PoolsApi(state.clone()),
-        upstreams::UpstreamsApi(state.clone()),
-        webhooks::WebhooksApi(state.clone()),
-        audit::AuditApi(state.clone()),
-        log_witnesses::LogWitnessesApi(state.clone()),
+        endpoint_operations(state),
+        log_operations(state),
     )
 }
