@@ -72,10 +72,13 @@ impl Socket {
         let config = WebSocketConfig::default().read_buffer_size(4 << 10);
         // Without TCP_NODELAY the second small frame would wait for the acknowledgement of the first.
         let connecting = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
-        match timeout(PATIENCE, connecting)
-            .await
-            .expect("the handshake ends in time")
-        {
+        let Ok(answer) = timeout(PATIENCE, connecting).await else {
+            return Err(Refused {
+                status: 0,
+                body: format!("the handshake did not end within {PATIENCE:?}"),
+            });
+        };
+        match answer {
             Ok((stream, response)) => {
                 let protocol = response.headers().get("sec-websocket-protocol");
                 let protocol = protocol.and_then(|value| value.to_str().ok()).map(Into::into);

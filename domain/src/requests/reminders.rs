@@ -217,6 +217,7 @@ mod tests {
             lift_at: None,
             lifted_at: None,
             progress: None,
+            language: None,
             version: 1,
         }
     }

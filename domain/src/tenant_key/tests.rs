@@ -103,6 +103,7 @@ async fn busy(bed: &Bed) -> (SubjectId, u64) {
         note: Some("by telephone".into()),
         notify: false,
         details: Details::default(),
+        language: None,
     };
     requests::create_for_subject(&tx, ctx, order).await.unwrap();
     let letter = NewMail {

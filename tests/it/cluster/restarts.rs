@@ -71,7 +71,8 @@ impl Client {
             }
         }
         loop {
-            match socket.within(PATIENCE).await {
+            // Nothing is said before everybody is there.
+            match socket.within(5 * PATIENCE).await {
                 Some(Frame::Text(heard)) => {
                     let heard: Value = serde_json::from_str(&heard).expect("JSON");
                     if self.hear(&heard) {
