@@ -173,8 +173,7 @@ fn log_operations(state: &State) -> LogOperations {
     )
 }
 
-/// All operations, in the chapters of the description. Chapters are small: what the compiler does with one grows fast with
-/// their number in it.
+/// All operations, in the chapters of the description.
 pub(crate) type Operations = (
     SignInOperations,
     DeclaredOperations,

@@ -14,7 +14,6 @@ use entity::{
     endpoint::{self, ProofFault, UpstreamState},
     id::EndpointId,
 };
-use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
 use tokio::time::Instant;
@@ -83,24 +82,17 @@ impl Upstream {
 }
 
 impl State {
-    /// Asks a relay's host now, and notes what became of it. Boxed, or the compiler looks through all of it once more in each
-    /// place that asks.
-    fn ask<'a>(
-        &'a self,
-        scope: &'a TenantScope,
-        id: EndpointId,
-    ) -> BoxFuture<'a, domain::Result<(endpoint::Model, Challenge)>> {
-        Box::pin(async move {
-            let tx = self.ctx.store.begin(scope).await?;
-            let (_, challenge) = endpoints::challenge(&tx, &self.ctx, id).await?;
-            tx.save().await?;
-            let outcome = ask(self.relays.egress(), &challenge).await;
-            let tx = self.ctx.store.begin(scope).await?;
-            let row = endpoints::challenged(&tx, &self.ctx, id, &challenge, outcome).await?;
-            tx.save().await?;
-            self.endpoint_changed(scope, &row).await?;
-            Ok((row, challenge))
-        })
+    /// Asks a relay's host now, and notes what became of it.
+    async fn ask(&self, scope: &TenantScope, id: EndpointId) -> domain::Result<(endpoint::Model, Challenge)> {
+        let tx = self.ctx.store.begin(scope).await?;
+        let (_, challenge) = endpoints::challenge(&tx, &self.ctx, id).await?;
+        tx.save().await?;
+        let outcome = ask(self.relays.egress(), &challenge).await;
+        let tx = self.ctx.store.begin(scope).await?;
+        let row = endpoints::challenged(&tx, &self.ctx, id, &challenge, outcome).await?;
+        tx.save().await?;
+        self.endpoint_changed(scope, &row).await?;
+        Ok((row, challenge))
     }
 
     /// Somebody came to a relay whose host did not answer yet: it is asked now, unless it was a moment ago.

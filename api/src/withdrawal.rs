@@ -11,7 +11,6 @@ use entity::{
     endpoint::{self, OnWithdrawal},
     id::{EndpointId, PurposeId, SubjectId},
 };
-use futures_util::future::BoxFuture;
 use poem_openapi::Object;
 use uuid::Uuid;
 
@@ -127,26 +126,19 @@ fn everywhere(scope: &TenantScope, subject: SubjectId) -> Selector {
 }
 
 impl Parts {
-    /// An endpoint changed: memory follows before the change is answered, and a disabled one has no sockets. Boxed, since many
-    /// await it.
-    pub fn endpoint_changed<'a>(
-        &'a self,
-        scope: &'a TenantScope,
-        endpoint: &'a endpoint::Model,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            pictures::reload(&self.ctx, scope).await?;
-            self.relays.follow(&self.ctx);
-            if !endpoint.enabled {
-                let selector = Selector {
-                    tenant: scope.tenant().0,
-                    scope: Scope::Endpoint(endpoint.id.0),
-                };
-                self.broker.disconnect(selector, Close::DISABLED).await;
-                self.relays.close(endpoint.id);
-            }
-            Ok(())
-        })
+    /// An endpoint changed: memory follows before the change is answered, and a disabled one has no sockets.
+    pub async fn endpoint_changed(&self, scope: &TenantScope, endpoint: &endpoint::Model) -> Result<()> {
+        pictures::reload(&self.ctx, scope).await?;
+        self.relays.follow(&self.ctx);
+        if !endpoint.enabled {
+            let selector = Selector {
+                tenant: scope.tenant().0,
+                scope: Scope::Endpoint(endpoint.id.0),
+            };
+            self.broker.disconnect(selector, Close::DISABLED).await;
+            self.relays.close(endpoint.id);
+        }
+        Ok(())
     }
 
     /// A tenant is gone: so are its sockets.
