@@ -242,13 +242,8 @@ impl Egress {
         if let Some(tls) = self.0.tls.get() {
             return Ok(Arc::clone(tls));
         }
-        let roots = native_roots()?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|_| EgressFault::NoRoots)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let usual = PeerTls::default();
+        let config = usual.config().map_err(|_| EgressFault::NoRoots)?;
         Ok(Arc::clone(self.0.tls.get_or_init(|| Arc::new(config))))
     }
 

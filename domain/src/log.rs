@@ -13,8 +13,8 @@ pub(crate) use history::thin;
 pub use history::{At, Filter, continuation, list};
 pub use keys::{list as list_keys, rotate as rotate_key};
 pub use witnesses::{
-    Answer, MAX_WITNESSES, NewWitness, Question, add as add_witness, claim as claim_witnesses,
-    list as list_witnesses, remove as remove_witness, settle as settle_witness,
+    Answer, NewWitness, Question, add as add_witness, claim as claim_witnesses, list as list_witnesses,
+    remove as remove_witness, settle as settle_witness,
 };
 
 use crate::{

@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = [
+        let columns = vec![
             flag("client_events").default(true).take(),
             int("client_events_per_second").default(10).take(),
             flag("subscription_counts").default(false).take(),
@@ -25,11 +25,6 @@ impl MigrationTrait for Migration {
             int("bytes_per_second").default(0).take(),
             int_null("authenticate_within_seconds"),
         ];
-        // One at a time: SQLite takes no more in one statement.
-        for mut column in columns {
-            let alter = Table::alter().table("endpoint").add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
-        Ok(())
+        add(manager, columns.into_iter().map(|column| ("endpoint", column))).await
     }
 }

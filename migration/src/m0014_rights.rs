@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let tenant = vec![
+        let tenant = [
             text("time_zone").default("UTC").take(),
             text_null("holidays"),
             text("request_approval").default("doubtful").take(),
@@ -33,13 +33,8 @@ impl MigrationTrait for Migration {
             time_null("lifted_at"),
             json_null("progress"),
         ];
-        // One column at a time: SQLite takes no more in one statement.
-        for (table, columns) in [("tenant", tenant), ("request", request)] {
-            for mut column in columns {
-                let alter = Table::alter().table(table).add_column(&mut column).take();
-                manager.alter_table(alter).await?;
-            }
-        }
+        add(manager, tenant.map(|column| ("tenant", column))).await?;
+        add(manager, request.into_iter().map(|column| ("request", column))).await?;
         let tables = vec![
             keyed(
                 "objection",

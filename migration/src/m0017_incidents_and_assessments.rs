@@ -95,10 +95,8 @@ impl MigrationTrait for Migration {
             index("dpia", &["tenant_id", "id"]),
         ];
         create(manager, tables, indexes).await?;
-        for mut column in [flag("dpia_required").default(false).take(), uuid_null("dpia_id")] {
-            let alter = Table::alter().table("endpoint").add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
+        let columns = [flag("dpia_required").default(false).take(), uuid_null("dpia_id")];
+        add(manager, columns.map(|column| ("endpoint", column))).await?;
         // Scoping asks for persons and classes in a stretch of time, and must not read what the messages say. On SQLite the
         // index holds the primary key anyway.
         if manager.get_database_backend() == DbBackend::Postgres {

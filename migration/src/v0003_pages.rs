@@ -20,10 +20,7 @@ impl MigrationTrait for Migration {
             ("bucket_key", big_null("page")),
             ("tenant_key", bytes_null("signing_next")),
         ];
-        for (table, mut column) in columns {
-            let alter = Table::alter().table(table).add_column(&mut column).take();
-            manager.alter_table(alter).await?;
-        }
+        add(manager, columns).await?;
         for table in ["tenant_key", "subject_key", "bucket_key"] {
             manager.create_index(index(table, &["page"])).await?;
         }

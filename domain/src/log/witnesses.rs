@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A checkpoint holds the words of so many at most, of the hundred that a note may have.
-pub const MAX_WITNESSES: u64 = 16;
+const MAX_WITNESSES: u64 = 16;
 /// Asked in one go.
 const AT_ONCE: u64 = 64;
 /// One that was asked and did not answer at all, because the asker died, is asked again after this.

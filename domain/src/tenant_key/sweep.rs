@@ -7,13 +7,16 @@ use std::sync::Arc;
 use entity::{
     TenantOwned, anonymised_message, consent_import_part, endpoint, export, export_part,
     id::{
-        AnonymisedMessageId, EndpointId, IdempotencyId, MailId, PortalCodeId, PortalSignInId, ReportId,
-        RequestId, RequestMessageId, WebhookId,
+        AnonymisedMessageId, ConsentImportId, EndpointId, ExportId, IdempotencyId, MailId, PortalCodeId,
+        PortalSignInId, ReportId, RequestId, RequestMessageId, WebhookDeliveryId, WebhookId,
     },
     idempotency, mail, opendsr_key, portal_code, portal_sign_in, report, request, request_message, webhook,
     webhook_part,
 };
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set, TryGetable, Value,
+    sea_query::{Expr, Query},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -162,28 +165,11 @@ impl Sweep<'_> {
             };
             after = *last;
             let chance = &*self.ctx.chance;
-            let found: Vec<_> = rows
-                .into_iter()
-                .filter_map(|(row, old)| {
-                    let new = self.keys.tenant.reseal_value(&context(row), &old, chance)?;
-                    Some((row, old, new))
-                })
-                .collect();
-            if found.is_empty() {
-                continue;
-            }
-            anew += found.len() as u64;
-            let tx = self.ctx.store.begin(self.scope).await?;
-            for (row, old, new) in found {
-                // What was replaced meanwhile is under the new key already.
-                tx.update_many::<E>()
-                    .col_expr(sealed, Expr::value(new))
-                    .filter(id.eq(row))
-                    .filter(sealed.eq(old))
-                    .exec(tx.conn())
-                    .await?;
-            }
-            tx.save().await?;
+            let found = rows.into_iter().filter_map(|(row, old)| {
+                let new = self.keys.tenant.reseal_value(&context(row), &old, chance)?;
+                Some((Condition::all().add(id.eq(row)), old, new))
+            });
+            anew += self.replace::<E>(sealed, found.collect()).await?;
         }
     }
 
@@ -210,134 +196,135 @@ impl Sweep<'_> {
 
     /// Parts of exports that are nobody's; the others are under their person's key.
     async fn exports(&self) -> Result<u64> {
-        let view = self.ctx.store.read(self.scope).await?;
-        let nobodys = view
-            .find::<export::Entity>()
-            .filter(export::Column::SubjectId.is_null())
-            .all(view.conn())
-            .await?;
-        drop(view);
-        let mut anew = 0;
-        for export in nobodys {
-            let context = exports::context(export.id);
-            let mut from = 0;
-            loop {
-                let tx = self.ctx.store.begin(self.scope).await?;
-                let parts = tx
-                    .find::<export_part::Entity>()
-                    .filter(export_part::Column::ExportId.eq(export.id))
-                    .filter(export_part::Column::Number.gte(from))
-                    .order_by_asc(export_part::Column::Number)
-                    .limit(PIECES)
-                    .all(tx.conn())
-                    .await?;
-                let Some(last) = parts.last() else { break };
-                from = last.number + 1;
-                for part in parts {
-                    let number = u64::try_from(part.number).unwrap_or_default();
-                    // Whether it is the last one, a part says itself; while an export is made, nobody else knows.
-                    let new = [false, true].into_iter().find_map(|last| {
-                        self.keys
-                            .tenant
-                            .reseal_chunk(&context, number, last, &part.sealed, &*self.ctx.chance)
-                    });
-                    if let Some(new) = new {
-                        anew += 1;
-                        tx.update(export_part::ActiveModel {
-                            export_id: Set(part.export_id),
-                            number: Set(part.number),
-                            sealed: Set(new),
-                            ..Default::default()
-                        })
-                        .await?;
-                    }
-                }
-                tx.save().await?;
-            }
-        }
-        Ok(anew)
+        use export_part::Column;
+        let nobodys = Query::select()
+            .column(export::Column::Id)
+            .from(export::Entity)
+            .and_where(export::Column::SubjectId.is_null())
+            .take();
+        let nobodys = Condition::all().add(Column::ExportId.in_subquery(nobodys));
+        self.parts::<export_part::Entity, i32>(
+            (Column::ExportId, Column::Number, Column::Sealed),
+            nobodys,
+            PIECES,
+            |export, number, sealed| {
+                let (context, number) = (exports::context(ExportId(export)), u64::try_from(number).ok()?);
+                // Whether it is the last one, a part says itself; while an export is made, nobody else knows.
+                [false, true].into_iter().find_map(|last| {
+                    self.keys
+                        .tenant
+                        .reseal_chunk(&context, number, last, sealed, &*self.ctx.chance)
+                })
+            },
+        )
+        .await
     }
 
     /// Lines of imports that wait.
     async fn imports(&self) -> Result<u64> {
         use consent_import_part::Column;
-        let (mut after, mut anew) = ((Uuid::nil(), 0), 0);
-        loop {
-            let tx = self.ctx.store.begin(self.scope).await?;
-            let parts = tx
-                .find::<consent_import_part::Entity>()
-                .filter(behind(Column::ImportId, Column::FirstLine, after))
-                .order_by_asc(Column::ImportId)
-                .order_by_asc(Column::FirstLine)
-                .limit(PIECES)
-                .all(tx.conn())
-                .await?;
-            let Some(last) = parts.last() else { return Ok(anew) };
-            after = (last.import_id.0, last.first_line);
-            for part in parts {
-                let context = consents::import_context(part.import_id, part.first_line);
-                let new = self
-                    .keys
-                    .tenant
-                    .reseal_value(&context, &part.sealed, &*self.ctx.chance);
-                if let Some(new) = new {
-                    anew += 1;
-                    tx.update(consent_import_part::ActiveModel {
-                        import_id: Set(part.import_id),
-                        first_line: Set(part.first_line),
-                        sealed: Set(new),
-                        ..Default::default()
-                    })
-                    .await?;
-                }
-            }
-            tx.save().await?;
-        }
+        self.parts::<consent_import_part::Entity, i64>(
+            (Column::ImportId, Column::FirstLine, Column::Sealed),
+            Condition::all(),
+            PIECES,
+            |import, first_line, sealed| {
+                let context = consents::import_context(ConsentImportId(import), first_line);
+                self.keys.tenant.reseal_value(&context, sealed, &*self.ctx.chance)
+            },
+        )
+        .await
     }
 
     /// What webhooks are to be told about nobody; the rest is under its person's key.
     async fn deliveries(&self) -> Result<u64> {
         use webhook_part::Column;
-        let (mut after, mut anew) = ((Uuid::nil(), -1), 0);
+        let nobodys = Condition::all()
+            .add(Column::SubjectId.is_null())
+            .add(Column::ClassId.is_null());
+        self.parts::<webhook_part::Entity, i32>(
+            (Column::DeliveryId, Column::Number, Column::Sealed),
+            nobodys,
+            ROWS,
+            |delivery, number, sealed| {
+                let context = webhooks::part_context(WebhookDeliveryId(delivery), number);
+                self.keys.tenant.reseal_value(&context, sealed, &*self.ctx.chance)
+            },
+        )
+        .await
+    }
+
+    /// Rows whose key is an id and a number: those of `which`, so many at a time. `reseal` answers none where there is nothing to
+    /// do.
+    async fn parts<E: TenantOwned, N: Number>(
+        &self,
+        (id, number, sealed): (E::Column, E::Column, E::Column),
+        which: Condition,
+        at_once: u64,
+        reseal: impl Fn(Uuid, N, &[u8]) -> Option<Vec<u8>>,
+    ) -> Result<u64> {
+        let (mut after, mut anew) = (None, 0);
         loop {
-            let tx = self.ctx.store.begin(self.scope).await?;
-            let parts = tx
-                .find::<webhook_part::Entity>()
-                .filter(Column::SubjectId.is_null())
-                .filter(Column::ClassId.is_null())
-                .filter(behind(Column::DeliveryId, Column::Number, after))
-                .order_by_asc(Column::DeliveryId)
-                .order_by_asc(Column::Number)
-                .limit(ROWS)
-                .all(tx.conn())
-                .await?;
-            let Some(last) = parts.last() else { return Ok(anew) };
-            after = (last.delivery_id.0, i64::from(last.number));
-            for part in parts {
-                let context = webhooks::part_context(part.delivery_id, part.number);
-                let new = self
-                    .keys
-                    .tenant
-                    .reseal_value(&context, &part.sealed, &*self.ctx.chance);
-                if let Some(new) = new {
-                    anew += 1;
-                    tx.update(webhook_part::ActiveModel {
-                        delivery_id: Set(part.delivery_id),
-                        number: Set(part.number),
-                        sealed: Set(new),
-                        ..Default::default()
-                    })
-                    .await?;
-                }
+            let view = self.ctx.store.read(self.scope).await?;
+            let mut rows = view
+                .find::<E>()
+                .select_only()
+                .column(id)
+                .column(number)
+                .column(sealed)
+                .filter(which.clone())
+                .order_by_asc(id)
+                .order_by_asc(number)
+                .limit(at_once);
+            if let Some((last_id, last_number)) = after {
+                rows = rows.filter(behind(id, number, last_id, last_number));
             }
-            tx.save().await?;
+            let rows: Vec<(Uuid, N, Vec<u8>)> = rows.into_tuple().all(view.conn()).await?;
+            drop(view);
+            let Some((last_id, last_number, _)) = rows.last() else {
+                return Ok(anew);
+            };
+            after = Some((*last_id, *last_number));
+            let found = rows.into_iter().filter_map(|(of, at, old)| {
+                let new = reseal(of, at, &old)?;
+                Some((Condition::all().add(id.eq(of)).add(number.eq(at)), old, new))
+            });
+            anew += self.replace::<E>(sealed, found.collect()).await?;
         }
+    }
+
+    /// Puts new values in the place of old ones. What was replaced meanwhile is under the new key already. Answers how many there
+    /// were.
+    async fn replace<E: TenantOwned>(
+        &self,
+        sealed: E::Column,
+        found: Vec<(Condition, Vec<u8>, Vec<u8>)>,
+    ) -> Result<u64> {
+        if found.is_empty() {
+            return Ok(0);
+        }
+        let count = found.len() as u64;
+        let tx = self.ctx.store.begin(self.scope).await?;
+        for (row, old, new) in found {
+            tx.update_many::<E>()
+                .col_expr(sealed, Expr::value(new))
+                .filter(row)
+                .filter(sealed.eq(old))
+                .exec(tx.conn())
+                .await?;
+        }
+        tx.save().await?;
+        Ok(count)
     }
 }
 
+/// What the second column of a key holds.
+trait Number: Copy + Into<Value> + TryGetable + Send + Sync {}
+impl Number for i32 {}
+impl Number for i64 {}
+
 /// Rows behind a place, in the order of two columns.
-fn behind<C: ColumnTrait>(first: C, second: C, after: (Uuid, i64)) -> Condition {
+fn behind<C: ColumnTrait, N: Number>(first: C, second: C, id: Uuid, number: N) -> Condition {
     Condition::any()
-        .add(first.gt(after.0))
-        .add(Condition::all().add(first.eq(after.0)).add(second.gt(after.1)))
+        .add(first.gt(id))
+        .add(Condition::all().add(first.eq(id)).add(second.gt(number)))
 }
