@@ -4,9 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
+use domain::clock::Clock;
 use ledger::{
     Checkpoint, Continuation, Witness,
     witness::{Refusal, Seen},
@@ -39,6 +40,7 @@ pub trait Memory: Send + 'static {
 pub async fn serve(
     witness: Witness,
     memory: impl Memory,
+    clock: impl Clock + 'static,
     listen: &str,
     listening: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
@@ -47,6 +49,7 @@ pub async fn serve(
     let desk = Arc::new(Desk {
         witness,
         memory: Mutex::new(memory),
+        clock: Box::new(clock),
     });
     let app = Route::new()
         .at("/add-checkpoint", post(add_checkpoint))
@@ -67,6 +70,7 @@ struct Desk {
     witness: Witness,
     // One question at a time: between looking up and keeping, nothing else is cosigned.
     memory: Mutex<Box<dyn Memory>>,
+    clock: Box<dyn Clock>,
 }
 
 /// Why there is no cosignature.
@@ -80,10 +84,8 @@ impl Desk {
     fn judge(&self, body: &str) -> Result<Seen, No> {
         let request = Continuation::parse(body).map_err(|error| No::Refused(Refusal::Malformed(error)))?;
         let origin = self.witness.log_of(&request).map_err(No::Refused)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let time = now
-            .map_err(|error| No::Broken(io::Error::other(error)))?
-            .as_secs();
+        let now = self.clock.now().timestamp();
+        let time = u64::try_from(now).map_err(|error| No::Broken(io::Error::other(error)))?;
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let last = memory.last(origin).map_err(No::Broken)?;
         let seen = self

@@ -89,9 +89,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         arguments.payload >= DIGITS,
         "a message has at least {DIGITS} bytes"
     );
-    let redis = match arguments.redis_cluster {
-        false => Redis::start(),
-        true => Redis::start_cluster(),
+    let redis = if arguments.redis_cluster {
+        Redis::start_cluster()
+    } else {
+        Redis::start()
     };
     let redis = Arc::new(redis);
     let database = Postgres::shared().database();
@@ -106,9 +107,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let there = node(2).role("api").beside(&here).start().await;
     for (recorded, name) in [(false, "not recorded"), (true, "recorded before delivery")] {
         let slug = if recorded { "kept" } else { "unkept" };
-        let tenant = match recorded {
-            false => here.tenant_without_rules(slug).await,
-            true => here.tenant(slug).await,
+        let tenant = if recorded {
+            here.tenant(slug).await
+        } else {
+            here.tenant_without_rules(slug).await
         };
         let mut runs = Vec::new();
         for run in 0..arguments.runs.max(1) {

@@ -162,7 +162,8 @@ mod tests {
                 .unwrap()
                 .unwrap();
             let log_key = signer(7).verifier();
-            let believed = Checkpoint::open_cosigned(&note, &log_key, &[cosigner.clone()], 1).unwrap();
+            let believed =
+                Checkpoint::open_cosigned(&note, &log_key, std::slice::from_ref(&cosigner), 1).unwrap();
             assert_eq!(believed.checkpoint, log.checkpoint(new));
             assert_eq!(believed.cosignatures[0].time, Some(1_700_000_000));
             assert_eq!(

@@ -31,7 +31,7 @@ async fn a_tenants_key_is_replaced_under_traffic_and_a_kill_and_nothing_stops_op
         .expect(201);
     server.kill();
     server.restart().await;
-    let turned = eventually_within(Duration::from_secs(60), "the next key seals", || async {
+    let turned = eventually_within(Duration::from_mins(1), "the next key seals", || async {
         let standing = standing(&acme).await;
         (standing["rotation"] == "replacing").then_some(standing)
     })

@@ -20,8 +20,9 @@ async fn verify(acme: &Tenant, relay: &Endpoint) -> Value {
 
 async fn is_refused(acme: &Tenant, relay: &Endpoint) {
     let token = acme.token(relay, "ada").await;
-    let refused = Socket::try_connect(&relay.url(&token), &[]).await;
-    let refused = refused.err().expect("nobody comes in");
+    let Err(refused) = Socket::try_connect(&relay.url(&token), &[]).await else {
+        panic!("nobody comes in");
+    };
     assert_eq!(refused.status, 503, "{}", refused.body);
     assert!(refused.body.contains("upstream_unproven"), "{}", refused.body);
 }

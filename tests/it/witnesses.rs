@@ -10,7 +10,7 @@ use tests::{
 use crate::{isolation::WITNESS, log::key_of};
 
 /// A few turns of the worker.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 async fn seen(acme: &Tenant, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     eventually_within(SOON, what, || async {

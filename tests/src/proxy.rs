@@ -85,12 +85,11 @@ async fn pass_on(here: TcpStream, there: TcpStream, mut is: watch::Receiver<Netw
     for stream in [&here, &there] {
         drop(stream.set_nodelay(true));
     }
-    let (from_here, to_here) = here.into_split();
-    let (from_there, to_there) = there.into_split();
+    let ((questions, ours), (answers, theirs)) = (here.into_split(), there.into_split());
     let (one, other) = (is.clone(), is.clone());
     tokio::select! {
-        () = pump(from_here, to_there, one) => {}
-        () = pump(from_there, to_here, other) => {}
+        () = pump(questions, theirs, one) => {}
+        () = pump(answers, ours, other) => {}
         _ = is.wait_for(|network| *network == Network::Cut) => {}
     }
 }

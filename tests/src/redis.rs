@@ -149,7 +149,7 @@ impl Redis {
 
     /// What `WEIR_REDIS_URL` should be.
     pub fn url(&self) -> String {
-        let urls = self.servers.iter().map(|server| server.url());
+        let urls = self.servers.iter().map(Server::url);
         urls.collect::<Vec<_>>().join(",")
     }
 }

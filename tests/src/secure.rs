@@ -162,11 +162,7 @@ async fn converse(
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
-    #[expect(
-        clippy::result_large_err,
-        clippy::unnecessary_wraps,
-        reason = "the library wants it so"
-    )]
+    #[expect(clippy::result_large_err, reason = "the library wants it so")]
     let note = |request: &Request, response: Response| {
         *seen.lock() = request
             .headers()

@@ -147,12 +147,11 @@ async fn converse(
             "RCPT" => {
                 let address = line.split(['<', '>']).nth(1).unwrap_or_default();
                 refusal = bounced(bounces, address);
-                match &refusal {
-                    Some(words) => words.as_str(),
-                    None => {
-                        recipients.push(address.to_owned());
-                        "250 ok\r\n"
-                    }
+                if let Some(words) = &refusal {
+                    words.as_str()
+                } else {
+                    recipients.push(address.to_owned());
+                    "250 ok\r\n"
                 }
             }
             "DATA" => {

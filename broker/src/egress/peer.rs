@@ -53,6 +53,10 @@ fn chain(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
 }
 
 /// When a certificate expires, in seconds since 1970 (RFC 5280 §4.1).
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method is of one lifetime, and what is asked for is of any"
+)]
 fn not_after(der: &[u8]) -> yasna::ASN1Result<i64> {
     yasna::parse_der(der, |certificate| {
         certificate.read_sequence(|certificate| {

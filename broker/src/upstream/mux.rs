@@ -138,7 +138,7 @@ impl Mux {
         }
         self.left();
         match timeout(until.saturating_duration_since(Instant::now()), chan.placed()).await {
-            Ok(placed) => placed.map(|()| line),
+            Ok(outcome) => outcome.map(|()| line),
             Err(_) => Err(PoolError::Timeout),
         }
     }

@@ -72,15 +72,14 @@ pub(super) fn forget(ctx: &Ctx, row: &mut endpoint::ActiveModel, state: Upstream
 /// What the host of a relay's back end is asked. A relay of the time before challenges gets its token now.
 pub async fn challenge(tx: &TenantTx, ctx: &Ctx, id: EndpointId) -> Result<(endpoint::Model, Challenge)> {
     let mut row = read_relay(tx, id).await?;
-    let token = match &row.upstream_token {
-        Some(token) => token.clone(),
-        None => {
-            let token = token(ctx);
-            let mut changed = row.into_active_model();
-            changed.upstream_token = Set(Some(token.clone()));
-            row = tx.update(changed).await?;
-            token
-        }
+    let token = if let Some(token) = &row.upstream_token {
+        token.clone()
+    } else {
+        let token = token(ctx);
+        let mut changed = row.into_active_model();
+        changed.upstream_token = Set(Some(token.clone()));
+        row = tx.update(changed).await?;
+        token
     };
     let url = row.upstream_url.as_deref().and_then(|url| Url::parse(url).ok());
     let mut url = url.ok_or_else(|| Error::conflict("wrong_kind", "this relay leads nowhere"))?;

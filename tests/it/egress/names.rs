@@ -199,7 +199,9 @@ async fn an_allowed_network_is_reached_by_name_until_the_name_leaves_it() {
             "slug": "relay", "kind": "relay", "upstream_url": ours(echo.url()), "pool_min": 0,
         }))
         .await;
-    let hook = json!({ "endpoint_id": relay.id, "url": ours(receiver.url()), "events": ["connected"] });
+    // A relay has no channels: the receiver hears of the tests below, and of nothing else.
+    let hook =
+        json!({ "endpoint_id": relay.id, "url": ours(receiver.url()), "events": ["channel_occupied"] });
     let hook = acme.create("/webhooks", hook).await;
     let test = || acme.owner.post(format!("/webhooks/{hook}/test"), json!({}));
     let mut ada = acme.connect(&relay, "ada").await;

@@ -111,7 +111,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         ctx: &ctx,
         egress: broker::egress::Egress::new(settings.egress()?),
     };
-    let made = apply.run(plan).await?;
+    let made = Box::pin(apply.run(plan)).await?;
     house::close_stores(&ctx).await;
     print::line(serde_json::to_string_pretty(&made)?)?;
     Ok(())

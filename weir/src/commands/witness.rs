@@ -6,6 +6,7 @@ mod memory;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use domain::clock::SystemClock;
 use ledger::{Verifier, Witness};
 
 use self::memory::Memory;
@@ -61,6 +62,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     api::witness::serve(
         Witness::new(cosigner, logs),
         memory,
+        SystemClock,
         &args.listen,
         listening,
         stop,
