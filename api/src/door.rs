@@ -21,6 +21,7 @@ use poem::{
 
 use self::entrance::Entrance;
 use crate::{
+    calls::{Calls, is_called},
     gpc,
     limits::{client_address, counted_address},
     problem::ApiError,
@@ -189,13 +190,21 @@ fn serve(
         }
         EndpointKind::Relay => {
             let options = RelayOptions { channel, session };
+            if is_called(&entrance.endpoint) {
+                let about = entrance.about(ConnectionId(who.session), protocol);
+                let calls = Calls::new(state, entrance.endpoint.row.id, who.session, about);
+                state
+                    .sockets
+                    .spawn(async move { broker.serve_called(io, who, options, Box::new(calls)).await });
+                return;
+            }
             let way = state.relays.way(&broker, &entrance.endpoint);
             if let Some(Way::Own(pool)) = way {
                 state
                     .sockets
                     .spawn(async move { broker.serve_relay(io, who, options, pool).await });
             } else if let Some(Way::Shared(mux)) = way {
-                let about = entrance.about(ConnectionId(who.session), protocol);
+                let about = entrance.about(ConnectionId(who.session), protocol).to_string();
                 state
                     .sockets
                     .spawn(async move { broker.serve_shared(io, who, options, mux, about.into()).await });

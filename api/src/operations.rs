@@ -4,8 +4,8 @@ use crate::{
     account, anonymised_messages, api_keys, audit, balances, callbacks, channels, connections,
     consent_imports, consents, data_types, dpias, endpoints, gpc, holds, incidents, invitations, jobs,
     jurisdictions, log_witnesses, mails, members, messages, notices, pools, portal, processing_records,
-    publish, purposes, reports, requests, retention, retention_changes, retention_rules, sign_ins,
-    state::State, subjects, tenant, tenant_key, upstreams, webhooks,
+    publish, purposes, reports, requests, retention, retention_changes, retention_rules, session_messages,
+    sign_ins, state::State, subjects, tenant, tenant_key, upstreams, webhooks,
 };
 
 /// Who signs in, and for whom.
@@ -150,6 +150,7 @@ type EndpointOperations = (
     publish::PublishApi,
     pools::PoolsApi,
     upstreams::UpstreamsApi,
+    session_messages::SessionMessagesApi,
     webhooks::WebhooksApi,
 );
 
@@ -159,6 +160,7 @@ fn endpoint_operations(state: &State) -> EndpointOperations {
         publish::PublishApi(state.clone()),
         pools::PoolsApi(state.clone()),
         upstreams::UpstreamsApi(state.clone()),
+        session_messages::SessionMessagesApi(state.clone()),
         webhooks::WebhooksApi(state.clone()),
     )
 }

@@ -21,13 +21,14 @@ use entity::{
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::upstreams::Askings;
+use crate::{calls::Lines, upstreams::Askings};
 
 /// Pools by endpoint.
 #[derive(Clone)]
 pub struct Relays {
     egress: Egress,
     askings: Askings,
+    lines: Lines,
     // Synchronous: opening a pool only starts its keeper, and nothing waits under the lock.
     pools: Arc<Mutex<HashMap<EndpointId, Open>>>,
 }
@@ -78,6 +79,7 @@ impl Relays {
         Self {
             egress,
             askings: Askings::default(),
+            lines: Lines::default(),
             pools: Arc::default(),
         }
     }
@@ -90,6 +92,11 @@ impl Relays {
     /// When relays were asked whose they are.
     pub(crate) fn askings(&self) -> &Askings {
         &self.askings
+    }
+
+    /// What back ends without sockets are called through.
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// Refuses an address that could never be reached from here.
@@ -134,7 +141,7 @@ impl Relays {
         let pool = broker.open_pool(settings, self.egress.clone());
         pool.set_mode(mode(row));
         let way = match row.pool_mode {
-            Sharing::Session => Way::Own(pool),
+            Sharing::Session | Sharing::Webhook => Way::Own(pool),
             Sharing::Multiplex => {
                 let per_socket = usize::try_from(row.sessions_per_socket).unwrap_or(1);
                 Way::Shared(Mux::new(pool, per_socket))
@@ -189,6 +196,9 @@ impl Relays {
 fn settings(endpoint: &pictures::Endpoint) -> Option<PoolSettings> {
     let access = endpoint.access()?;
     let endpoint = &endpoint.row;
+    if endpoint.pool_mode == Sharing::Webhook {
+        return None;
+    }
     let url = Url::parse(endpoint.upstream_url.as_deref()?).ok()?;
     let max_message = usize::try_from(endpoint.max_message_bytes).unwrap_or(65_536);
     Some(PoolSettings {
@@ -204,11 +214,11 @@ fn settings(endpoint: &pictures::Endpoint) -> Option<PoolSettings> {
             .collect(),
         tls: peer_tls(access),
         subprotocol: match endpoint.pool_mode {
-            Sharing::Session => endpoint.subprotocol.clone(),
+            Sharing::Session | Sharing::Webhook => endpoint.subprotocol.clone(),
             Sharing::Multiplex => Some(Mux::PROTOCOL.to_owned()),
         },
         max_message: match endpoint.pool_mode {
-            Sharing::Session => max_message,
+            Sharing::Session | Sharing::Webhook => max_message,
             Sharing::Multiplex => max_message + Mux::ENVELOPE,
         },
         seed: endpoint.id.0.as_u64_pair().1,

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
+    called::{Called, Callee, FarPayload, Said},
     census::{ChannelInfo, Sum, TenantCensus},
     close::Close,
     cluster::{
@@ -27,7 +28,7 @@ use crate::{
     delivery::{Delivery, said},
     egress::Egress,
     gate::{Cutoff, Gate, Manner},
-    host::{Admission, History, Identity, Journal, Person, Registry},
+    host::{Admission, History, Identity, Journal, Payload, Person, Registry},
     hub::{Hub, Scope, Selector, channel::Channel},
     meters::{Meters, UpstreamMeters},
     notice::Notice,
@@ -59,6 +60,7 @@ pub(crate) struct Core {
     /// Whose turn it is to open one.
     turns: Turns,
     places: Places,
+    pub(crate) called: Called,
     /// Sessions that are being served.
     pub(crate) tracker: TaskTracker,
     draining: AtomicBool,
@@ -181,6 +183,7 @@ impl Broker {
             counts,
             turns: Turns::new(dials),
             places,
+            called: Called::default(),
             tracker,
             draining: AtomicBool::new(false),
             cluster,
@@ -269,6 +272,35 @@ impl Broker {
     ) -> Close {
         let search = relay::shared(mux, who.session, about);
         relay::serve(Arc::clone(&self.0), io, who, options, search).await
+    }
+
+    /// As [`Broker::serve_relay`], of a back end without sockets, which is called.
+    pub async fn serve_called<IO: Socket>(
+        &self,
+        io: IO,
+        who: Arc<Identity>,
+        options: RelayOptions,
+        callee: Box<dyn Callee>,
+    ) -> Close {
+        let core = Arc::clone(&self.0);
+        let (endpoint, session, slow) = (who.endpoint, who.session, options.session.slow);
+        let search = relay::called(Arc::clone(&core), endpoint, session, slow, callee);
+        relay::serve(core, io, who, options, search).await
+    }
+
+    /// Says something to one session whose back end is called, on whatever node it is. None where there is no such session.
+    pub async fn say(&self, endpoint: Uuid, session: Uuid, payload: Payload) -> Option<Said> {
+        if let Some(said) = self.say_here(endpoint, session, payload.clone()) {
+            return Some(said);
+        }
+        let cluster = self.0.cluster.as_ref()?;
+        let given = cluster.give(&Order::Say(endpoint, session, FarPayload::of(&payload)));
+        let answers = cluster.obeyed::<Option<Said>>(given).await;
+        answers.into_iter().find_map(|(_, said)| said)
+    }
+
+    pub(crate) fn say_here(&self, endpoint: Uuid, session: Uuid, payload: Payload) -> Option<Said> {
+        self.0.called.say(endpoint, session, payload)
     }
 
     /// Tells an end-user why they may not come in: closes a socket that never becomes a session. `io` is a stream whose

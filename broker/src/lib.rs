@@ -11,6 +11,7 @@
 
 pub mod backplane;
 mod broker;
+pub mod called;
 mod census;
 pub mod close;
 mod cluster;

@@ -21,7 +21,7 @@ mod secrets;
 pub(crate) mod sessions;
 mod settings;
 mod shared;
-mod signing;
+pub mod signing;
 mod sweep;
 #[cfg(test)]
 mod tests;

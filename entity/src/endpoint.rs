@@ -66,6 +66,8 @@ string_enum! {
         Session = "session",
         /// Many on a few: the back end speaks `weir.mux.v1`.
         Multiplex = "multiplex",
+        /// None: the back end is called over HTTP.
+        Webhook = "webhook",
     }
 }
 

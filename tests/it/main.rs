@@ -73,5 +73,6 @@ mod tokens;
 mod upstream_access;
 mod upstreams;
 mod web;
+mod webhook_relays;
 mod webhooks;
 mod witnesses;

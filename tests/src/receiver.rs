@@ -30,6 +30,7 @@ struct Shared {
     received: Vec<Received>,
     answers: VecDeque<u16>,
     otherwise: u16,
+    words: Option<fn(&Value) -> String>,
 }
 
 /// One request.
@@ -85,6 +86,11 @@ impl Receiver {
     /// Answers everything else so.
     pub fn answer_always(&self, status: u16) {
         self.shared.lock().unwrap().otherwise = status;
+    }
+
+    /// What it says when it answers 200, worked out from what it got; `ok` otherwise.
+    pub fn say(&self, words: fn(&Value) -> String) {
+        self.shared.lock().unwrap().words = Some(words);
     }
 
     /// Everything that came so far.
@@ -195,17 +201,22 @@ async fn converse(stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<
         let length = headers.get("content-length").and_then(|text| text.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         stream.read_exact(&mut body).await?;
-        let answered = {
+        let (answered, said) = {
             let mut shared = shared.lock().unwrap();
             let otherwise = shared.otherwise;
             let answered = shared.answers.pop_front().unwrap_or(otherwise);
-            shared.received.push(Received {
+            let got = Received {
                 method,
                 headers,
                 body,
                 answered,
-            });
-            answered
+            };
+            let said = shared
+                .words
+                .filter(|_| answered == 200)
+                .map(|words| words(&got.json()));
+            shared.received.push(got);
+            (answered, said.unwrap_or_else(|| "ok".to_owned()))
         };
         let location = if (300..400).contains(&answered) {
             "location: /elsewhere\r\n"
@@ -214,9 +225,9 @@ async fn converse(stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<
         };
         // RFC 9110 §8.6: a 204 has no content, and says nothing of its length.
         let content = if answered == 204 {
-            "\r\n"
+            "\r\n".to_owned()
         } else {
-            "content-length: 2\r\n\r\nok"
+            format!("content-length: {}\r\n\r\n{said}", said.len())
         };
         let answer = format!("HTTP/1.1 {answered} Whatever\r\n{location}{content}");
         stream.get_mut().write_all(answer.as_bytes()).await?;

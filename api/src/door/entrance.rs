@@ -16,7 +16,7 @@ use entity::{
     endpoint::SlowConsumer,
     id::{ConnectionId, SubjectId},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
@@ -123,16 +123,15 @@ impl Entrance {
     }
 
     /// What a back end that shares sockets is told of a session: what the token said and was believed.
-    pub(super) fn about(&self, session: ConnectionId, protocol: Option<&str>) -> Vec<u8> {
+    pub(super) fn about(&self, session: ConnectionId, protocol: Option<&str>) -> Value {
         let person = self.person.as_ref();
-        let about = json!({
+        json!({
             "session": session,
             "sub": person.map(|person| &person.sub),
             "subject": person.map(|person| person.subject),
             "expires_at": person.map(|person| person.expires_at),
             "protocol": protocol,
-        });
-        about.to_string().into_bytes()
+        })
     }
 
     /// The last question, to be asked when the socket is open and about to become a session: whether there is room, and

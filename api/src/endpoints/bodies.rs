@@ -23,7 +23,7 @@ pub struct EndpointIn {
     name: Option<String>,
     /// `channel`: publish and subscribe. `relay`: connections to `upstream_url`, pooled.
     kind: EndpointKind,
-    /// The WebSocket of your back end (`ws://` or `wss://`), for a relay.
+    /// The WebSocket of your back end (`ws://` or `wss://`), for a relay; `https://` with `pool_mode: "webhook"`.
     upstream_url: Option<String>,
     /// Headers of the opening request to the upstream, by name: an API key, for instance. Not shown again. Those of the connection
     /// and the handshake (`Host`, `Upgrade`, `Sec-WebSocket-…`) are not yours to say.
@@ -37,12 +37,13 @@ pub struct EndpointIn {
     pub(super) upstream_ca: Option<String>,
     /// Offered to the upstream as `Sec-WebSocket-Protocol`.
     subprotocol: Option<String>,
-    /// Warm upstream sockets kept ready. Default 2.
+    /// Warm upstream sockets kept ready. Default 2, or `pool_max` if that is less.
     pool_min: Option<i32>,
     /// Most upstream sockets at a time. Default 100.
     pool_max: Option<i32>,
     /// `session`: each end-user has an upstream socket of their own. `multiplex`: many share a few, and the back end speaks
-    /// `weir.mux.v1`. Default `session`.
+    /// `weir.mux.v1`. `webhook`: there are none, and what happens on sessions is posted to `upstream_url`, at most `pool_max` requests
+    /// at a time on each node. Default `session`.
     pool_mode: Option<PoolMode>,
     /// End-users on one upstream socket at most, with `multiplex`. Default 100.
     sessions_per_socket: Option<i32>,
@@ -96,13 +97,11 @@ pub struct EndpointIn {
 
 impl From<EndpointIn> for NewEndpoint {
     fn from(input: EndpointIn) -> Self {
-        let usual = NewEndpoint::new(input.slug, input.kind);
+        let usual = NewEndpoint::new(input.slug, input.kind).with_pool(input.pool_min, input.pool_max);
         Self {
             name: input.name,
             upstream_url: input.upstream_url,
             subprotocol: input.subprotocol,
-            pool_min: input.pool_min.unwrap_or(usual.pool_min),
-            pool_max: input.pool_max.unwrap_or(usual.pool_max),
             pool_mode: input.pool_mode.unwrap_or(usual.pool_mode),
             sessions_per_socket: input.sessions_per_socket.unwrap_or(usual.sessions_per_socket),
             record: input.record.unwrap_or(usual.record),

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     broker::{Broker, Core},
+    called::FarPayload,
     census::{Cached, ChannelInfo},
     close::Close,
     gate::Cutoff,
@@ -64,6 +65,8 @@ pub(crate) enum Order {
     Sessions(Selector),
     /// What of an endpoint's sockets to its back end.
     Pool(Uuid),
+    /// Say something to one session whose back end is called.
+    Say(Uuid, Uuid, FarPayload),
     /// Who of yours is on this channel, and what was said last.
     Crowd(Uuid, Uuid, Box<str>),
 }
@@ -73,7 +76,12 @@ impl Order {
     fn is_question(&self) -> bool {
         matches!(
             self,
-            Self::Channels(..) | Self::Channel(..) | Self::Sessions(..) | Self::Pool(..) | Self::Crowd(..)
+            Self::Channels(..)
+                | Self::Channel(..)
+                | Self::Sessions(..)
+                | Self::Pool(..)
+                | Self::Say(..)
+                | Self::Crowd(..)
         )
     }
 }
@@ -462,6 +470,12 @@ pub(super) async fn do_all(cluster: Arc<Cluster>, mut to_do: mpsc::Receiver<ToDo
                 cluster.answer(from, number, &count);
             }
             Order::Pool(endpoint) => cluster.answer(from, number, &broker.pool_here(endpoint)),
+            Order::Say(endpoint, session, payload) => {
+                let said = payload
+                    .payload()
+                    .and_then(|payload| broker.say_here(endpoint, session, payload));
+                cluster.answer(from, number, &said);
+            }
             Order::Crowd(tenant, endpoint, name) => {
                 // Nobody comes or goes meanwhile, so what is said of that later is later than this.
                 Cluster::crowd_here(&core, tenant, endpoint, &name, |crowd| {

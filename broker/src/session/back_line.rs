@@ -1,8 +1,9 @@
-//! A session's way to the tenant's back end: a socket of its own, or a share in one.
+//! A session's way to the tenant's back end: a socket of its own, a share in one, or calls.
 
 use std::task::{Context, Poll};
 
 use crate::{
+    called::CallLine,
     close::Close,
     host::Payload,
     upstream::{MuxLine, UpstreamIo},
@@ -12,6 +13,7 @@ use crate::{
 pub(super) enum BackLine {
     Own(Box<UpstreamWire<UpstreamIo>>),
     Shared(MuxLine),
+    Called(CallLine),
 }
 
 macro_rules! of_either {
@@ -19,6 +21,7 @@ macro_rules! of_either {
         match $self {
             BackLine::Own($line) => $what,
             BackLine::Shared($line) => $what,
+            BackLine::Called($line) => $what,
         }
     };
 }

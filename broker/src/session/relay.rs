@@ -16,10 +16,11 @@ use uuid::Uuid;
 
 use crate::{
     broker::Core,
+    called::{Called, Callee},
     close::Close,
     host::{Direction, Identity, Payload, Source},
     leg::{Inbound, Leg, poll_alarm},
-    options::RelayOptions,
+    options::{RelayOptions, Slow},
     session::{Front, Life, back_line::BackLine, channel::BURST, lane::Lane},
     upstream::{Lease, Mux, Permit, Pool, PoolError},
     wire::Socket,
@@ -74,6 +75,26 @@ pub(crate) fn shared(mux: Mux, session: Uuid, about: Bytes) -> Search {
         Ok(Found {
             line: BackLine::Shared(mux.join(session, about).await?),
             early: VecDeque::new(),
+            permit: None,
+        })
+    })
+}
+
+/// Calls about it.
+pub(crate) fn called(
+    core: Arc<Core>,
+    endpoint: Uuid,
+    session: Uuid,
+    slow: Slow,
+    callee: Box<dyn Callee>,
+) -> Search {
+    Box::pin(async move {
+        let begun = Called::begin(&core, endpoint, session, slow, callee).await;
+        let (line, answered) = begun.map_err(|_| PoolError::Unavailable)?;
+        let line = line.ending(answered.close);
+        Ok(Found {
+            line: BackLine::Called(line),
+            early: answered.messages.into(),
             permit: None,
         })
     })

@@ -92,6 +92,14 @@ impl NewEndpoint {
         }
     }
 
+    /// The bounds of its pool, where they are said. Fewer sockets are kept ready than usual where there may be fewer at all.
+    #[must_use]
+    pub fn with_pool(mut self, min: Option<i32>, max: Option<i32>) -> Self {
+        self.pool_max = max.unwrap_or(self.pool_max);
+        self.pool_min = min.unwrap_or(self.pool_min.min(self.pool_max).max(0));
+        self
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         faults.check(
@@ -101,7 +109,12 @@ impl NewEndpoint {
             "use 2 to 64 of a-z, 0-9, - and _, beginning and ending with a letter or digit",
         );
         check_name(&mut faults, self.name.as_deref());
-        check_upstream(&mut faults, self.kind, self.upstream_url.as_deref());
+        check_upstream(
+            &mut faults,
+            self.kind,
+            self.pool_mode,
+            self.upstream_url.as_deref(),
+        );
         check_access(
             &mut faults,
             self.kind,
@@ -196,8 +209,10 @@ impl EndpointPatch {
     pub(super) fn check(&self, current: &endpoint::Model) -> Result<()> {
         let mut faults = Faults::default();
         check_name(&mut faults, self.name.as_deref());
-        if let Some(url) = &self.upstream_url {
-            check_upstream(&mut faults, current.kind, Some(url));
+        if self.upstream_url.is_some() || self.pool_mode.is_some() {
+            let url = self.upstream_url.as_deref().or(current.upstream_url.as_deref());
+            let mode = self.pool_mode.unwrap_or(current.pool_mode);
+            check_upstream(&mut faults, current.kind, mode, url);
         }
         check_access(
             &mut faults,
@@ -288,7 +303,7 @@ fn check_name(faults: &mut Faults, name: Option<&str>) {
     faults.check(fits, "/name", "out_of_range", "use 1 to 120 characters");
 }
 
-fn check_upstream(faults: &mut Faults, kind: EndpointKind, url: Option<&str>) {
+fn check_upstream(faults: &mut Faults, kind: EndpointKind, mode: PoolMode, url: Option<&str>) {
     const FIELD: &str = "/upstream_url";
     match (kind, url) {
         (EndpointKind::Channel, None) => {}
@@ -300,22 +315,27 @@ fn check_upstream(faults: &mut Faults, kind: EndpointKind, url: Option<&str>) {
             );
         }
         (EndpointKind::Relay, None) => {
-            faults.add(FIELD, "missing", "a relay needs the address of your WebSocket");
+            faults.add(FIELD, "missing", "a relay needs the address of your back end");
         }
         (EndpointKind::Relay, Some(url)) => {
+            let (schemes, detail) = match mode {
+                PoolMode::Session | PoolMode::Multiplex => (
+                    ["ws", "wss"],
+                    "use ws://host/… or wss://host/… without user, password or fragment",
+                ),
+                PoolMode::Webhook => (
+                    ["http", "https"],
+                    "with webhook, use https://host/… without user, password or fragment",
+                ),
+            };
             let fits = Url::parse(url).is_ok_and(|url| {
-                matches!(url.scheme(), "ws" | "wss")
+                schemes.contains(&url.scheme())
                     && url.host_str().is_some()
                     && url.username().is_empty()
                     && url.password().is_none()
                     && url.fragment().is_none()
             });
-            faults.check(
-                fits,
-                FIELD,
-                "malformed",
-                "use ws://host/… or wss://host/… without user, password or fragment",
-            );
+            faults.check(fits, FIELD, "malformed", detail);
         }
     }
 }
@@ -341,12 +361,12 @@ fn check_access(
             "a channel has no upstream; make the endpoint a relay or leave this out",
         );
     }
-    let plain = url.is_some_and(|url| url.starts_with("ws://"));
+    let plain = url.is_some_and(|url| url.starts_with("ws://") || url.starts_with("http://"));
     faults.check(
         !plain || certificate.is_none(),
         "/upstream_certificate",
         "not_allowed",
-        "a certificate is shown over TLS only: begin upstream_url with wss://",
+        "a certificate is shown over TLS only: begin upstream_url with wss:// or https://",
     );
     access::check_headers(faults, headers);
     access::check_pem(faults, certificate, ca);

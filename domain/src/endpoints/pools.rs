@@ -1,7 +1,7 @@
 //! What the pool of a relay is told to do. It is kept with the endpoint, so every node does it, and one that starts later too.
 
 use entity::{
-    endpoint::{self, EndpointKind, PoolState},
+    endpoint::{self, EndpointKind, PoolMode, PoolState},
     id::EndpointId,
 };
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
@@ -60,6 +60,12 @@ pub async fn order_pool(
     order: PoolOrder,
 ) -> Result<endpoint::Model> {
     let current = read_relay(tx, id).await?;
+    if current.pool_mode == PoolMode::Webhook {
+        return Err(Error::conflict(
+            "wrong_kind",
+            "a relay that calls its back end has no sockets to it",
+        ));
+    }
     let state = match order {
         PoolOrder::Drain => PoolState::Draining,
         PoolOrder::Pause => PoolState::Paused,

@@ -43,6 +43,20 @@ pub(super) fn headers(signers: &Signers, id: &str, at: DateTime<Utc>, body: &[u8
     ]
 }
 
+/// The same for what is told of an endpoint without a webhook: its own secret signs both ways, the one before a rotation too while
+/// that is accepted. In the words of Standard Webhooks the secret is `whsec_` and the base64 of its text.
+pub fn by_endpoint(app_key: &str, secrets: &[&str], id: &str, at: DateTime<Utc>, body: &[u8]) -> Vec<Header> {
+    let signers = Signers {
+        app_key: app_key.to_owned(),
+        app_secret: secrets.first().copied().unwrap_or_default().to_owned(),
+        own: secrets
+            .iter()
+            .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+            .collect(),
+    };
+    headers(&signers, id, at, body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,6 +79,10 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("POST /endpoints/{id}/pool/pause", Names("", "{}")),
     ("POST /endpoints/{id}/pool/resume", Names("", "{}")),
     ("POST /endpoints/{id}/pool/reconnect", Names("", "{}")),
+    (
+        "POST /endpoints/{id}/sessions/{id}/messages",
+        Names("", r#"{"data":"hello"}"#),
+    ),
     ("GET /endpoints/{id}/upstream", Names("", "")),
     ("POST /endpoints/{id}/upstream/verify", Names("", "{}")),
     // webhooks

@@ -930,6 +930,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/endpoints/{endpoint_id}/sessions/{session_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say something to one session.
+         * @description For relays with `pool_mode: "webhook"`, whose back end hears of a session's id with its `connected` event. The message is admitted and
+         *     recorded as any that the back end sends. What does not fit the session's queue goes by the endpoint's `slow_consumer`.
+         */
+        post: operations["send_session_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/endpoints/{endpoint_id}/tokens": {
         parameters: {
             query?: never;
@@ -4383,12 +4404,13 @@ export interface components {
             pool_max?: number;
             /**
              * Format: int32
-             * @description Warm upstream sockets kept ready. Default 2.
+             * @description Warm upstream sockets kept ready. Default 2, or `pool_max` if that is less.
              */
             pool_min?: number;
             /**
              * @description `session`: each end-user has an upstream socket of their own. `multiplex`: many share a few, and the back end speaks
-             *     `weir.mux.v1`. Default `session`.
+             *     `weir.mux.v1`. `webhook`: there are none, and what happens on sessions is posted to `upstream_url`, at most `pool_max` requests
+             *     at a time on each node. Default `session`.
              */
             pool_mode?: components["schemas"]["PoolMode"] & unknown;
             /**
@@ -4440,7 +4462,7 @@ export interface components {
             };
             /** @description Its private key, in PEM without a passphrase. Not shown again. */
             upstream_key?: string;
-            /** @description The WebSocket of your back end (`ws://` or `wss://`), for a relay. */
+            /** @description The WebSocket of your back end (`ws://` or `wss://`), for a relay; `https://` with `pool_mode: "webhook"`. */
             upstream_url?: string;
         };
         /**
@@ -6517,7 +6539,7 @@ export interface components {
          * @description How the end-users of a relay share sockets to its back end.
          * @enum {string}
          */
-        PoolMode: "session" | "multiplex";
+        PoolMode: "session" | "multiplex" | "webhook";
         /**
          * PoolOfNode
          * @description What one node has of a pool.
@@ -7691,6 +7713,16 @@ export interface components {
             password: string;
             /** @description The slug of a tenant that you are a member of; the first that you joined if absent. */
             tenant?: string;
+        };
+        /**
+         * SessionMessageIn
+         * @description A message for one session.
+         */
+        SessionMessageIn: {
+            /** @description In place of `data`: bytes, in base64. */
+            base64?: string;
+            /** @description A string goes out as it is, anything else as JSON. */
+            data?: unknown;
         };
         /**
          * SessionToken
@@ -10805,6 +10837,43 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RotatedSecret"];
                 };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    send_session_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionMessageIn"];
+            };
+        };
+        responses: {
+            /** @description It will be done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];

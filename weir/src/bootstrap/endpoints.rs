@@ -64,7 +64,8 @@ impl Apply<'_> {
         let current = match endpoints::by_slug(&tx, &plan.slug).await {
             Ok(current) => current,
             Err(Error::NotFound { .. }) => {
-                let mut new = NewEndpoint::new(&plan.slug, plan.kind().unwrap_or(EndpointKind::Channel));
+                let kind = plan.kind().unwrap_or(EndpointKind::Channel);
+                let mut new = NewEndpoint::new(&plan.slug, kind).with_pool(plan.pool_min, plan.pool_max);
                 new.name.clone_from(&plan.name);
                 new.upstream_url.clone_from(&plan.upstream);
                 // A plan is the operator's own word.
@@ -74,8 +75,6 @@ impl Apply<'_> {
                 new.jwks_url.clone_from(&plan.jwks_url);
                 new.allowed_origins = plan.allowed_origins.clone().unwrap_or_default();
                 new.record = plan.record.unwrap_or(RecordMode::Before);
-                new.pool_min = plan.pool_min.unwrap_or(new.pool_min);
-                new.pool_max = plan.pool_max.unwrap_or(new.pool_max);
                 new.on_withdrawal = plan.on_withdrawal.unwrap_or(new.on_withdrawal);
                 new.max_message_bytes = plan.max_message_bytes.unwrap_or(new.max_message_bytes);
                 new.limits = new.limits.with(&plan.limits);

@@ -15,6 +15,7 @@ export const RECORDS: Choice[] = [
 export const POOL_MODES: Choice[] = [
   { id: "session", label: "One each", hint: "Any protocol; your back end sees a connection for each client." },
   { id: "multiplex", label: "Shared", hint: "Many clients on a few connections; your back end speaks weir.mux.v1." },
+  { id: "webhook", label: "None: HTTP", hint: "For a back end without WebSockets; what clients say is posted to it." },
 ];
 
 export const ON_WITHDRAWAL: Choice[] = [
