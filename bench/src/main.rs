@@ -17,6 +17,7 @@ mod journal;
 mod nodes;
 mod place;
 mod purge;
+mod relay;
 mod report;
 mod rows;
 mod rule;
@@ -59,6 +60,10 @@ enum What {
     Sockets(sockets::Arguments),
     /// Time from a publisher at one node to subscribers at another, through Redis.
     Nodes(nodes::Arguments),
+    /// Messages through a relay, beside nginx as a proxy in the same run, and what a ready socket costs.
+    Relay(relay::Arguments),
+    /// Whether one tenant's load shows in the latency of another's relay.
+    Neighbours(relay::NeighboursArguments),
     /// The bare loop, as a process of its own.
     #[command(hide = true)]
     BareLoop,
@@ -68,6 +73,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         // These have threads of their own and no runtime, so that nothing else runs where they measure.
         Some(What::Sockets(arguments)) => sockets::run(&arguments),
+        Some(What::Relay(arguments)) => relay::run(&arguments),
+        Some(What::Neighbours(arguments)) => relay::run_neighbours(&arguments),
         Some(What::BareLoop) => sockets::bare_loop(),
         Some(What::Journal(arguments)) => block_on(journal::run(arguments)),
         Some(What::Purge(arguments)) => block_on(purge::run(arguments)),
@@ -88,7 +95,9 @@ fn main() -> anyhow::Result<()> {
                 export::run(export::Arguments::default()).await?;
                 nodes::run(nodes::Arguments::default()).await
             })?;
-            sockets::run(&sockets::Arguments::default())
+            sockets::run(&sockets::Arguments::default())?;
+            relay::run(&relay::Arguments::default())?;
+            relay::run_neighbours(&relay::NeighboursArguments::default())
         }
     }
 }

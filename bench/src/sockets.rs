@@ -4,7 +4,7 @@
 //!
 //! `docs/benchmarks.md` says how the figures are obtained and what they were.
 
-mod affinity;
+pub(crate) mod affinity;
 mod bare;
 mod churn;
 mod dialect;
@@ -13,12 +13,12 @@ mod frame;
 mod herd;
 mod house;
 mod idle;
-mod machine;
+pub(crate) mod machine;
 mod plan;
-mod process;
+pub(crate) mod process;
 mod rest;
 mod socket;
-mod speech;
+pub(crate) mod speech;
 mod stamp;
 mod summary;
 

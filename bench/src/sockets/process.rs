@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead as _, BufReader},
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::{affinity, rest::Rest};
 
@@ -19,6 +20,8 @@ use super::{affinity, rest::Rest};
 pub(crate) struct Process {
     child: Child,
     pub(crate) port: u16,
+    /// What goes with it.
+    _home: Option<TempDir>,
 }
 
 /// How long a start or an orderly end may take.
@@ -30,7 +33,11 @@ impl Process {
         let mut command = Command::new(env::current_exe()?);
         command.arg("bare-loop").stdout(Stdio::piped());
         let child = affinity::beside(|| command.spawn().context("the bare loop does not start"))?;
-        let mut process = Self { child, port: 0 };
+        let mut process = Self {
+            child,
+            port: 0,
+            _home: None,
+        };
         let out = process
             .child
             .stdout
@@ -58,12 +65,36 @@ impl Process {
             .stdout(log.try_clone()?)
             .stderr(log);
         let child = affinity::beside(|| command.spawn().context("weir does not start"))?;
-        let mut process = Self { child, port };
+        let mut process = Self {
+            child,
+            port,
+            _home: None,
+        };
         process.ready().with_context(|| {
             let log = fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(20).collect();
             tail.into_iter().rev().collect::<Vec<_>>().join("\n")
         })?;
+        Ok(process)
+    }
+
+    /// Somebody else's program, once it takes connections on this port.
+    pub(crate) fn other(mut command: Command, port: u16, home: TempDir) -> anyhow::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = affinity::beside(|| command.spawn().context("it does not start"))?;
+        let mut process = Self {
+            child,
+            port,
+            _home: Some(home),
+        };
+        let end = Instant::now() + PATIENCE;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if let Some(status) = process.child.try_wait()? {
+                bail!("it ended with {status} instead of starting");
+            }
+            ensure!(Instant::now() < end, "it is not ready after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
         Ok(process)
     }
 
