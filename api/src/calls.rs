@@ -17,7 +17,6 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::lines::Posted;
 pub(crate) use self::{answer::payload, lines::Lines};
 use crate::state::State;
 
@@ -67,7 +66,7 @@ impl Calls {
         loop {
             let posted = self.post(&call.to_string(), &body).await;
             let outcome = match posted {
-                Ok(Posted::Answered(status @ 200..=299, bytes)) => {
+                Ok((status @ 200..=299, bytes)) => {
                     let answered = answer::read(status, &bytes);
                     let word = if answered.is_some() {
                         "answered"
@@ -77,8 +76,8 @@ impl Calls {
                     metrics::counter!("weir_calls_total", "outcome" => word).increment(1);
                     return answered.ok_or(CallFault);
                 }
-                Ok(Posted::Answered(429 | 500..=599, _)) | Err(Trouble::Passing) => "failed",
-                Ok(Posted::Answered(..)) | Err(Trouble::Lasting) => {
+                Ok((429 | 500..=599, _)) | Err(Trouble::Passing) => "failed",
+                Ok(_) | Err(Trouble::Lasting) => {
                     metrics::counter!("weir_calls_total", "outcome" => "refused").increment(1);
                     return Err(CallFault);
                 }
@@ -93,8 +92,8 @@ impl Calls {
         }
     }
 
-    /// One attempt. The id stays the same over all of them.
-    async fn post(&self, call: &str, body: &[u8]) -> Result<Posted, Trouble> {
+    /// One attempt: the status, and what was said with it. The id stays the same over all of them.
+    async fn post(&self, call: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Trouble> {
         let ctx = &self.state.ctx;
         let picture = ctx.pictures.get(self.endpoint).ok_or(Trouble::Lasting)?;
         let endpoint = picture.endpoint(self.endpoint).ok_or(Trouble::Lasting)?;

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use broker::egress::Egress;
+use broker::egress::{Egress, http};
 use chrono::{DateTime, Utc};
 use domain::{
     endpoints::{self, Challenge},
@@ -117,36 +117,18 @@ impl State {
 /// Asks a host, at an address that was checked a moment before.
 async fn ask(egress: &Egress, challenge: &Challenge) -> Result<(), ProofFault> {
     let unreachable = |_| ProofFault::Unreachable;
-    let addresses = egress
-        .resolve(&challenge.url)
+    // Anybody may be asked; that is what it is for.
+    let client = egress
+        .http(&challenge.url, &peer_tls(&challenge.access), true)
         .await
         .map_err(|_| ProofFault::Unreachable)?;
-    let host = challenge.url.host_str().unwrap_or_default().to_owned();
-    let peer = peer_tls(&challenge.access);
-    let mut client = reqwest::Client::builder();
-    if !peer.is_usual() {
-        client = client.tls_backend_preconfigured(peer.config().map_err(|_| ProofFault::Unreachable)?);
-    }
-    let client = client
-        .resolve_to_addrs(&host, &addresses)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
-        .timeout(PATIENCE)
-        .build()
-        .map_err(unreachable)?;
-    let asked = client.get(challenge.url.clone()).send().await;
-    let mut response = asked.map_err(unreachable)?;
-    if response.status() != reqwest::StatusCode::OK {
+    let asked = client.get(challenge.url.clone()).timeout(PATIENCE).send().await;
+    let answer = asked.map_err(unreachable)?;
+    if answer.status() != reqwest::StatusCode::OK {
         return Err(ProofFault::WrongStatus);
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER {
-            return Err(ProofFault::WrongAnswer);
-        }
-    }
+    let body = http::body(answer, MAX_ANSWER).await.map_err(unreachable)?;
+    let body = body.ok_or(ProofFault::WrongAnswer)?;
     let said = body.trim_ascii();
     let is_good = challenge.answers.iter().any(|answer| answer.as_bytes() == said);
     is_good.then_some(()).ok_or(ProofFault::WrongAnswer)

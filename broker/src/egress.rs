@@ -2,6 +2,7 @@
 //! checked, and the connection goes to the address that was checked, so that a name that changes its mind gains nothing.
 //! Whatever fails after the URL itself was found good fails with one error, which tells nothing about networks behind us.
 
+pub mod http;
 mod names;
 mod peer;
 mod ranges;

@@ -1,9 +1,8 @@
-//! One HTTP request, on a short leash: to a checked address, with no redirects and no proxy, in limited time, and with
-//! next to nothing read of the answer.
+//! One HTTP request, on a short leash: to a checked address, in limited time, and with next to nothing read of the answer.
 
 use std::time::Duration;
 
-use broker::egress::Egress;
+use broker::egress::{Egress, EgressFault, PeerTls};
 use domain::webhooks::{Header, Outcome};
 use entity::webhook_delivery::DeliveryError;
 use url::Url;
@@ -16,6 +15,7 @@ pub(crate) struct Sender {
     client: reqwest::Client,
     url: Url,
     text: String,
+    timeout: Duration,
 }
 
 impl Sender {
@@ -23,24 +23,17 @@ impl Sender {
     pub(crate) async fn to(egress: &Egress, url: &str, timeout: Duration) -> Result<Self, DeliveryError> {
         let text = url.to_owned();
         let url = Url::parse(url).map_err(|_| DeliveryError::Unreachable)?;
-        let addresses = egress
-            .resolve(&url)
-            .await
-            .map_err(|_| DeliveryError::Unreachable)?;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        // The checked addresses and no others: a name that changes its answer changes nothing here.
-        let client = reqwest::Client::builder()
-            .resolve_to_addrs(&host, &addresses)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
-            .timeout(timeout)
-            .build()
-            .map_err(|error| {
-                tracing::error!(%error, "no HTTP client could be made");
-                DeliveryError::Internal
-            })?;
-        Ok(Self { client, url, text })
+        let client = egress.http(&url, &PeerTls::default(), true).await;
+        let client = client.map_err(|fault| match fault {
+            EgressFault::NoRoots => DeliveryError::Internal,
+            _ => DeliveryError::Unreachable,
+        })?;
+        Ok(Self {
+            client,
+            url,
+            text,
+            timeout,
+        })
     }
 
     /// Whether it sends there.
@@ -63,7 +56,11 @@ impl Sender {
         headers: &[Header],
         body: Vec<u8>,
     ) -> Result<(u16, Vec<u8>), DeliveryError> {
-        let mut request = self.client.post(self.url.clone()).body(body);
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .timeout(self.timeout)
+            .body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
         }

@@ -7,17 +7,26 @@ use domain::{
     Ctx, Result,
     log::{self, Answer, Question},
 };
+use futures_util::{StreamExt, stream};
 
 use crate::sender::Sender;
 
 /// How long a witness may think.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks all that are behind, one after the other. Answers how many cosigned.
+/// Asked at the same time, so that one that thinks keeps few others waiting.
+const AT_ONCE: usize = 16;
+
+/// Asks all that are behind. Answers how many cosigned.
 pub(crate) async fn ask(ctx: &Ctx, egress: &Egress) -> Result<u64> {
     let mut cosigned = 0;
-    for question in log::claim_witnesses(ctx).await? {
+    let asked = log::claim_witnesses(ctx).await?.into_iter();
+    let asked = asked.map(|question| async {
         let answer = post(egress, &question).await;
+        (question, answer)
+    });
+    let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
+    while let Some((question, answer)) = answers.next().await {
         let outcome = if log::settle_witness(ctx, &question, answer).await? {
             cosigned += 1;
             "cosigned"

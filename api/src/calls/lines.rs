@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use broker::egress::{Egress, PeerTls};
+use broker::egress::{Egress, PeerTls, http};
 use domain::{pictures, webhooks::Header};
 use entity::{endpoint::UpstreamState, id::EndpointId};
 use parking_lot::Mutex;
@@ -39,14 +39,8 @@ struct Key {
     at_once: usize,
 }
 
-/// What came of a call.
-pub(super) enum Posted {
-    /// A status, and what it said with it.
-    Answered(u16, Vec<u8>),
-}
-
 impl Lines {
-    /// Makes a call, when it is its turn.
+    /// Makes a call, when it is its turn. Answers the status, and what was said with it.
     pub(super) async fn post(
         &self,
         egress: &Egress,
@@ -54,7 +48,7 @@ impl Lines {
         headers: &[Header],
         body: &[u8],
         timeout: Duration,
-    ) -> Result<Posted, Trouble> {
+    ) -> Result<(u16, Vec<u8>), Trouble> {
         let line = self.line(egress, endpoint).await?;
         let url: Url = line.key.url.parse().map_err(|_| Trouble::Lasting)?;
         let access = endpoint.access().ok_or(Trouble::Lasting)?;
@@ -70,16 +64,12 @@ impl Lines {
             let value = value.parse().map_err(|_| Trouble::Lasting)?;
             ours.insert(*name, value);
         }
-        let mut response = request.headers(ours).send().await.map_err(|_| Trouble::Passing)?;
-        let status = response.status().as_u16();
-        let mut said = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| Trouble::Passing)? {
-            if said.len() + chunk.len() > MAX_ANSWER {
-                return Err(Trouble::Lasting);
-            }
-            said.extend_from_slice(&chunk);
-        }
-        Ok(Posted::Answered(status, said))
+        let answer = request.headers(ours).send().await.map_err(|_| Trouble::Passing)?;
+        let status = answer.status().as_u16();
+        let said = http::body(answer, MAX_ANSWER)
+            .await
+            .map_err(|_| Trouble::Passing)?;
+        Ok((status, said.ok_or(Trouble::Lasting)?))
     }
 
     async fn line(&self, egress: &Egress, endpoint: &pictures::Endpoint) -> Result<Arc<Line>, Trouble> {
@@ -99,23 +89,9 @@ impl Lines {
             return Ok(Arc::clone(line));
         }
         let url: Url = key.url.parse().map_err(|_| Trouble::Lasting)?;
-        let addresses = egress.resolve(&url).await.map_err(|_| Trouble::Passing)?;
-        if !key.proven && !egress.vouches(&addresses) {
-            return Err(Trouble::Lasting);
-        }
-        let host = url.host_str().unwrap_or_default().to_owned();
-        // The checked addresses and no others: a name that changes its answer changes nothing here.
-        let mut client = reqwest::Client::builder()
-            .resolve_to_addrs(&host, &addresses)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")));
-        if !key.tls.is_usual() {
-            let config = key.tls.config().map_err(|_| Trouble::Lasting)?;
-            client = client.tls_backend_preconfigured(config);
-        }
+        let client = egress.http(&url, &key.tls, key.proven).await;
         let line = Arc::new(Line {
-            client: client.build().map_err(|_| Trouble::Passing)?,
+            client: client.map_err(|_| Trouble::Passing)?,
             made_at: Instant::now(),
             // Those that are under way still count.
             permits: match known {
