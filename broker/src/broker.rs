@@ -24,6 +24,7 @@ use crate::{
         Cluster, Company, Nodes,
         orders::{FarChannel, Order},
         rolls::Mark,
+        spent::{Charge, Spender},
     },
     delivery::{Delivery, said},
     egress::Egress,
@@ -593,6 +594,20 @@ impl Broker {
     fn enrolled_elsewhere(&self, mark: impl FnOnce() -> Mark) -> usize {
         let cluster = self.0.cluster.as_ref();
         cluster.map_or(0, |cluster| cluster.enrolled_elsewhere(mark()))
+    }
+
+    /// Somebody used up one of a rate that all nodes count together.
+    pub fn spent(&self, spender: Spender) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.spent(spender);
+        }
+    }
+
+    /// What is to be done here with what is spent on other nodes. To be said once.
+    pub fn on_spent_elsewhere(&self, charge: Charge) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.on_spent_elsewhere(charge);
+        }
     }
 
     /// What each tenant has on this node.

@@ -19,6 +19,7 @@ mod meters;
 pub(crate) mod orders;
 pub(crate) mod rolls;
 mod sender;
+pub(crate) mod spent;
 mod stream;
 pub(crate) mod topics;
 pub(crate) mod wire;
@@ -144,6 +145,7 @@ pub(crate) struct Cluster {
     meters: Meters,
     vouched: leases::Vouched,
     rolls: rolls::Rolls,
+    spent: spent::Spent,
     stop: CancellationToken,
 }
 
@@ -188,6 +190,7 @@ impl Cluster {
             meters: Meters::new(),
             vouched: leases::Vouched::default(),
             rolls: rolls::Rolls::default(),
+            spent: spent::Spent::default(),
             stop: CancellationToken::new(),
         });
         (cluster, outgoing, heard)

@@ -41,7 +41,10 @@ pub use self::{
     broker::{Broker, Drained},
     census::{Cached, ChannelInfo, TenantCensus},
     close::{Close, Retry},
-    cluster::{Company, Nodes},
+    cluster::{
+        Company, Nodes,
+        spent::{Charge, Spender},
+    },
     gate::Cutoff,
     hub::{Scope, Selector},
     notice::Notice,

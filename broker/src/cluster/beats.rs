@@ -237,13 +237,17 @@ pub(super) async fn beat(cluster: Arc<Cluster>) {
                 .tell_house(cluster.head(Kind::Beat, number).with(&body))
                 .await;
             cluster.tell_rolls().await;
+            cluster.tell_spent().await;
             for (node, name) in cluster.peers.take_silent() {
                 tracing::warn!(node = %name, "a node fell silent");
                 cluster.lost(node);
             }
-        } else if compared.is_none_or(|at| at.elapsed() >= COMPARE_EVERY) {
-            compared = Some(Instant::now());
-            cluster.revalidate(&core).await;
+        } else {
+            cluster.spent.forget();
+            if compared.is_none_or(|at| at.elapsed() >= COMPARE_EVERY) {
+                compared = Some(Instant::now());
+                cluster.revalidate(&core).await;
+            }
         }
         let is_fenced = cluster.is_fenced();
         if is_fenced && !fenced {

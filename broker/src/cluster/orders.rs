@@ -334,13 +334,14 @@ impl Cluster {
             Kind::Check => return self.hear_check(),
             Kind::Order if from != self.me => self.lease.begin((from, number)),
             Kind::Beat => {}
-            Kind::Done | Kind::Roll if from != self.me => {}
+            Kind::Done | Kind::Roll | Kind::Spent if from != self.me => {}
             _ => return,
         }
         let plain = self.house.open(HOUSE, &body);
         match (kind, plain) {
             (Kind::Beat, Some(plain)) => self.hear_beat(from, number, &plain),
             (Kind::Roll, Some(plain)) => self.hear_roll(from, &plain),
+            (Kind::Spent, Some(plain)) => self.hear_spent(&plain),
             (Kind::Done, Some(plain)) => {
                 let at_once = self
                     .orders

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Done = 19,
     /// How many sockets somebody has there.
     Roll = 20,
+    /// What was spent there of rates.
+    Spent = 21,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
             Self::Order,
             Self::Done,
             Self::Roll,
+            Self::Spent,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

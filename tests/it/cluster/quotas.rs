@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
-use tests::{Endpoint, Tenant, socket::Frame, wait::eventually_within};
+use tests::{Builder, Endpoint, Tenant, socket::Frame, wait::eventually_within};
 
 use super::{Carrier, Cluster, on_each_carrier};
 
 on_each_carrier! {
     quotas_count_the_sockets_of_all_nodes
     persons_and_addresses_are_counted_over_all_nodes_and_those_of_a_killed_one_no_more
+    what_a_key_asks_at_one_node_is_taken_off_its_rate_at_the_others
 }
 
 async fn quotas_count_the_sockets_of_all_nodes(carrier: Carrier) {
@@ -85,4 +87,34 @@ async fn persons_and_addresses_are_counted_over_all_nodes_and_those_of_a_killed_
     cluster.nodes[2].kill();
     becomes(&cluster, &acme, &by_address, 1, "joe", false).await;
     becomes(&cluster, &acme, &by_person, 0, "ada", false).await;
+}
+
+async fn what_a_key_asks_at_one_node_is_taken_off_its_rate_at_the_others(carrier: Carrier) {
+    let tune = |_: usize, builder: Builder| builder.env("WEIR_HTTP__REQUESTS_PER_SECOND", "20");
+    let Some(cluster) = Cluster::start_with(carrier, 2, tune).await else {
+        return;
+    };
+    let acme = cluster.nodes[0].tenant("acme").await;
+    let beta = cluster.nodes[0].tenant("beta").await;
+    let left = async |tenant: &Tenant| {
+        let answer = cluster.at(tenant, 1).owner.get("/endpoints").await;
+        let left = answer.header("ratelimit-remaining");
+        left.map_or(0, |left| left.parse::<u32>().expect("a number"))
+    };
+    // A burst is of forty, and comes back within two seconds: so much is there, unless others spend it.
+    let asked = eventually_within(
+        Duration::from_secs(20),
+        "the other node to hear of it",
+        || async {
+            drop(join_all((0..20).map(|_| acme.owner.get("/endpoints"))).await);
+            let left = left(&acme).await;
+            (left < 20).then_some(left)
+        },
+    )
+    .await;
+    let quiet = left(&beta).await;
+    assert!(
+        quiet > 30,
+        "{asked} and {quiet} left: keys count each for themselves"
+    );
 }

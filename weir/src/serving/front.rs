@@ -79,6 +79,12 @@ impl Front {
         };
         Household::tell(ctx, &broker);
         let http = &settings.http;
+        let limits = Limits::new(
+            http.requests_per_second,
+            http.anonymous_requests_per_second,
+            http.handshakes_per_second,
+        );
+        let limits = limits.over_all_nodes(&broker);
         let state = State::new(Parts {
             ctx: ctx.clone(),
             broker,
@@ -87,11 +93,7 @@ impl Front {
             relays,
             key_sets: KeySets::new(egress.clone()),
             signings,
-            limits: Limits::new(
-                http.requests_per_second,
-                http.anonymous_requests_per_second,
-                http.handshakes_per_second,
-            ),
+            limits,
             sockets: TaskTracker::new(),
             going: Arc::new(AtomicBool::new(false)),
             nudge: Arc::new(Notify::new()),
