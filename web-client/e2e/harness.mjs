@@ -39,6 +39,17 @@ export async function openBrowser(t, more = {}) {
   return { page, complaints };
 }
 
+/** The console, as a tenant's owner sees it after signing in. */
+export async function signedIn(t, owner) {
+  const { page, complaints } = await openBrowser(t);
+  await page.goto("/console/sign-in");
+  await page.getByLabel("E-mail").fill(owner);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+  return { page, complaints };
+}
+
 /** What a screen reader would stumble over. What react-aria has read out stays for seconds, and may name a button that is gone. */
 export async function obstacles(page) {
   await page.evaluate(AXE);

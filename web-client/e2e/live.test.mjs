@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import Pusher from "pusher-js";
-import { PASSWORD, URL_BASE, eventually, newTenant, obstacles, openBrowser, picture } from "./harness.mjs";
+import { URL_BASE, eventually, newTenant, obstacles, picture, signedIn } from "./harness.mjs";
 
 /** A pusher-js on these channels, signed for `user` as a tenant's back end would. */
 function join(t, endpoint, secret, user, channels) {
@@ -29,12 +29,7 @@ function join(t, endpoint, secret, user, channels) {
 test("the console shows who is on which channel, and when nobody is", async (t) => {
   const { owner, api } = await newTenant();
   const made = await api("POST", "/endpoints", { slug: "chat", name: "Chat", kind: "channel" });
-  const { page, complaints } = await openBrowser(t);
-  await page.goto("/console/sign-in");
-  await page.getByLabel("E-mail").fill(owner);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("navigation", { name: "Main" }).waitFor();
+  const { page, complaints } = await signedIn(t, owner);
   await page.goto(`/console/endpoints/${made.id}`);
   await page.getByRole("tab", { name: "Live" }).click();
   await page.getByText("Nobody is on a channel").waitFor();

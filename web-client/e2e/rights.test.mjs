@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, fresh, fromMail, newTenant, obstacles, openBrowser, picture } from "./harness.mjs";
+import { fresh, fromMail, newTenant, obstacles, openBrowser, picture, signedIn } from "./harness.mjs";
 
 test("a link from a mail opens the privacy page, once and only when it is pressed", async (t) => {
   const { api, slug } = await newTenant();
@@ -40,14 +40,6 @@ test("a link from a mail opens the privacy page, once and only when it is presse
   assert.deepEqual([...complaints, ...others], []);
 });
 
-async function signIn(page, owner) {
-  await page.goto("/console/sign-in");
-  await page.getByLabel("E-mail").fill(owner);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("navigation", { name: "Main" }).waitFor();
-}
-
 test("the officer's pages can be walked, and a screen reader stumbles over nothing", async (t) => {
   const { owner, api } = await newTenant();
   const endpoint = await api("POST", "/endpoints", { slug: "chat", name: "Chat", kind: "channel" });
@@ -62,8 +54,7 @@ test("the officer's pages can be walked, and a screen reader stumbles over nothi
   await api("POST", "/subjects", { external_id: "user-2", email: person });
   const request = await api("POST", "/requests", { kind: "access", subject: "user-2" });
 
-  const { page, complaints } = await openBrowser(t);
-  await signIn(page, owner);
+  const { page, complaints } = await signedIn(t, owner);
   for (const [name, path] of [
     ["retention", "retention"],
     ["holds", "holds"],
@@ -90,8 +81,7 @@ test("the officer's pages can be walked, and a screen reader stumbles over nothi
 test("an impact assessment is written, decided and asked for, and two who write at once are told", async (t) => {
   const { owner, api } = await newTenant();
   const endpoint = await api("POST", "/endpoints", { slug: "chat", name: "Chat", kind: "channel" });
-  const { page, complaints } = await openBrowser(t);
-  await signIn(page, owner);
+  const { page, complaints } = await signedIn(t, owner);
   await page.goto("/console/assessments");
   await page.getByText("No assessments yet").waitFor();
   await picture(page, "assessments-empty");

@@ -1,16 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, newTenant, obstacles, openBrowser, picture } from "./harness.mjs";
-
-async function signedIn(t, owner) {
-  const { page, complaints } = await openBrowser(t);
-  await page.goto("/console/sign-in");
-  await page.getByLabel("E-mail").fill(owner);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("navigation", { name: "Main" }).waitFor();
-  return { page, complaints };
-}
+import { newTenant, obstacles, picture, signedIn } from "./harness.mjs";
 
 test("who answers, which law counts and the key are set in the settings, and stay", async (t) => {
   const { owner, api } = await newTenant();
