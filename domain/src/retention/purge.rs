@@ -59,7 +59,20 @@ pub struct Report {
     pub key_lags: Vec<TimeDelta>,
     /// Of the rows that were removed, transaction by transaction: for how long the oldest had been expired, and how many.
     pub row_lags: Vec<(TimeDelta, u64)>,
+    /// When keys are to be looked at again, whatever rows there are.
+    keys_at: DateTime<Utc>,
 }
+
+impl Report {
+    /// Whether rows have to wait for keys.
+    fn is_time_for_keys(&self, ctx: &Ctx) -> bool {
+        ctx.now() >= self.keys_at
+    }
+}
+
+/// How long rows are removed before keys are looked at again: a key should be gone within a second of its bucket's end, however
+/// many rows there are.
+const KEYS_EVERY: TimeDelta = TimeDelta::milliseconds(250);
 
 /// What is remembered of a class.
 #[derive(Debug, Default)]
@@ -123,21 +136,34 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
         memory.listed_at = Some(now);
     }
     memory.evidence.recall(ctx).await?;
-    // All keys first: each is one small write, and none should wait for somebody's rows.
-    for tenant in &memory.tenants {
-        if let Some(picture) = picture(ctx, *tenant).await? {
-            messages::keys(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+    loop {
+        // All keys first: each is one small write, and none should wait for somebody's rows.
+        report.keys_at = ctx.now() + KEYS_EVERY;
+        for tenant in &memory.tenants {
+            if let Some(picture) = picture(ctx, *tenant).await? {
+                messages::keys(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+            }
+        }
+        if rows(ctx, memory, budget, &mut report).await? {
+            break;
         }
     }
-    let count = memory.tenants.len();
+    memory.evidence.write_due(ctx).await?;
+    Ok(report)
+}
+
+/// Removes rows of all tenants in turn. Answers whether that is all for this run; otherwise it is time for keys.
+async fn rows(ctx: &Ctx, memory: &mut PurgeMemory, budget: Budget, report: &mut Report) -> Result<bool> {
+    let (count, now) = (memory.tenants.len(), ctx.now());
+    let first = memory.next;
     for turn in 0..count {
-        let place = (memory.next + turn) % count;
+        let place = (first + turn) % count;
         let tenant = memory.tenants[place];
         let Some(picture) = picture(ctx, tenant).await? else {
             continue;
         };
         let lag_of_others = std::mem::take(&mut report.lag);
-        messages::rows(ctx, &picture, budget, &mut memory.evidence, &mut report).await?;
+        let all = messages::rows(ctx, &picture, budget, &mut memory.evidence, report).await?;
         let lag = report.lag;
         report.lag = lag.max(lag_of_others);
         if lag >= LATE
@@ -146,16 +172,19 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
                 .get(&tenant)
                 .is_none_or(|at| now - *at >= ALARM_EVERY)
         {
-            alarm(ctx, tenant, lag, &report).await?;
+            alarm(ctx, tenant, lag, report).await?;
             memory.alarmed.insert(tenant, now);
         }
         if report.more {
             memory.next = (place + 1) % count;
             break;
         }
+        if !all {
+            memory.next = place;
+            return Ok(false);
+        }
     }
-    memory.evidence.write_due(ctx).await?;
-    Ok(report)
+    Ok(true)
 }
 
 /// None when its keys were destroyed, or it was removed since it was listed: nothing of it can be read.

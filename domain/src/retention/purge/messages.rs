@@ -48,28 +48,24 @@ pub(super) async fn keys(
     Ok(())
 }
 
-/// Removes a tenant's rows that have expired, until the budget is used up.
+/// Removes a tenant's rows that have expired, until the budget is used up. Answers false when it stopped since it is time for keys.
 pub(super) async fn rows(
     ctx: &Ctx,
     picture: &Picture,
     budget: Budget,
     evidence: &mut Evidence,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<bool> {
     for (id, class) in picture.classes() {
         let mut run = Run::new(ctx, picture, (id, &class), budget);
         // What has expired since the keys were looked at goes with its row, and its key next time.
-        run.rows(evidence, report).await?;
-        if report.more {
-            return Ok(());
-        }
-        run.channels(evidence, report).await?;
-        if report.more {
-            return Ok(());
+        let all = run.rows(evidence, report).await? && run.channels(evidence, report).await?;
+        if report.more || !all {
+            return Ok(all);
         }
         run.class_itself(evidence).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 struct Run<'a> {
@@ -249,8 +245,8 @@ impl Run<'_> {
         behind.min(now - self.picture.rules_changed)
     }
 
-    /// Removes rows that have expired on every channel: one range.
-    async fn rows(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<()> {
+    /// Removes rows that have expired on every channel: one range. Answers false when it stopped since it is time for keys.
+    async fn rows(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<bool> {
         let lowest = self.cut.lowest();
         if self
             .class
@@ -259,16 +255,16 @@ impl Run<'_> {
             .oldest
             .is_some_and(|oldest| oldest >= lowest)
         {
-            return Ok(());
+            return Ok(true);
         }
         let Some(mut first) = self.oldest().await? else {
             // What comes from now on is younger than this.
             self.class.progress.lock().oldest = Some(MessageId::first_at(self.ctx.now()).0);
-            return Ok(());
+            return Ok(true);
         };
         if first >= lowest {
             self.class.progress.lock().oldest = Some(first);
-            return Ok(());
+            return Ok(true);
         }
         report.lag = report.lag.max(self.late(MessageId(first).at()));
         let watch = self.watch().await?;
@@ -278,7 +274,7 @@ impl Run<'_> {
             if report.messages >= self.budget.rows {
                 report.more = true;
                 report.backlog += self.count(first, lowest).await?;
-                return Ok(());
+                return Ok(true);
             }
             let (stop, count) = self
                 .remove(&watch, Condition::all(), first, reach, evidence)
@@ -287,17 +283,21 @@ impl Run<'_> {
             report.row_lags.push((self.late(MessageId(first).at()), count));
             self.look_for_keys();
             first = stop;
+            if first < reach && report.is_time_for_keys(self.ctx) {
+                return Ok(false);
+            }
             tokio::task::yield_now().await;
         }
         self.class.progress.lock().oldest = Some(first);
-        Ok(())
+        Ok(true)
     }
 
     /// Removes rows that have expired on some channels only. Needed for rows from before the rules became what they are:
-    /// since then, messages that a channel's rule is about have been filed under a class of their own ([`Run::own`]).
-    async fn channels(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<()> {
+    /// since then, messages that a channel's rule is about have been filed under a class of their own ([`Run::own`]). Answers as
+    /// [`Run::rows`].
+    async fn channels(&mut self, evidence: &mut Evidence, report: &mut Report) -> Result<bool> {
         if self.cut.is_uniform() {
-            return Ok(());
+            return Ok(true);
         }
         let since = self.picture.rules_since;
         let end = self.cut.highest().min(MessageId::first_at(since + ON_THE_WAY).0);
@@ -308,12 +308,16 @@ impl Run<'_> {
             from.max(self.cut.lowest())
                 .max(progress.oldest.unwrap_or_default())
         };
-        self.scan(start, end, evidence, report, |progress, id| {
-            progress.scanned = Some((since, id));
-        })
-        .await?;
-        let Some((first, until)) = self.own().filter(|_| !report.more) else {
-            return Ok(());
+        let all = self
+            .scan(start, end, evidence, report, |progress, id| {
+                progress.scanned = Some((since, id));
+            })
+            .await?;
+        if report.more || !all {
+            return Ok(all);
+        }
+        let Some((first, until)) = self.own() else {
+            return Ok(true);
         };
         let start = {
             let progress = self.class.progress.lock();
@@ -323,7 +327,7 @@ impl Run<'_> {
         // Asked first, so that a class in which nothing passes costs no transaction every second.
         if !self.has_rows(start, until).await? {
             self.class.progress.lock().own = Some((since, until));
-            return Ok(());
+            return Ok(true);
         }
         self.scan(start, until, evidence, report, |progress, id| {
             progress.own = Some((since, id));
@@ -331,7 +335,7 @@ impl Run<'_> {
         .await
     }
 
-    /// Goes from `start` to `end` and removes what has expired.
+    /// Goes from `start` to `end` and removes what has expired. Answers as [`Run::rows`].
     async fn scan(
         &self,
         mut start: i64,
@@ -339,9 +343,9 @@ impl Run<'_> {
         evidence: &mut Evidence,
         report: &mut Report,
         remember: impl Fn(&mut Progress, i64),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if start >= end {
-            return Ok(());
+            return Ok(true);
         }
         let expired = self.cut.expired(self.ctx.store.engine());
         let watch = self.watch().await?;
@@ -351,16 +355,19 @@ impl Run<'_> {
         while start < end {
             if report.messages >= self.budget.rows {
                 report.more = true;
-                return Ok(());
+                return Ok(true);
             }
             let some = expired.clone().add(message::Column::Id.gte(start));
             let (stop, count) = self.remove(&watch, some, start, end, evidence).await?;
             report.messages += count;
             start = stop;
             remember(&mut self.class.progress.lock(), start);
+            if start < end && report.is_time_for_keys(self.ctx) {
+                return Ok(false);
+            }
             tokio::task::yield_now().await;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A class whose endpoint is gone goes too, when nothing is left of it.
