@@ -4,6 +4,7 @@
 //! row-level security says the same once more.
 
 mod fence;
+mod folding;
 mod scope;
 mod store;
 mod system_tx;

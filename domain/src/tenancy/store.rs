@@ -5,14 +5,17 @@
     reason = "this is where connections and transactions come from"
 )]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use super::{SystemTx, TenantScope, TenantTx};
+use super::{
+    SystemTx, TenantScope, TenantTx,
+    folding::{Folding, checkpoint},
+};
 
 /// Which database engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,8 @@ impl Default for StoreSettings {
 pub struct Store {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    /// SQLite's.
+    folding: Option<Arc<Folding>>,
 }
 
 impl Store {
@@ -68,14 +73,21 @@ impl Store {
     /// What the database said when it could not be reached or opened.
     pub async fn open(settings: &StoreSettings) -> Result<Self, DbErr> {
         if settings.url.starts_with("sqlite:") {
-            let writer = Database::connect(sqlite(settings, true)).await?;
-            let reader = Database::connect(sqlite(settings, false)).await?;
-            return Ok(Self { writer, reader });
+            let writer = Database::connect(sqlite(settings, Part::Writes)).await?;
+            let reader = Database::connect(sqlite(settings, Part::Reads)).await?;
+            let beside = Database::connect(sqlite(settings, Part::Folds)).await?;
+            let folding = Folding::start(settings.log_pages, beside, writer.clone());
+            return Ok(Self {
+                writer,
+                reader,
+                folding: Some(Arc::new(folding)),
+            });
         }
         let pool = Database::connect(postgres(settings)).await?;
         Ok(Self {
             writer: pool.clone(),
             reader: pool,
+            folding: None,
         })
     }
 
@@ -121,6 +133,9 @@ impl Store {
     pub async fn close(self) -> Result<(), DbErr> {
         if self.engine() == Engine::Sqlite {
             self.reader.clone().close().await?;
+            if let Some(folding) = &self.folding {
+                folding.stop().await;
+            }
             self.forget_log().await?;
         }
         self.writer.close().await
@@ -129,11 +144,11 @@ impl Store {
     /// Makes what was just deleted leave the write-ahead log too. Readers of older views may delay that; the next call
     /// gets it.
     pub async fn forget_log(&self) -> Result<(), DbErr> {
-        if self.engine() == Engine::Sqlite {
-            let fold = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-            self.writer.query_all_raw(fold).await?;
-        }
-        Ok(())
+        let Some(folding) = &self.folding else {
+            return Ok(());
+        };
+        let _alone = folding.pause().await;
+        checkpoint(&self.writer, "TRUNCATE").await.map(drop)
     }
 
     async fn write(&self) -> Result<DatabaseTransaction, DbErr> {
@@ -194,13 +209,28 @@ fn postgres(settings: &StoreSettings) -> ConnectOptions {
     options
 }
 
-fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {
+/// What a connection to SQLite is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Writes,
+    Reads,
+    Folds,
+}
+
+/// A log that is so many times as long as it should be is folded by whoever writes.
+const FAR_TOO_LONG: u32 = 8;
+
+fn sqlite(settings: &StoreSettings, part: Part) -> ConnectOptions {
     let synchronous = if settings.durable { "FULL" } else { "NORMAL" };
-    let log_pages = settings.log_pages;
+    let log_pages = settings.log_pages.saturating_mul(FAR_TOO_LONG);
     let mut options = ConnectOptions::new(&settings.url);
     options
         // One writer: SQLite has one anyway, and a queue in front of it is fairer than a busy handler.
-        .max_connections(if write { 1 } else { settings.connections.max(1) })
+        .max_connections(if part == Part::Reads {
+            settings.connections.max(1)
+        } else {
+            1
+        })
         .min_connections(1)
         // The writer's queue may be long while a purge runs; failing early would help nobody.
         .acquire_timeout(Duration::from_secs(30))
@@ -211,7 +241,7 @@ fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {
         .map_sqlx_sqlite_opts(move |options| {
             // Before the first table, or it has no effect: freed pages can be handed back. Writes to the file's header each
             // time, so a reader that opens while somebody writes would wait for the lock, in vain.
-            let options = if write {
+            let options = if part == Part::Writes {
                 options.pragma("auto_vacuum", "INCREMENTAL")
             } else {
                 options
@@ -231,7 +261,7 @@ fn sqlite(settings: &StoreSettings, write: bool) -> ConnectOptions {
                 .pragma("secure_delete", "ON")
                 .pragma("cache_size", "-32768")
                 .pragma("temp_store", "MEMORY")
-                .pragma("query_only", if write { "OFF" } else { "ON" })
+                .pragma("query_only", if part == Part::Reads { "ON" } else { "OFF" })
         });
     options
 }
