@@ -12,10 +12,15 @@ use domain::{
     pictures,
     retention_rules::{self, RulePatch},
 };
+use entity::channel;
+use sea_orm::Set;
 use serde_json::json;
 use vault::message::OVERHEAD;
 
 use crate::{place::Place, purge::first_class, report, rows::Rows};
+
+/// Channels that the messages are on.
+const CHANNELS: i64 = 16;
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,7 +62,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn change(arguments: &Arguments, count: i64) -> anyhow::Result<(f64, usize)> {
     let place = Place::new("P30D").await?;
     let class = first_class(&place).await?;
-    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, 16, 1_000);
+    channels(&place).await?;
+    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, CHANNELS, 1_000);
     let first = MessageId::first_at(place.ctx.now() - TimeDelta::days(2)).0;
     let mut written = 0;
     while written < count {
@@ -85,6 +91,25 @@ async fn change(arguments: &Arguments, count: i64) -> anyhow::Result<(f64, usize
     let took = started.elapsed().as_secs_f64() * 1000.0;
     ensure!(after == 0, "{after} messages are still found");
     Ok((took, before))
+}
+
+/// The channels that the rows are on.
+async fn channels(place: &Place) -> anyhow::Result<()> {
+    let tx = place.ctx.store.begin(&place.scope).await?;
+    for id in 1..=CHANNELS {
+        tx.insert(channel::ActiveModel {
+            id: Set(id),
+            tenant_id: Set(place.tenant),
+            endpoint_id: Set(place.endpoint),
+            name: Set(format!("channel-{id}")),
+            epoch: Set("bench".into()),
+            last_offset: Set(0),
+            created_at: Set(place.ctx.now()),
+        })
+        .await?;
+    }
+    tx.save().await?;
+    Ok(())
 }
 
 async fn found(place: &Place) -> anyhow::Result<usize> {
