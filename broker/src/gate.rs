@@ -92,6 +92,9 @@ pub(crate) struct Gate {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Arc<Delivery>>,
+    /// Messages in the queue. What the protocol says counts by its bytes alone: who is told of many who come or go at once is
+    /// not slow.
+    messages: usize,
     bytes: usize,
     /// Bytes beyond the queue that the socket did not take yet. They count, so that one slow reader costs what it may cost.
     unwritten: usize,
@@ -110,6 +113,7 @@ const KEPT_SLOTS: usize = 32;
 impl State {
     fn clear(&mut self) {
         self.queue = VecDeque::new();
+        self.messages = 0;
         self.bytes = 0;
     }
 
@@ -119,12 +123,13 @@ impl State {
         self.queue.retain(|delivery| keep(delivery));
         if self.queue.len() < before {
             self.bytes = self.queue.iter().map(|delivery| delivery.size()).sum();
+            self.messages = self.queue.iter().filter(|delivery| delivery.is_message()).count();
         }
     }
 
-    fn is_full_for(&self, size: usize, settings: &Settings) -> bool {
-        self.queue.len() >= settings.queue_messages
-            || self.bytes + self.unwritten + size > settings.queue_bytes
+    fn is_full_for(&self, delivery: &Delivery, settings: &Settings) -> bool {
+        delivery.is_message() && self.messages >= settings.queue_messages
+            || self.bytes + self.unwritten + delivery.size() > settings.queue_bytes
     }
 
     /// Makes room for a newer message at the cost of older ones. Answers whether there is some now.
@@ -133,15 +138,16 @@ impl State {
         if slow == Slow::Conflate {
             self.retain(|older| !delivery.replaces(older));
         }
-        while self.is_full_for(delivery.size(), settings) {
+        while self.is_full_for(delivery, settings) {
             let oldest = self.queue.iter().position(|older| older.is_message());
             let Some(oldest) = oldest.and_then(|place| self.queue.remove(place)) else {
                 break;
             };
             self.bytes -= oldest.size();
+            self.messages -= 1;
         }
         self.dropped += (before - self.queue.len()) as u64;
-        !self.is_full_for(delivery.size(), settings)
+        !self.is_full_for(delivery, settings)
     }
 
     fn shut(&mut self, close: Close, manner: Manner) {
@@ -187,7 +193,6 @@ impl Gate {
 
     /// Queues a message that was found admissible at `epoch`.
     pub(crate) fn enter(&self, delivery: &Arc<Delivery>, epoch: u32, settings: &Settings) -> Entry {
-        let size = delivery.size();
         let mut state = self.state.lock();
         if state.shut.is_some() || state.ended.is_some() {
             return Entry::Shut;
@@ -195,7 +200,7 @@ impl Gate {
         if self.epoch.load(Ordering::Relaxed) != epoch {
             return Entry::Stale;
         }
-        if state.is_full_for(size, settings) {
+        if state.is_full_for(delivery, settings) {
             if self.slow == Slow::Disconnect || !delivery.is_message() {
                 state.shut(Close::SLOW_CONSUMER, Manner::Drop);
                 drop(state);
@@ -207,7 +212,8 @@ impl Gate {
                 return Entry::Dropped;
             }
         }
-        state.bytes += size;
+        state.bytes += delivery.size();
+        state.messages += usize::from(delivery.is_message());
         state.queue.push_back(Arc::clone(delivery));
         // A queue that was not empty has a task that is awake or waits for its socket; both come back for more.
         let first = state.queue.len() == 1;
@@ -298,6 +304,7 @@ impl Gate {
             return Order::Idle;
         };
         state.bytes -= delivery.size();
+        state.messages -= usize::from(delivery.is_message());
         Order::Send(delivery)
     }
 
@@ -468,6 +475,21 @@ mod tests {
         let heavy = gate();
         assert_eq!(heavy.enter(&delivery(60, None), 0, &settings()), Entry::Queued);
         assert_eq!(heavy.enter(&delivery(60, None), 0, &settings()), Entry::Overflow);
+    }
+
+    #[test]
+    fn what_the_protocol_says_counts_by_its_bytes_alone() {
+        let gate = gate();
+        let said = |length: usize| Delivery::said(|out| out.resize(length, b'x'));
+        for _ in 0..3 {
+            assert_eq!(gate.enter(&delivery(1, None), 0, &settings()), Entry::Queued);
+            assert_eq!(gate.tell(&said(3), &settings()), Entry::Queued);
+        }
+        for _ in 0..2 {
+            assert!(matches!(gate.next(true), Order::Send(_)));
+        }
+        assert_eq!(gate.enter(&delivery(1, None), 0, &settings()), Entry::Queued);
+        assert_eq!(gate.tell(&said(90), &settings()), Entry::Overflow);
     }
 
     #[test]

@@ -183,6 +183,7 @@ impl Life {
         Around {
             settings: &self.core.settings,
             counts: self.counts,
+            hears_of_members: true,
             happened,
             crowd: self.core.cluster.is_some().then_some(crowd),
         }

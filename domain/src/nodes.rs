@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     connection,
     node::{self, Column},
     webhook_occupancy,
 };
+use parking_lot::Mutex;
 use sea_orm::{
     ColumnTrait, QueryFilter, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
@@ -18,8 +19,14 @@ use crate::{connections, ctx::Ctx, error::Result, webhooks::recover};
 
 /// How often a process says that it is there.
 pub const BEAT_EVERY: Duration = Duration::from_secs(5);
-/// Silence after which it counts as dead.
-pub const LOST_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// Silence after which it counts as dead. Whoever was told of its sessions is told of their end within half a minute.
+pub const LOST_AFTER: TimeDelta = TimeDelta::seconds(24);
+/// How often a process with a worker looks for the dead.
+pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long it may not have looked and still trusts what it sees.
+const LOOKED_WITHIN: TimeDelta = TimeDelta::seconds(8);
+/// How long it looks before it takes anybody for dead: all get the time to say that they are there.
+const LOOKS_FOR: TimeDelta = TimeDelta::seconds(10);
 
 /// Says that a process begins. To be called before it holds the first socket.
 pub async fn begin(ctx: &Ctx, name: &str) -> Result<()> {
@@ -70,20 +77,55 @@ pub async fn living(ctx: &Ctx) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Ends what nodes had open that fell silent. To be called every few seconds, by any number of processes. Answers how
-/// much was ended.
-///
-/// # Errors
-/// What the store or the vault said. What was ended until then stays ended; the rest follows later.
-pub async fn bury(ctx: &Ctx) -> Result<u64> {
-    let now = ctx.now();
+/// A process's looks for the dead.
+#[derive(Debug, Default)]
+pub struct Watch(Mutex<Option<Looked>>);
+
+/// From when to when it looked, without a gap.
+#[derive(Clone, Copy, Debug)]
+struct Looked {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl Watch {
+    /// Ends what nodes had open that fell silent. To be called every [`LOOK_EVERY`], by any number of processes. Answers how
+    /// much was ended.
+    ///
+    /// When nobody could reach the store, nobody could say that they are there. So whoever could not look for a while, or begins
+    /// to, takes nobody for dead in the first seconds.
+    ///
+    /// # Errors
+    /// What the store or the vault said. What was ended until then stays ended; the rest follows later.
+    pub async fn look(&self, ctx: &Ctx) -> Result<u64> {
+        let now = ctx.now();
+        let silent = silent(ctx).await?;
+        let before = self.0.lock().filter(|looked| now - looked.until <= LOOKED_WITHIN);
+        let since = before.map_or(now, |looked| looked.since);
+        let ended = if now - since < LOOKS_FOR {
+            0
+        } else {
+            bury(ctx, silent).await?
+        };
+        let until = ctx.now();
+        *self.0.lock() = Some(Looked { since, until });
+        Ok(ended)
+    }
+}
+
+/// Nodes that said nothing for too long.
+async fn silent(ctx: &Ctx) -> Result<Vec<node::Model>> {
     let tx = ctx.store.system_read("it is looked for dead nodes").await?;
     let silent = tx
         .find::<node::Entity>()
-        .filter(Column::SeenAt.lt(now - LOST_AFTER))
+        .filter(Column::SeenAt.lt(ctx.now() - LOST_AFTER))
         .all(tx.conn())
         .await?;
-    drop(tx);
+    Ok(silent)
+}
+
+async fn bury(ctx: &Ctx, silent: Vec<node::Model>) -> Result<u64> {
+    let now = ctx.now();
     let mut ended = 0;
     for lost in silent {
         // One undertaker at a time: who has moved the date has the node, until the date is old again.

@@ -109,8 +109,10 @@ pub(crate) fn spawn(parts: &Arc<Parts>, tasks: &TaskTracker, stop: &Cancellation
             + lifted
             + housekeeping::sweep(&ctx).await?)
     });
-    schedule(parts, tasks, stop, "bury", nodes::BEAT_EVERY, |ctx| async move {
-        nodes::bury(&ctx).await
+    let watch = Arc::new(nodes::Watch::default());
+    schedule(parts, tasks, stop, "bury", nodes::LOOK_EVERY, move |ctx| {
+        let watch = Arc::clone(&watch);
+        async move { watch.look(&ctx).await }
     });
     let sockets = parts.sockets.clone();
     schedule(parts, tasks, stop, "expire_consents", CONSENTS, move |ctx| {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     broker::Core,
     host::Happening,
-    hub::channel::{Around, Channel},
+    hub::channel::{Around, Channel, untold},
 };
 
 /// What a node has on a channel.
@@ -233,12 +233,14 @@ impl Cluster {
             {
                 channel.remember_far(said, *left);
             }
-            with_around(&core, |around| channel.far_says(node, Word::All(crowd), around));
+            changes(&core, &of, &channel, |around| {
+                channel.far_says(node, Word::All(crowd), around)
+            });
         };
         let given = self.give_and_hear(&order, Some(Arc::new(hear)));
         self.obeyed::<serde::de::IgnoredAny>(given).await;
         let living = self.peers.ids();
-        with_around(core, |around| channel.far_keep(&living, around));
+        changes(core, topic, &channel, |around| channel.far_keep(&living, around));
     }
 
     /// As [`Cluster::meet`], on all channels.
@@ -267,7 +269,9 @@ impl Cluster {
             return;
         };
         if let Some(channel) = Self::channel_of(core, topic) {
-            with_around(core, |around| channel.far_says(from, word, around));
+            changes(core, topic, &channel, |around| {
+                channel.far_says(from, word, around)
+            });
         }
     }
 
@@ -283,13 +287,11 @@ impl Cluster {
                 }
             }
         }
-        with_around(core, |around| {
-            for topic in topics {
-                if let Some(channel) = Self::channel_of(core, &topic) {
-                    channel.far_gone(node, around);
-                }
+        for topic in topics {
+            if let Some(channel) = Self::channel_of(core, &topic) {
+                changes(core, &topic, &channel, |around| channel.far_gone(node, around));
             }
-        });
+        }
     }
 
     /// Tells the others how many are here, where that changed.
@@ -322,13 +324,36 @@ impl Cluster {
     }
 }
 
-/// What a change that came from elsewhere needs: it is told to those here, and to no host.
-fn with_around(core: &Core, change: impl FnOnce(&Around<'_>)) {
-    let quiet = |_: &Arc<str>, _: Happening| {};
-    change(&Around {
+/// Something changed elsewhere. It is told to those here, and to no host; what is too much for one moment, in the next ones.
+fn changes(core: &Core, topic: &Topic, channel: &Arc<Channel>, change: impl FnOnce(&Around<'_>)) {
+    if !topic.is_ready() {
+        return change(&Around {
+            hears_of_members: false,
+            ..around(core)
+        });
+    }
+    change(&around(core));
+    if let Some(cluster) = core.cluster.as_ref().filter(|_| channel.attend()) {
+        let (of, channel) = (Arc::clone(cluster), Arc::clone(channel));
+        cluster.spawn(async move {
+            loop {
+                tokio::time::sleep(untold::EVERY).await;
+                let Some(core) = of.core() else { return };
+                if !channel.tell_rest(&around(&core)) {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// What a change that came from elsewhere needs.
+fn around(core: &Core) -> Around<'_> {
+    Around {
         settings: &core.settings,
         counts: false,
-        happened: &quiet,
+        hears_of_members: true,
+        happened: &|_, _| {},
         crowd: None,
-    });
+    }
 }

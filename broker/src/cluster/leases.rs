@@ -20,8 +20,8 @@ use crate::backplane::{Ask, Away, Grant, Holder};
 pub(crate) const LASTS: Duration = Duration::from_secs(15);
 /// How long a holder relies on an answer, from the moment it asked.
 pub(crate) const HELD: Duration = Duration::from_secs(12);
-/// How long a node relies on the store having known it. The store forgets a node after 30 s.
-const VOUCHED: Duration = Duration::from_secs(22);
+/// How long a node relies on the store having known it. The store forgets a node after 24 s.
+const VOUCHED: Duration = Duration::from_secs(18);
 /// How often a node looks whether Redis still knows that it is there.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 

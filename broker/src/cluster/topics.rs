@@ -72,6 +72,11 @@ impl Topic {
             notes: Notes::default(),
         }
     }
+
+    /// Whether it is known who is there elsewhere. Whoever is on it here before that is told all at once, and then.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.initialized()
+    }
 }
 
 impl Cluster {

@@ -5,6 +5,7 @@
 //! change after the list of members that they were given, and of none before it.
 
 mod far;
+pub(crate) mod untold;
 
 use std::{sync::Arc, time::Duration};
 
@@ -123,6 +124,8 @@ pub(crate) struct Around<'a> {
     pub(crate) settings: &'a Settings,
     /// Whether subscribers hear how many they are.
     pub(crate) counts: bool,
+    /// Whether subscribers hear of members elsewhere who come and go. They do not while all of them wait for the list.
+    pub(crate) hears_of_members: bool,
     /// Tells the host.
     pub(crate) happened: &'a dyn Fn(&Arc<str>, Happening),
     /// Where there are other nodes: what the host is told of comings and goings is for them to say together.
@@ -177,6 +180,7 @@ impl Channel {
         let limit = if limit == 0 { u32::MAX } else { limit };
         let limit = limit.saturating_sub(state.only_far());
         let known = member.is_some_and(|member| state.is_far(&member.user));
+        let told = member.is_some_and(|member| state.is_told(&member.user));
         let limit = if known { u32::MAX } else { limit };
         let joined = member.map(|member| {
             let info = member.info.as_deref();
@@ -186,12 +190,15 @@ impl Channel {
             return Err(Unjoined::Full);
         }
         let first = self.roster.len() == 0;
-        if let (Some(member), Some(Joined::First), false) = (member, joined, known) {
-            // Before it is on the list: nobody is told of their own coming.
-            let added = Delivery::said(|out| {
-                server::member_added(out, &self.name, &member.user, member.info.as_deref());
-            });
-            self.tell(&added, around.settings);
+        if let (Some(member), Some(Joined::First)) = (member, joined) {
+            if !told {
+                // Before it is on the list: nobody is told of their own coming.
+                let added = Delivery::said(|out| {
+                    server::member_added(out, &self.name, &member.user, member.info.as_deref());
+                });
+                self.tell(&added, around.settings);
+            }
+            state.settle(&member.user);
         }
         let place = self.roster.join(Arc::clone(gate));
         state.empty_since = None;
@@ -283,6 +290,7 @@ impl Channel {
             let around = Around {
                 settings,
                 counts: state.tells_counts,
+                hears_of_members: true,
                 happened,
                 crowd: None,
             };
@@ -401,11 +409,11 @@ impl Channel {
 }
 
 impl State {
-    /// `{"ids":…}` of all who are on it, wherever.
+    /// `{"ids":…}` of all who are on it, wherever, as far as those here were told.
     fn member_list(&self) -> Vec<u8> {
         let mut list = Vec::new();
         match &self.far {
-            Some(far) => self.members.write_with(&far.members(), &mut list),
+            Some(far) => self.members.write_with(&far.told_members(), &mut list),
             None => self.members.write(&mut list),
         }
         list

@@ -429,15 +429,15 @@ async fn what_a_dead_node_had_told_of_is_ended_by_another() {
     send(&bed, TAKEN).await;
     bed.advance(TimeDelta::seconds(20));
     assert!(nodes::beat(bed.ctx(), NODE).await.unwrap());
-    bed.advance(TimeDelta::seconds(29));
+    let watch = nodes::Watch::default();
     assert_eq!(
-        nodes::bury(bed.ctx()).await.unwrap(),
+        watch_until_lost(&bed, &watch).await,
         0,
         "it was there a moment ago"
     );
     bed.advance(TimeDelta::seconds(2));
-    assert_eq!(nodes::bury(bed.ctx()).await.unwrap(), 3);
-    assert_eq!(nodes::bury(bed.ctx()).await.unwrap(), 0);
+    assert_eq!(watch.look(bed.ctx()).await.unwrap(), 3);
+    assert_eq!(watch.look(bed.ctx()).await.unwrap(), 0);
     let sent = send(&bed, TAKEN).await.concat();
     let mut names: Vec<&str> = sent.iter().map(|event| event["name"].as_str().unwrap()).collect();
     names.sort_unstable();
@@ -466,9 +466,42 @@ async fn a_node_that_never_said_so_gets_its_time_too() {
     tell(&bed, vec![happened(&bed, "a", Happening::Occupied)]).await;
     assert_eq!(nodes::adopt(bed.ctx()).await.unwrap(), 1);
     assert_eq!(nodes::adopt(bed.ctx()).await.unwrap(), 0);
-    assert_eq!(nodes::bury(bed.ctx()).await.unwrap(), 0);
-    bed.advance(TimeDelta::seconds(31));
-    assert_eq!(nodes::bury(bed.ctx()).await.unwrap(), 1);
+    let watch = nodes::Watch::default();
+    assert_eq!(watch_until_lost(&bed, &watch).await, 0);
+    bed.advance(TimeDelta::seconds(2));
+    assert_eq!(watch.look(bed.ctx()).await.unwrap(), 1);
+}
+
+/// Looks for dead nodes until just before whoever spoke now would count as one. Answers what was ended.
+async fn watch_until_lost(bed: &Bed, watch: &nodes::Watch) -> u64 {
+    let mut ended = watch.look(bed.ctx()).await.unwrap();
+    for _ in 1..nodes::LOST_AFTER.num_seconds() {
+        bed.advance(TimeDelta::seconds(1));
+        ended += watch.look(bed.ctx()).await.unwrap();
+    }
+    ended
+}
+
+#[tokio::test]
+async fn when_the_store_was_away_everybody_gets_the_time_to_say_that_they_are_there() {
+    let bed = Bed::new().await;
+    nodes::begin(bed.ctx(), "dead").await.unwrap();
+    nodes::begin(bed.ctx(), "alive").await.unwrap();
+    tell(&bed, vec![happened(&bed, "a", Happening::Occupied)]).await;
+    let watch = nodes::Watch::default();
+    watch.look(bed.ctx()).await.unwrap();
+    bed.advance(TimeDelta::minutes(2));
+    // Nobody could look, and nobody could say anything.
+    for _ in 0..2 {
+        watch.look(bed.ctx()).await.unwrap();
+        bed.advance(TimeDelta::seconds(4));
+    }
+    assert!(nodes::beat(bed.ctx(), "alive").await.unwrap(), "it still counts");
+    watch.look(bed.ctx()).await.unwrap();
+    bed.advance(TimeDelta::seconds(4));
+    watch.look(bed.ctx()).await.unwrap();
+    assert!(nodes::beat(bed.ctx(), "alive").await.unwrap());
+    assert!(!nodes::beat(bed.ctx(), "dead").await.unwrap(), "it was buried");
 }
 
 #[tokio::test]

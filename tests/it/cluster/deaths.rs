@@ -1,15 +1,25 @@
 //! What others are told when a node is killed.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-use serde_json::json;
-use tests::{Builder, Receiver, eventually, wait::eventually_within};
-use tokio::time::sleep;
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use tests::{
+    Builder, Receiver, Socket, eventually,
+    socket::Frame,
+    tenant::text,
+    wait::{PATIENCE, eventually_within},
+};
+use tokio::{task::JoinSet, time::sleep};
 
 use super::{Carrier, Cluster, on_each_carrier};
 
 on_each_carrier! {
     tenants_are_told_of_the_first_and_the_last_of_all_nodes_and_of_the_dead
+    a_thousand_members_of_a_killed_node_are_gone_within_half_a_minute_and_each_ends_once
 }
 
 async fn tenants_are_told_of_the_first_and_the_last_of_all_nodes_and_of_the_dead(carrier: Carrier) {
@@ -87,4 +97,117 @@ async fn tenants_are_told_of_the_first_and_the_last_of_all_nodes_and_of_the_dead
         (receiver.events_of("channel_vacated").len() == 2).then_some(())
     })
     .await;
+}
+
+const CROWD: usize = 1_000;
+/// Each of them has more than a third of the crowd: more than may wait for a slow reader.
+const ROOMS: [&str; 3] = ["presence-attic", "presence-hall", "presence-porch"];
+/// After the death of a node.
+const ALL_TRUE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Guests of a room.
+fn guests(room: usize) -> usize {
+    (room..CROWD).step_by(ROOMS.len()).count()
+}
+
+async fn a_thousand_members_of_a_killed_node_are_gone_within_half_a_minute_and_each_ends_once(
+    carrier: Carrier,
+) {
+    let Some(mut cluster) = Cluster::start_on(carrier, 3).await else {
+        return;
+    };
+    let acme = cluster.nodes[0].tenant_without_rules("acme").await;
+    let body = json!({ "slug": "chat", "kind": "channel", "presence_members": CROWD });
+    let chat = acme.endpoint(body).await;
+    let receiver = Receiver::start().await;
+    let hook = json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": ["disconnected"] });
+    acme.owner.post("/webhooks", hook).await.expect(201);
+    let mut witnesses = Vec::new();
+    for room in ROOMS {
+        witnesses.push(cluster.join(&chat, 0, room, "ada").await.0);
+    }
+    let mut crowd = JoinSet::new();
+    let join = async |n: usize| {
+        let guest = format!("guest-{n}");
+        cluster.join(&chat, 2, ROOMS[n % ROOMS.len()], &guest).await.0
+    };
+    let mut joining = stream::iter(0..CROWD).map(join).buffer_unordered(8);
+    while let Some(mut guest) = joining.next().await {
+        // Whoever is on the channel reads what is said there.
+        crowd.spawn(async move { while let Some(Frame::Text(_)) = guest.within(2 * PATIENCE).await {} });
+    }
+    drop(joining);
+    for (room, ada) in witnesses.iter_mut().enumerate() {
+        hears_of(ada, "pusher_internal:member_added", guests(room)).await;
+    }
+    // The first at a node is told at once who is on the others.
+    for (number, room) in ROOMS.into_iter().enumerate() {
+        let (bob, seen) = cluster.join(&chat, 1, room, "bob").await;
+        assert_eq!(seen["count"], guests(number) + 2);
+        assert!(text(&witnesses[number].json().await["data"]).contains("\"bob\""));
+        witnesses.push(bob);
+    }
+    let owners = [0, 1].map(|node| cluster.at(&acme, node).owner);
+    let live = format!("/endpoints/{}/live-channels", chat.id);
+    let channels = |counts: [usize; 3]| {
+        let channel = |(name, count)| json!({ "name": name, "subscribers": count, "members": count });
+        Value::Array(ROOMS.into_iter().zip(counts).map(channel).collect())
+    };
+    let all = channels([0, 1, 2].map(|room| guests(room) + 2));
+    assert_eq!(owners[1].get(&live).await.expect(200)["items"], all);
+    let here = CROWD + witnesses.len();
+    eventually("every session is recorded", || async {
+        (acme.owner.all("/connections?state=open").await.len() == here).then_some(())
+    })
+    .await;
+
+    let killed = Instant::now();
+    cluster.nodes[2].kill();
+    for (number, witness) in witnesses.iter_mut().enumerate() {
+        let count = guests(number % ROOMS.len());
+        hears_of(witness, "pusher_internal:member_removed", count).await;
+    }
+    let gone = killed.elapsed();
+    for owner in &owners {
+        assert_eq!(owner.get(&live).await.expect(200)["items"], channels([2; 3]));
+        for room in ROOMS {
+            assert_eq!(owner.all(format!("{live}/{room}/members")).await.len(), 2);
+        }
+    }
+    // Whoever was elsewhere notices nothing but their going.
+    let mut noticing = JoinSet::new();
+    for mut witness in witnesses {
+        noticing.spawn(async move { witness.within(2 * PATIENCE).await });
+    }
+    let left = ALL_TRUE_WITHIN.saturating_sub(killed.elapsed());
+    eventually_within(left, "the store, too, knows that they are gone", || async {
+        (acme.owner.all("/connections?state=open").await.len() == here - CROWD).then_some(())
+    })
+    .await;
+    let recorded = killed.elapsed();
+    eventually("each session's end is told", || async {
+        (receiver.events_of("disconnected").len() >= CROWD).then_some(())
+    })
+    .await;
+    let told = killed.elapsed();
+    eprintln!(
+        "a thousand members were gone after {gone:?}, recorded after {recorded:?}, told of after {told:?}"
+    );
+    sleep(Duration::from_secs(2)).await;
+    let ended = receiver.events_of("disconnected");
+    let sessions: BTreeSet<_> = ended.iter().map(|event| text(&event["session_id"])).collect();
+    assert_eq!((ended.len(), sessions.len()), (CROWD, CROWD), "each exactly once");
+    assert!(noticing.try_join_next().is_none(), "somebody heard more");
+}
+
+/// What a member hears: this of each guest once, and nothing else.
+async fn hears_of(socket: &mut Socket, event: &str, count: usize) {
+    let mut guests = BTreeSet::new();
+    while guests.len() < count {
+        let heard = socket.json().await;
+        let about = text(&heard["data"]);
+        assert_eq!(heard["event"], event, "{heard}");
+        assert!(about.contains("guest-"), "{heard}");
+        assert!(guests.insert(about), "each once: {heard}");
+    }
 }

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Around, CACHED_FOR, Channel, Kept, State};
+use super::{
+    Around, CACHED_FOR, Channel, Kept, State,
+    untold::{Change, Untold},
+};
 use crate::{
     cluster::{
         crowds::{Crowd, Word},
@@ -12,32 +15,63 @@ use crate::{
     },
     delivery::{Content, Delivery, Message},
     gate::Gate,
-    pusher::server,
 };
 
-/// By node.
 #[derive(Default)]
-pub(super) struct Far(BTreeMap<u64, Crowd>);
+pub(super) struct Far {
+    /// By node.
+    crowds: BTreeMap<u64, Crowd>,
+    /// What those here were not told of them yet.
+    pub(super) untold: Untold,
+}
 
 impl Far {
     pub(super) fn has(&self, user: &str) -> bool {
-        self.0.values().any(|crowd| crowd.members.contains_key(user))
+        self.crowds.values().any(|crowd| crowd.members.contains_key(user))
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.0.values().map(|crowd| crowd.count).sum()
+        self.crowds.values().map(|crowd| crowd.count).sum()
     }
 
     /// Members, each once.
     pub(super) fn members(&self) -> BTreeMap<&str, Option<&str>> {
-        let all = self.0.values().flat_map(|crowd| &crowd.members);
+        let all = self.crowds.values().flat_map(|crowd| &crowd.members);
         all.map(|(user, info)| (&**user, info.as_deref())).collect()
+    }
+
+    /// Members as those here were told.
+    pub(super) fn told_members(&self) -> BTreeMap<&str, Option<&str>> {
+        let mut members = self.members();
+        for (user, change) in self.untold.all() {
+            match change {
+                Change::Came(_) => drop(members.remove(user)),
+                Change::Went(info) => drop(members.insert(user, info.as_deref())),
+            }
+        }
+        members
     }
 }
 
 impl State {
     pub(super) fn is_far(&self, user: &str) -> bool {
         self.far.as_ref().is_some_and(|far| far.has(user))
+    }
+
+    /// Whether those here were told that this user is a member.
+    pub(super) fn is_told(&self, user: &str) -> bool {
+        match self.far.as_ref().and_then(|far| far.untold.of(user)) {
+            Some(Change::Came(_)) => false,
+            Some(Change::Went(_)) => true,
+            None => self.members.has(user) || self.is_far(user),
+        }
+    }
+
+    /// All is told of this user.
+    pub(super) fn settle(&mut self, user: &str) {
+        if let Some(far) = &mut self.far {
+            far.untold.forget(user);
+        }
     }
 
     pub(super) fn far_count(&self) -> u64 {
@@ -131,8 +165,8 @@ impl Channel {
         let before = state.far_count();
         match word {
             Word::Count(count) => state.far_crowd(node).count = count,
-            Word::Added(user, info) => self.far_added(&mut state, node, user, info, around),
-            Word::Removed(user) => self.far_removed(&mut state, node, &user, around),
+            Word::Added(user, info) => state.far_added(node, user, info),
+            Word::Removed(user) => state.far_removed(node, &user),
             Word::All(crowd) => {
                 let gone: Vec<_> = state
                     .far_crowd(node)
@@ -142,31 +176,37 @@ impl Channel {
                     .cloned()
                     .collect();
                 for user in gone {
-                    self.far_removed(&mut state, node, &user, around);
+                    state.far_removed(node, &user);
                 }
                 for (user, info) in crowd.members {
-                    self.far_added(&mut state, node, user, info, around);
+                    state.far_added(node, user, info);
                 }
                 state.far_crowd(node).count = crowd.count;
             }
         }
+        self.tell_some(&mut state, around);
         self.far_counted(&mut state, before, around);
     }
 
     /// Another node is gone.
     pub(crate) fn far_gone(&self, node: u64, around: &Around<'_>) {
         let mut state = self.state.lock();
-        if !state.far.as_ref().is_some_and(|far| far.0.contains_key(&node)) {
+        if !state
+            .far
+            .as_ref()
+            .is_some_and(|far| far.crowds.contains_key(&node))
+        {
             return;
         }
         let before = state.far_count();
         let users: Vec<_> = state.far_crowd(node).members.keys().cloned().collect();
         for user in users {
-            self.far_removed(&mut state, node, &user, around);
+            state.far_removed(node, &user);
         }
         if let Some(far) = &mut state.far {
-            far.0.remove(&node);
+            far.crowds.remove(&node);
         }
+        self.tell_some(&mut state, around);
         self.far_counted(&mut state, before, around);
     }
 
@@ -174,7 +214,11 @@ impl Channel {
     pub(crate) fn far_keep(&self, living: &[u64], around: &Around<'_>) {
         let nodes: Vec<_> = {
             let state = self.state.lock();
-            state.far.iter().flat_map(|far| far.0.keys().copied()).collect()
+            state
+                .far
+                .iter()
+                .flat_map(|far| far.crowds.keys().copied())
+                .collect()
         };
         for node in nodes.into_iter().filter(|node| !living.contains(node)) {
             self.far_gone(node, around);
@@ -184,32 +228,6 @@ impl Channel {
     /// Nobody here wants to know any more.
     pub(crate) fn forget_far(&self) {
         self.state.lock().far = None;
-    }
-
-    fn far_added(
-        &self,
-        state: &mut State,
-        node: u64,
-        user: Box<str>,
-        info: Option<Box<str>>,
-        around: &Around<'_>,
-    ) {
-        let known = state.members.has(&user) || state.is_far(&user);
-        if !known {
-            let added = Delivery::said(|out| server::member_added(out, &self.name, &user, info.as_deref()));
-            self.tell(&added, around.settings);
-        }
-        state.far_crowd(node).members.insert(user, info);
-    }
-
-    fn far_removed(&self, state: &mut State, node: u64, user: &str, around: &Around<'_>) {
-        if state.far_crowd(node).members.remove(user).is_none() {
-            return;
-        }
-        if !state.members.has(user) && !state.is_far(user) {
-            let removed = Delivery::said(|out| server::member_removed(out, &self.name, user));
-            self.tell(&removed, around.settings);
-        }
     }
 
     /// Subscribers hear how many they are, where that is wanted.
@@ -226,6 +244,28 @@ impl Channel {
 
 impl State {
     fn far_crowd(&mut self, node: u64) -> &mut Crowd {
-        self.far.get_or_insert_default().0.entry(node).or_default()
+        let far = self.far.get_or_insert_default();
+        far.crowds.entry(node).or_default()
+    }
+
+    fn far_added(&mut self, node: u64, user: Box<str>, info: Option<Box<str>>) {
+        let told = self.is_told(&user);
+        let far = self.far.get_or_insert_default();
+        if told {
+            far.untold.forget(&user);
+        } else {
+            far.untold.came(&user, info.as_deref());
+        }
+        far.crowds.entry(node).or_default().members.insert(user, info);
+    }
+
+    fn far_removed(&mut self, node: u64, user: &str) {
+        let Some(info) = self.far_crowd(node).members.remove(user) else {
+            return;
+        };
+        if !self.members.has(user) && !self.is_far(user) {
+            let far = self.far.get_or_insert_default();
+            far.untold.went(user, info);
+        }
     }
 }
