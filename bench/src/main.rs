@@ -25,6 +25,7 @@ mod scope;
 mod seal;
 mod shred;
 mod sockets;
+mod withdrawal;
 
 use clap::{Parser, Subcommand};
 
@@ -64,6 +65,8 @@ enum What {
     Relay(relay::Arguments),
     /// Whether one tenant's load shows in the latency of another's relay.
     Neighbours(relay::NeighboursArguments),
+    /// Time until a withdrawn consent is answered, on one node and on three, and what was delivered after that: nothing.
+    Withdrawal(withdrawal::Arguments),
     /// The bare loop, as a process of its own.
     #[command(hide = true)]
     BareLoop,
@@ -84,6 +87,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Export(arguments)) => block_on(export::run(arguments)),
         Some(What::Seal(arguments)) => block_on(seal::run(arguments)),
         Some(What::Nodes(arguments)) => block_on(nodes::run(arguments)),
+        Some(What::Withdrawal(arguments)) => block_on(withdrawal::run(arguments)),
         None => {
             block_on(async {
                 seal::run(seal::Arguments::default()).await?;
@@ -93,7 +97,8 @@ fn main() -> anyhow::Result<()> {
                 shred::run(shred::Arguments::default()).await?;
                 scope::run(scope::Arguments::default()).await?;
                 export::run(export::Arguments::default()).await?;
-                nodes::run(nodes::Arguments::default()).await
+                nodes::run(nodes::Arguments::default()).await?;
+                withdrawal::run(withdrawal::Arguments::default()).await
             })?;
             sockets::run(&sockets::Arguments::default())?;
             relay::run(&relay::Arguments::default())?;

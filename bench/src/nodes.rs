@@ -122,7 +122,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn connect(
+/// A person on a plain socket of a node, with a token from another one.
+pub(crate) async fn connect(
     node: &Server,
     home: &Server,
     tenant: &Tenant,
@@ -226,7 +227,8 @@ async fn measure(
     Ok(figures)
 }
 
-fn percentile(figures: &mut [f64], share: f64) -> f64 {
+/// The figure that a share of all are not above.
+pub(crate) fn percentile(figures: &mut [f64], share: f64) -> f64 {
     figures.sort_by(f64::total_cmp);
     let index = (share * figures.len() as f64) as usize;
     let last = figures.len().saturating_sub(1);
