@@ -87,9 +87,9 @@ function Outcome({ slug, request }: { slug: string; request: SubjectRequest }) {
       {request.receipt_url && (
         <div className="row">
           <DownloadLink href={portalReceiptUrl(slug, request.id)} size="small">
-            {words.requests.receipt}
+            {request.state === "completed" ? words.requests.receipt : words.requests.outcome}
           </DownloadLink>
-          <span className="faint small">{words.requests.receiptHint}</span>
+          <span className="faint small">{request.state === "completed" ? words.requests.receiptHint : words.requests.outcomeHint}</span>
         </div>
       )}
     </>

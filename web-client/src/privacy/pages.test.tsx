@@ -10,6 +10,7 @@ import { problemFrom } from "../api/problem";
 import { App } from "./App";
 import { EnterCode } from "./EnterCode";
 import { OpenLink } from "./OpenLink";
+import { RequestCard } from "./RequestCard";
 import { Rights } from "./Rights";
 import { Welcome } from "./Welcome";
 import { Speaking, speech, wanted } from "./language";
@@ -48,7 +49,7 @@ function request(more: Partial<SubjectRequest>): SubjectRequest {
 const requests = [
   ...(["access", "portability", "rectification", "erasure", "restriction", "objection"] as const).map((kind) => request({ kind })),
   ...REFUSALS.map((code) => request({ state: "refused", refusal: { code, text: "W-Words" } })),
-  request({ state: "refused", refusal: { code: "newer_than_the_page" } }),
+  request({ state: "refused", refusal: { code: "newer_than_the_page" }, receipt_url: "/r" }),
   request({ due_at: AT, paused_at: AT, extended_at: AT, lift_at: AT, progress: { messages: 1, of: 2 } }),
   request({ kind: "erasure", state: "completed", receipt_url: "/r", result: { messages: 1, connections: 2, consents: 5, keys: 22, corrections: 0, purposes: 0, held: 0 } }),
   request({ state: "completed", export: { size: 1234, sha256: "00", expires_at: AT, downloads: 0 } }),
@@ -94,6 +95,18 @@ describe.each(PAGES)("%s", (_, page) => {
     if (tag === "en") return;
     const english = new Set(texts(await drawn("en", page)).filter((text) => text.split(" ").length >= 3));
     for (const text of texts(html)) expect(english.has(text), `English in ${tag}: ${text}`).toBe(false);
+  });
+});
+
+describe("the receipt of a request", () => {
+  it.each(TAGS)("says in %s that it was done where it was done, and not where it was refused or taken back", async (tag) => {
+    const { receipt, receiptHint, outcome, outcomeHint } = (await LANGUAGES[tag].load())(tag).requests;
+    for (const state of ["completed", "refused", "withdrawn"] as const) {
+      const html = await drawn(tag, <RequestCard slug="acme" request={request({ state, receipt_url: "/r" })} />);
+      const [said, unsaid] = state === "completed" ? [[receipt, receiptHint], [outcome, outcomeHint]] : [[outcome, outcomeHint], [receipt, receiptHint]];
+      for (const text of said) expect(html).toContain(text);
+      for (const text of unsaid) expect(html).not.toContain(text);
+    }
   });
 });
 

@@ -256,6 +256,8 @@ export const de = (locale: string): Words => {
       available: (date) => `Verfügbar bis zum ${date}.`,
       receipt: "Beleg, dass es geschehen ist",
       receiptHint: "Eine kleine Textdatei. Damit kann jeder noch nach Jahren prüfen, dass dies geschehen ist und festgehalten wurde.",
+      outcome: "Beleg über den Ausgang",
+      outcomeHint: "Eine kleine Textdatei. Damit kann jeder noch nach Jahren prüfen, wie dies ausging und dass es festgehalten wurde.",
       withdraw: "Zurücknehmen",
       withdrawTitle: "Diesen Antrag zurücknehmen?",
       withdrawText: "Es geschieht nichts weiter. Sie können jederzeit einen neuen stellen.",

@@ -259,6 +259,8 @@ export const en = (locale: string) => {
       available: (date: string) => `Available until ${date}.`,
       receipt: "Proof that it was done",
       receiptHint: "A small text file. Anyone can check with it, even years from now, that this was done and recorded.",
+      outcome: "Proof of the outcome",
+      outcomeHint: "A small text file. Anyone can check with it, even years from now, how this ended and that it was recorded.",
       withdraw: "Take it back",
       withdrawTitle: "Take this request back?",
       withdrawText: "Nothing further is done about it. You can make a new one at any time.",

@@ -256,6 +256,8 @@ export const es = (locale: string): Words => {
       available: (date) => `Disponible hasta el ${date}.`,
       receipt: "Prueba de que se hizo",
       receiptHint: "Un pequeño archivo de texto. Cualquiera puede comprobar con él, incluso años después, que esto se hizo y quedó registrado.",
+      outcome: "Prueba del resultado",
+      outcomeHint: "Un pequeño archivo de texto. Cualquiera puede comprobar con él, incluso años después, cómo terminó esto y que quedó registrado.",
       withdraw: "Retirarla",
       withdrawTitle: "¿Retirar esta solicitud?",
       withdrawText: "No se hace nada más al respecto. Puede hacer una nueva en cualquier momento.",

@@ -256,6 +256,8 @@ export const fr = (locale: string): Words => {
       available: (date) => `Disponible jusqu’au ${date}.`,
       receipt: "Preuve que c’est fait",
       receiptHint: "Un petit fichier texte. N’importe qui peut s’en servir pour vérifier, même des années plus tard, que cela a été fait et consigné.",
+      outcome: "Preuve de l’issue",
+      outcomeHint: "Un petit fichier texte. N’importe qui peut s’en servir pour vérifier, même des années plus tard, comment cela s’est terminé et que cela a été consigné.",
       withdraw: "La retirer",
       withdrawTitle: "Retirer cette demande ?",
       withdrawText: "Rien de plus n’est fait. Vous pouvez en faire une nouvelle à tout moment.",

@@ -256,6 +256,8 @@ export const nl = (locale: string): Words => {
       available: (date) => `Beschikbaar tot ${date}.`,
       receipt: "Bewijs dat het is gebeurd",
       receiptHint: "Een klein tekstbestand. Iedereen kan er zelfs jaren later mee nagaan dat dit is gebeurd en vastgelegd.",
+      outcome: "Bewijs van de afloop",
+      outcomeHint: "Een klein tekstbestand. Iedereen kan er zelfs jaren later mee nagaan hoe dit is afgelopen en dat het is vastgelegd.",
       withdraw: "Intrekken",
       withdrawTitle: "Dit verzoek intrekken?",
       withdrawText: "Er gebeurt verder niets mee. U kunt altijd een nieuw verzoek doen.",

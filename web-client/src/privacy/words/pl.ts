@@ -256,6 +256,8 @@ export const pl = (locale: string): Words => {
       available: (date) => `Dostępne do ${date}.`,
       receipt: "Dowód wykonania",
       receiptHint: "Mały plik tekstowy. Każdy może z nim nawet po latach sprawdzić, że to zrobiono i zapisano.",
+      outcome: "Dowód wyniku",
+      outcomeHint: "Mały plik tekstowy. Każdy może z nim nawet po latach sprawdzić, jak to się zakończyło i że to zapisano.",
       withdraw: "Cofnij wniosek",
       withdrawTitle: "Cofnąć ten wniosek?",
       withdrawText: "Nic więcej się z nim nie stanie. W każdej chwili możesz złożyć nowy.",
