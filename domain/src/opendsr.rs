@@ -7,11 +7,12 @@
 
 mod body;
 mod callbacks;
+mod hashed;
 mod signing;
 
 use chrono::{DateTime, Utc};
 use entity::{
-    id::TenantId,
+    id::{RequestId, TenantId},
     opendsr_request,
     request::{self, RequestKind, RequestOrigin, RequestState},
     subject,
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 pub(crate) use callbacks::status_changed;
 pub use callbacks::{Call, SendStatusCallback, call};
+pub use hashed::{Format, Hashed, IdentifyPerson, What, identify};
 pub(crate) use signing::context as key_context;
 pub use signing::{Identity, Signed, certificate, domain, sign};
 
@@ -68,10 +70,16 @@ impl Refusal {
 
 /// What can be asked for here, for everybody to see.
 pub fn discovery(ctx: &Ctx, tenant: &tenant::Model) -> Value {
-    let identity = |kind: &str| json!({ "identity_type": kind, "identity_format": "raw" });
+    let formats = || ["raw"].into_iter().chain(Format::ALL.map(Format::as_str));
+    let identities: Vec<Value> = ["controller_customer_id", "email"]
+        .into_iter()
+        .flat_map(|kind| {
+            formats().map(move |format| json!({ "identity_type": kind, "identity_format": format }))
+        })
+        .collect();
     json!({
         "api_version": VERSION,
-        "supported_identities": [identity("controller_customer_id"), identity("email")],
+        "supported_identities": identities,
         "supported_subject_request_types": ["access", "portability", "erasure"],
         "processor_certificate": format!("{}/certificate.pem", base(ctx, tenant)),
     })
@@ -107,7 +115,15 @@ pub async fn create(ctx: &Ctx, scope: &TenantScope, raw: &[u8]) -> std::result::
     }
     let person = person(&tx, ctx, &demand).await?;
     let unconfirmed = tenant.opendsr_trust == OpendsrTrust::Person;
-    let reachable = demand.email.is_some() || person.as_ref().is_some_and(|row| row.email_index.is_some());
+    // Whoever is named in plain words is who is meant. Else it is looked for, later, whom the hashes name.
+    let hashed = if person.is_none() {
+        demand.hashed.clone()
+    } else {
+        Vec::new()
+    };
+    let reachable = !hashed.is_empty()
+        || demand.email.is_some()
+        || person.as_ref().is_some_and(|row| row.email_index.is_some());
     if unconfirmed && !reachable {
         return Err(Refusal::one(
             "identity",
@@ -126,6 +142,7 @@ pub async fn create(ctx: &Ctx, scope: &TenantScope, raw: &[u8]) -> std::result::
             kind: demand.kind,
             subject: person.map(|person| person.id),
             email: demand.email.clone(),
+            hashed,
             unconfirmed,
             jurisdiction: demand.jurisdiction(&tenant).to_owned(),
             asked_at: demand.submitted_at,
@@ -203,6 +220,16 @@ pub async fn cancel(ctx: &Ctx, scope: &TenantScope, id: Uuid) -> std::result::Re
         "received_time": stamp(ctx.now()),
         "api_version": VERSION,
     }))
+}
+
+/// All names of a request lead to another one from now on.
+pub(crate) async fn lead_to(tx: &TenantTx, from: RequestId, to: RequestId) -> Result<()> {
+    tx.update_many::<opendsr_request::Entity>()
+        .col_expr(opendsr_request::Column::RequestId, Expr::value(to))
+        .filter(opendsr_request::Column::RequestId.eq(from))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
 }
 
 async fn find(tx: &TenantTx, id: Uuid) -> Result<Option<opendsr_request::Model>> {

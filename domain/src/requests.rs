@@ -41,7 +41,7 @@ use crate::{
 pub use approvals::Doubt;
 pub use clock::{EXTENSIONS, acknowledge, extend, pause, profile, resume};
 pub(crate) use correspondence::{address_context, notify, open_address};
-pub(crate) use create::{HandedOn, create_handed_on, open_of, verify_waiting};
+pub(crate) use create::{HandedOn, create_handed_on, identified, open_of, verify_waiting};
 pub use create::{NewForSubject, create_for_subject, create_from_portal};
 pub use decisions::{approve, expire_stale, refuse, withdraw};
 pub(crate) use details::context as details_context;

@@ -1,7 +1,10 @@
 //! OpenDSR 2.0 at `/opendsr/{tenant}`: a controller's system hands requests on, and checks what it is answered.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use ring::{
+    digest,
+    signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey},
+};
 use serde_json::{Value, json};
 use tests::{Answer, Client, Receiver, Server, Tenant, eventually, tenant::text};
 
@@ -34,6 +37,12 @@ fn example(id: &str, kind: &str, callback: Option<&str>) -> Value {
 
 const ID: &str = "a7551968-d5d6-44b2-9831-815ac9017798";
 const OTHER: &str = "a7551968-d5d6-44b2-9831-815ac9017799";
+const NAMES: [&str; 3] = [
+    "a7551968-d5d6-44b2-9831-815ac9017701",
+    "a7551968-d5d6-44b2-9831-815ac9017702",
+    "a7551968-d5d6-44b2-9831-815ac9017703",
+];
+const CUSTOMER_7_MD5: &str = "0DDC4D690DCFFBA915C288A68E6665DE";
 
 /// The public key in a certificate on P-256: the point behind the header of its bit string.
 fn point(pem: &str) -> Vec<u8> {
@@ -306,4 +315,130 @@ async fn a_pending_request_can_be_taken_back_and_somebody_unknown_is_answered_to
         (status["request_status"] == "completed" && status["results_count"] == 0).then_some(())
     })
     .await;
+}
+
+fn hashed(id: &str, kind: &str, what: &str, format: &str, hash: impl AsRef<[u8]>) -> Value {
+    let mut body = example(id, kind, None);
+    body["subject_identities"] = json!([
+        { "identity_type": what, "identity_value": hex::encode(hash), "identity_format": format }
+    ]);
+    body
+}
+
+fn sha256(text: &str) -> digest::Digest {
+    digest::digest(&digest::SHA256, text.as_bytes())
+}
+
+/// How a request stands, once it is not pending any more.
+async fn ended(door: &Door, id: &str) -> Value {
+    eventually("an end", || async {
+        let asked = door.controller.get(format!("//opendsr/acme/requests/{id}"));
+        let status = asked.await.expect(200);
+        let ended = ["completed", "cancelled"].map(Value::from);
+        ended.contains(&status["request_status"]).then_some(status)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn whoever_is_named_by_a_hash_alone_is_found_and_whoever_is_not_here_is_answered_alike() {
+    let server = Server::start().await;
+    let (acme, subject) = known_person(&server).await;
+    // Among some who are somebody else; one of them has an address that was written in capitals.
+    for n in 0..250 {
+        let person = json!({ "external_id": format!("somebody-{n}") });
+        acme.owner.post("/subjects", person).await.expect(201);
+    }
+    let bea = json!({ "external_id": "customer-7", "email": "Bea@Example.COM" });
+    let bea = acme.create("/subjects", bea).await;
+    let door = Door::open(&acme, "controller").await;
+    let discovery = door.controller.get("//opendsr/acme/discovery").await.expect(200);
+    let supported = discovery["supported_identities"].as_array().unwrap();
+    assert_eq!(supported.len(), 8, "{discovery:#}");
+
+    let known = hashed(ID, "erasure", "email", "sha256", sha256("ada@example.com"));
+    let known = door.verified(door.post(known).await, 201);
+    let stranger = hashed(OTHER, "erasure", "email", "sha256", sha256("eve@example.com"));
+    let stranger = door.verified(door.post(stranger).await, 201);
+    let fields = |told: &Value| told.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(&known), fields(&stranger));
+    let done = ended(&door, ID).await;
+    assert_eq!(done["request_status"], "completed");
+    assert!(done["results_count"].as_i64() > Some(0), "{done:#}");
+    let gone = acme.owner.get(format!("/subjects/{subject}")).await;
+    gone.problem(404, "not_found");
+    let nobody = ended(&door, OTHER).await;
+    assert_eq!(nobody["request_status"], "completed");
+    assert_eq!(nobody["results_count"], 0);
+
+    // An id of the tenant's own, by a hash of another kind, in capitals; an address in small letters.
+    let wrong = hashed(
+        NAMES[0],
+        "access",
+        "controller_customer_id",
+        "sha1",
+        sha256("customer-7"),
+    );
+    let refused = door.verified(door.post(wrong).await, 400);
+    assert_eq!(refused["error"]["errors"][0]["reason"], "invalid");
+    let mut by_id = example(NAMES[0], "access", None);
+    by_id["subject_identities"] = json!([
+        { "identity_type": "controller_customer_id", "identity_value": CUSTOMER_7_MD5, "identity_format": "md5" },
+        { "identity_type": "email", "identity_value": "nobody@example.com", "identity_format": "raw" },
+    ]);
+    door.verified(door.post(by_id).await, 201);
+    assert_eq!(ended(&door, NAMES[0]).await["request_status"], "completed");
+    let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, b"bea@example.com");
+    let by_address = hashed(NAMES[1], "portability", "email", "sha1", sha1);
+    door.verified(door.post(by_address).await, 201);
+    assert_eq!(ended(&door, NAMES[1]).await["request_status"], "completed");
+    for request in acme.owner.all(format!("/requests?subject_id={bea}")).await {
+        assert_eq!(request["state"], "completed");
+    }
+    assert_eq!(
+        acme.owner.all(format!("/requests?subject_id={bea}")).await.len(),
+        2
+    );
+
+    // A hash that is of two persons is of nobody who could be answered.
+    let twin = json!({ "external_id": "customer-8", "email": "bea@example.com" });
+    acme.create("/subjects", twin).await;
+    let both = hashed(NAMES[2], "erasure", "email", "sha1", sha1);
+    door.verified(door.post(both).await, 201);
+    assert_eq!(ended(&door, NAMES[2]).await["request_status"], "cancelled");
+    acme.owner.get(format!("/subjects/{bea}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_is_found_by_a_hash_confirms_it_where_persons_are_trusted_and_is_one_request_by_any_name() {
+    let server = Server::start().await;
+    let (acme, _) = known_person(&server).await;
+    let door = Door::open(&acme, "person").await;
+    let known = hashed(ID, "erasure", "email", "sha256", sha256("ada@example.com"));
+    door.verified(door.post(known.clone()).await, 201);
+    let stranger = hashed(OTHER, "erasure", "email", "sha256", sha256("eve@example.com"));
+    door.verified(door.post(stranger).await, 201);
+    let confirm = |mail: &tests::Mail| mail.subject.contains("confirm");
+    let mail = server.mail("ada@example.com", confirm).await;
+    assert!(mail.text.contains("/privacy/acme"), "{}", mail.text);
+    let mut again = known;
+    again["subject_request_id"] = json!(NAMES[0]);
+    door.verified(door.post(again).await, 201);
+    eventually("both names lead to one", || async {
+        let open = acme.owner.all("/requests?state=received").await;
+        (open.len() == 2).then_some(())
+    })
+    .await;
+    for name in [ID, OTHER, NAMES[0]] {
+        let asked = door.controller.get(format!("//opendsr/acme/requests/{name}"));
+        assert_eq!(asked.await.expect(200)["request_status"], "pending", "{name}");
+    }
+    sign_in(&server, &acme, "ada@example.com").await;
+    for name in [ID, NAMES[0]] {
+        let done = ended(&door, name).await;
+        assert_eq!(done["request_status"], "completed");
+        assert!(done["results_count"].as_i64() > Some(0), "{done:#}");
+    }
+    let asked = door.controller.get(format!("//opendsr/acme/requests/{OTHER}"));
+    assert_eq!(asked.await.expect(200)["request_status"], "pending");
 }

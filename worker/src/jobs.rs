@@ -2,6 +2,7 @@
 
 mod erase_withdrawn;
 mod fulfil_request;
+mod identify_person;
 mod import_consents;
 mod mail_affected;
 mod remove_tenant;
@@ -15,7 +16,7 @@ use domain::{
     consents::{EraseWithdrawn, ImportConsents},
     incidents::{MailAffected, ScopeIncident},
     jobs::{Claimed, Job},
-    opendsr::SendStatusCallback,
+    opendsr::{IdentifyPerson, SendStatusCallback},
     portal::SendPortalCode,
     requests::FulfilRequest,
     tenants::RemoveTenant,
@@ -73,6 +74,7 @@ pub(crate) fn attempts(kind: &str) -> i32 {
     match kind {
         EraseWithdrawn::KIND => EraseWithdrawn::ATTEMPTS,
         FulfilRequest::KIND => FulfilRequest::ATTEMPTS,
+        IdentifyPerson::KIND => IdentifyPerson::ATTEMPTS,
         ImportConsents::KIND => ImportConsents::ATTEMPTS,
         RemoveTenant::KIND => RemoveTenant::ATTEMPTS,
         MailAffected::KIND => MailAffected::ATTEMPTS,
@@ -93,6 +95,7 @@ pub(crate) async fn run(
     match claimed.job.kind.as_str() {
         EraseWithdrawn::KIND => erase_withdrawn::run(ctx, &claimed.scope, &claimed.payload()?).await,
         FulfilRequest::KIND => fulfil_request::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
+        IdentifyPerson::KIND => identify_person::run(ctx, &claimed.scope, &claimed.payload()?).await,
         ImportConsents::KIND => import_consents::run(ctx, sockets, &claimed.scope, &claimed.payload()?).await,
         RemoveTenant::KIND => remove_tenant::run(ctx, &claimed.scope, &claimed.payload()?).await,
         ScopeIncident::KIND => scope_incident::run(ctx, &claimed.scope, &claimed.payload()?).await,

@@ -92,6 +92,7 @@ impl From<RequestDetails> for Details {
                 email: agent.email,
                 authority: agent.authority,
             }),
+            hashed: Vec::new(),
         }
     }
 }
@@ -362,7 +363,9 @@ pub(crate) async fn shown(
     for row in rows {
         let export = exports::find(tx, ctx, &row).await?;
         let result = Outcome::of(&row)?.filter(|_| row.state == RequestState::Completed);
-        let details = Details::open(tx, ctx, &row).await?;
+        let mut details = Details::open(tx, ctx, &row).await?;
+        // By what somebody is looked for is nothing that anybody asks for.
+        details.hashed.clear();
         let overdue = requests::is_overdue(&row, ctx.now());
         let going_on = row.state == RequestState::InProgress;
         let progress = row.progress.as_ref().filter(|_| going_on);

@@ -7,6 +7,7 @@ use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use super::hashed::{Format, Hashed, What};
 use crate::{error::Faults, subjects};
 
 /// What is wrong: why, and in words.
@@ -27,6 +28,7 @@ pub(super) struct Demand {
     pub(super) kind: RequestKind,
     pub(super) customer_ids: Vec<String>,
     pub(super) email: Option<String>,
+    pub(super) hashed: Vec<Hashed>,
     pub(super) submitted_at: DateTime<Utc>,
     pub(super) api_version: String,
     pub(super) callback_urls: Vec<String>,
@@ -76,7 +78,7 @@ impl Demand {
             },
             None => missing(&mut faults, "submitted_time"),
         };
-        let (customer_ids, email) = identities(&body["subject_identities"], &mut faults);
+        let named = Named::read(&body["subject_identities"], &mut faults);
         let callback_urls = callbacks(&body["status_callback_urls"], &mut faults);
         let extensions = &body["extensions"];
         if !extensions.is_null() && !extensions.is_object() {
@@ -90,8 +92,9 @@ impl Demand {
                     regulation,
                     subject_request_id,
                     kind,
-                    customer_ids,
-                    email,
+                    customer_ids: named.customer_ids,
+                    email: named.email,
+                    hashed: named.hashed,
                     submitted_at,
                     api_version: body["api_version"]
                         .as_str()
@@ -127,51 +130,79 @@ fn missing<T>(faults: &mut Faulty, field: &str) -> Option<T> {
     None
 }
 
-fn identities(said: &Value, faults: &mut Faulty) -> (Vec<String>, Option<String>) {
-    let (mut customers, mut email) = (Vec::new(), None);
-    let Some(said) = said.as_array().filter(|said| !said.is_empty()) else {
-        missing::<()>(faults, "subject_identities");
-        return (customers, email);
-    };
-    if said.len() > MAX_IDENTITIES {
-        wrong::<()>(faults, "there are too many subject_identities");
-        return (customers, email);
+/// Whom a request is about.
+#[derive(Default)]
+struct Named {
+    customer_ids: Vec<String>,
+    email: Option<String>,
+    hashed: Vec<Hashed>,
+}
+
+impl Named {
+    fn read(said: &Value, faults: &mut Faulty) -> Self {
+        let mut named = Self::default();
+        let Some(said) = said.as_array().filter(|said| !said.is_empty()) else {
+            missing::<()>(faults, "subject_identities");
+            return named;
+        };
+        if said.len() > MAX_IDENTITIES {
+            wrong::<()>(faults, "there are too many subject_identities");
+            return named;
+        }
+        for identity in said {
+            named.add(identity, faults);
+        }
+        named
     }
-    for identity in said {
+
+    fn add(&mut self, identity: &Value, faults: &mut Faulty) {
         let text = |name: &str| identity[name].as_str().unwrap_or_default();
         let value = text("identity_value").trim();
-        if text("identity_format") != "raw" || value.is_empty() {
-            wrong::<()>(
+        let what = match text("identity_type") {
+            "controller_customer_id" => What::CustomerId,
+            "email" => What::Email,
+            _ => {
+                let message = "identity_type must be controller_customer_id or email; see /discovery";
+                wrong::<()>(faults, message);
+                return;
+            }
+        };
+        match (Format::read(text("identity_format")), text("identity_format")) {
+            (Some(format), _) => match hex::decode(value) {
+                Ok(hash) if hash.len() == format.length() => self.hashed.push(Hashed { what, format, hash }),
+                _ => drop(wrong::<()>(
+                    faults,
+                    "a hashed identity_value must be the hash of its identity_format in hexadecimal digits",
+                )),
+            },
+            (None, "raw") => self.add_raw(what, value, faults),
+            (None, _) => drop(wrong::<()>(
                 faults,
-                "each identity needs an identity_value with the identity_format raw",
-            );
-            continue;
+                "identity_format must be raw, md5, sha1 or sha256",
+            )),
         }
-        match text("identity_type") {
-            "controller_customer_id" => {
-                let mut checked = Faults::default();
+    }
+
+    fn add_raw(&mut self, what: What, value: &str, faults: &mut Faulty) {
+        let mut checked = Faults::default();
+        match what {
+            What::CustomerId => {
                 subjects::check_external_id(&mut checked, "", value);
                 match checked.finish() {
-                    Ok(()) => customers.push(value.to_owned()),
+                    Ok(()) => self.customer_ids.push(value.to_owned()),
                     Err(_) => drop(wrong::<()>(faults, "a controller_customer_id is not one")),
                 }
             }
-            "email" => {
-                let mut checked = Faults::default();
+            What::Email => {
                 subjects::check_email(&mut checked, "", value);
                 match checked.finish() {
-                    Ok(()) if email.is_none() => email = Some(value.to_lowercase()),
+                    Ok(()) if self.email.is_none() => self.email = Some(value.to_lowercase()),
                     Ok(()) => drop(wrong::<()>(faults, "name one e-mail address at most")),
                     Err(_) => drop(wrong::<()>(faults, "an e-mail address is not one")),
                 }
             }
-            _ => drop(wrong::<()>(
-                faults,
-                "identity_type must be controller_customer_id or email; see /discovery",
-            )),
         }
     }
-    (customers, email)
 }
 
 fn callbacks(said: &Value, faults: &mut Faulty) -> Vec<String> {
@@ -254,6 +285,29 @@ mod tests {
         let without = EXAMPLE.replace("\"regulation\": \"gdpr\",", "");
         let faults = Demand::read(without.as_bytes(), now()).unwrap_err();
         assert_eq!(faults, [("required", "regulation field is required".to_owned())]);
+    }
+
+    #[test]
+    fn identities_may_be_hashed_and_a_hash_has_its_length() {
+        let hash = "55502f40dc8b7c769880b10874abc9d0";
+        let hashed = EXAMPLE.replace("johndoe@example.com", hash).replace("raw", "md5");
+        let demand = Demand::read(hashed.as_bytes(), now()).unwrap();
+        assert_eq!(demand.email, None);
+        let wanted = Hashed {
+            what: What::Email,
+            format: Format::Md5,
+            hash: hex::decode(hash).unwrap(),
+        };
+        assert_eq!(demand.hashed, [wanted]);
+        for wrong in [
+            hashed.replace("md5", "sha256"),
+            hashed.replace(hash, "johndoe@example.com"),
+            hashed.replace("md5", "crc32"),
+        ] {
+            let faults = Demand::read(wrong.as_bytes(), now()).unwrap_err();
+            assert_eq!(faults.len(), 1);
+            assert!(!format!("{faults:?}").contains("johndoe"));
+        }
     }
 
     #[test]

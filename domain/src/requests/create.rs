@@ -6,12 +6,16 @@ use entity::{
     request::{self, RequestKind, RequestOrigin, RequestState},
     request_event, subject,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait},
+};
 use serde_json::json;
 
 use super::{
     FulfilRequest,
     correspondence::{address_context, notify},
+    decisions::{refuse, withdraw},
     details::Details,
     steps::{Changes, OPEN, step},
 };
@@ -22,6 +26,7 @@ use crate::{
     deadlines::{self, Clock},
     error::Faults,
     fields, jobs,
+    opendsr::{self, Hashed, IdentifyPerson},
     portal::PortalCaller,
     subjects,
     tenancy::TenantTx,
@@ -50,6 +55,9 @@ const REPEATED_WITHIN: TimeDelta = TimeDelta::days(180);
 
 /// How somebody proves who they are on the privacy page.
 pub(super) const VERIFIED_BY_MAIL: &str = "verified by a code or link sent to the address";
+
+/// How a controller's system proves it, where it is believed.
+const VOUCHED_FOR: &str = "the controller vouches for the person's identity";
 
 /// Bytes of a note.
 const MAX_NOTE: usize = 2_000;
@@ -150,6 +158,8 @@ pub(crate) struct HandedOn {
     pub(crate) subject: Option<SubjectId>,
     /// Where the person is reached, if that was said.
     pub(crate) email: Option<String>,
+    /// By which hashes it is to be looked for the person, where nobody is known by another name.
+    pub(crate) hashed: Vec<Hashed>,
     /// Whether the person must confirm it first.
     pub(crate) unconfirmed: bool,
     /// The profile of deadlines.
@@ -164,6 +174,9 @@ pub(crate) struct HandedOn {
 /// # Errors
 /// `already_open` when the person has one of this kind that waits for its answer: [`open_of`] says which.
 pub(crate) async fn create_handed_on(tx: &TenantTx, ctx: &Ctx, new: HandedOn) -> Result<request::Model> {
+    if !new.hashed.is_empty() {
+        return create_unidentified(tx, ctx, new).await;
+    }
     let mut address = new.email.clone();
     let mut email_index = None;
     if let Some(email) = &new.email {
@@ -191,8 +204,108 @@ pub(crate) async fn create_handed_on(tx: &TenantTx, ctx: &Ctx, new: HandedOn) ->
         language: None,
         law: Some((new.jurisdiction, new.asked_at)),
     };
-    let verified = (!new.unconfirmed).then_some("the controller vouches for the person's identity");
+    let verified = (!new.unconfirmed).then_some(VOUCHED_FOR);
     row.create(tx, ctx, verified).await
+}
+
+/// Takes a request of somebody who is to be found by the hash of an identity. It waits until that is done.
+async fn create_unidentified(tx: &TenantTx, ctx: &Ctx, new: HandedOn) -> Result<request::Model> {
+    let row = Row {
+        kind: new.kind,
+        origin: RequestOrigin::Opendsr,
+        subject: None,
+        email_index: None,
+        address: None,
+        note: Some(new.note),
+        details: Details {
+            hashed: new.hashed,
+            ..Details::default()
+        },
+        language: None,
+        law: Some((new.jurisdiction, new.asked_at)),
+    };
+    let request = row.create(tx, ctx, None).await?;
+    let job = IdentifyPerson {
+        request: request.id,
+        unconfirmed: new.unconfirmed,
+    };
+    jobs::enqueue(tx, ctx, &job).await?;
+    Ok(request)
+}
+
+/// It is known now whom a request is about: these, or nobody. It goes on, and what it was looked for by is forgotten.
+pub(crate) async fn identified(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    id: RequestId,
+    found: &[SubjectId],
+    unconfirmed: bool,
+) -> Result<()> {
+    let request = super::read(tx, id).await?;
+    // Taken back meanwhile, or found by an earlier attempt.
+    if request.state != RequestState::Received || request.details_sealed.is_none() {
+        return Ok(());
+    }
+    let mut row = request::ActiveModel {
+        details_sealed: Set(None),
+        ..Default::default()
+    };
+    let person = match found {
+        [] => None,
+        [subject] => match locked(tx, *subject).await {
+            Ok(person) => Some(person),
+            // Erased meanwhile.
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        },
+        _ => {
+            change(tx, id, row).await?;
+            let text = "The identities name more than one person; send one request for each, by controller_customer_id.";
+            return refuse(tx, ctx, id, None, "identity_not_verified", text)
+                .await
+                .map(drop);
+        }
+    };
+    if let Some(found) = person {
+        if let Some(standing) = open_of(tx, request.kind, found.id).await? {
+            // Asked for twice: both names lead to one request, and nothing is believed that was not before.
+            change(tx, id, row).await?;
+            opendsr::lead_to(tx, id, standing.id).await?;
+            return withdraw(tx, ctx, id, None).await.map(drop);
+        }
+        row.subject_id = Set(Some(found.id));
+        row.email_index = Set(found.email_index.clone());
+        row.repeats = Set(repeated(tx, request.kind, found.id, ctx.now()).await?);
+        if unconfirmed && let Some(address) = subjects::reveal(ctx, found).await?.email {
+            let keys = ctx.keys.tenant(tx.tenant()).await?;
+            let sealed = keys
+                .tenant
+                .seal_value(&address_context(id), address.as_bytes(), &*ctx.chance);
+            row.email_sealed = Set(Some(sealed));
+        }
+    }
+    change(tx, id, row).await?;
+    let request = super::read(tx, id).await?;
+    if unconfirmed {
+        // To nobody, where nobody was found: then it expires like every request that nobody confirms.
+        return notify(tx, ctx, &request, "request_confirm", json!({}))
+            .await
+            .map(drop);
+    }
+    verify(tx, ctx, &request, VOUCHED_FOR).await.map(drop)
+}
+
+async fn change(tx: &TenantTx, id: RequestId, row: request::ActiveModel) -> Result<()> {
+    tx.update_many::<request::Entity>()
+        .set(row)
+        .col_expr(
+            request::Column::Version,
+            Expr::col(request::Column::Version).add(1),
+        )
+        .filter(request::Column::Id.eq(id))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// The request of this kind that a person has and that waits for its answer.
@@ -248,6 +361,26 @@ async fn locked(tx: &TenantTx, subject: SubjectId) -> Result<subject::Model> {
         .ok_or(Error::NotFound { what: "subject" })
 }
 
+/// The last request of this kind that was answered to the person not long before: whoever decides should see it.
+async fn repeated(
+    tx: &TenantTx,
+    kind: RequestKind,
+    subject: SubjectId,
+    now: DateTime<Utc>,
+) -> Result<Option<RequestId>> {
+    use request::Column;
+    let answered = tx
+        .find::<request::Entity>()
+        .filter(Column::Kind.eq(kind))
+        .filter(Column::SubjectId.eq(subject))
+        .filter(Column::State.is_in([RequestState::Completed, RequestState::Refused]))
+        .filter(Column::CompletedAt.gt(now - REPEATED_WITHIN))
+        .order_by_desc(Column::CompletedAt)
+        .one(tx.conn())
+        .await?;
+    Ok(answered.map(|request| request.id))
+}
+
 struct Row {
     kind: RequestKind,
     origin: RequestOrigin,
@@ -277,7 +410,10 @@ impl Row {
             None => None,
         };
         let now = ctx.now();
-        let repeats = self.repeated(tx, now).await?;
+        let repeats = match self.subject {
+            Some(subject) => repeated(tx, self.kind, subject, now).await?,
+            None => None,
+        };
         let (jurisdiction, received_at) = self.law.clone().unwrap_or((tenant.jurisdiction.clone(), now));
         let law = deadlines::profile_or_default(&jurisdiction);
         let calendar = deadlines::calendar(&tenant);
@@ -344,24 +480,6 @@ impl Row {
         }
         notify(tx, ctx, &request, "request_confirm", json!({})).await?;
         Ok(request)
-    }
-
-    /// The last request of this kind that was answered to the person not long before: whoever decides should see it.
-    async fn repeated(&self, tx: &TenantTx, now: DateTime<Utc>) -> Result<Option<RequestId>> {
-        use request::Column;
-        let Some(subject) = self.subject else {
-            return Ok(None);
-        };
-        let answered = tx
-            .find::<request::Entity>()
-            .filter(Column::Kind.eq(self.kind))
-            .filter(Column::SubjectId.eq(subject))
-            .filter(Column::State.is_in([RequestState::Completed, RequestState::Refused]))
-            .filter(Column::CompletedAt.gt(now - REPEATED_WITHIN))
-            .order_by_desc(Column::CompletedAt)
-            .one(tx.conn())
-            .await?;
-        Ok(answered.map(|request| request.id))
     }
 
     async fn refuse_second(&self, tx: &TenantTx) -> Result<()> {

@@ -12,7 +12,7 @@ use entity::{
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, ctx::Ctx, error::Faults, subjects, tenancy::TenantTx};
+use crate::{Result, ctx::Ctx, error::Faults, opendsr::Hashed, subjects, tenancy::TenantTx};
 
 /// What a request asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Details {
     pub ground: Option<String>,
     /// Who asks in the person's name.
     pub agent: Option<Agent>,
+    /// By which hashes the person is looked for, until they are found or are not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hashed: Vec<Hashed>,
 }
 
 /// One thing to be corrected.
