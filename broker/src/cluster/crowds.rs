@@ -234,7 +234,7 @@ impl Cluster {
                 channel.remember_far(said, *left);
             }
             changes(&core, &of, &channel, |around| {
-                channel.far_says(node, Word::All(crowd), around)
+                channel.far_says(node, Word::All(crowd), around);
             });
         };
         let given = self.give_and_hear(&order, Some(Arc::new(hear)));
@@ -270,7 +270,7 @@ impl Cluster {
         };
         if let Some(channel) = Self::channel_of(core, topic) {
             changes(core, topic, &channel, |around| {
-                channel.far_says(from, word, around)
+                channel.far_says(from, word, around);
             });
         }
     }

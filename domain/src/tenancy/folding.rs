@@ -147,8 +147,8 @@ mod tests {
                 .await
                 .unwrap();
         }
-        let long = log().await;
-        assert!(long.left() >= 50, "{long:?}");
+        let full = log().await;
+        assert!(full.left() >= 50, "{full:?}");
         drop(paused);
         while log().await.left() > 0 {
             sleep(LOOK_EVERY).await;
