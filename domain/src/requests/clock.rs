@@ -6,13 +6,13 @@ use entity::{
     id::RequestId,
     request::{self, RequestState},
 };
-use sea_orm::{
-    ColumnTrait, QueryFilter, Set,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, Condition, Set};
 use serde_json::json;
 
-use super::{FulfilRequest, notify, read, steps::note};
+use super::{
+    FulfilRequest, notify, read,
+    steps::{amend, note},
+};
 use crate::{
     Error, Result,
     audit::{self, Event},
@@ -266,19 +266,10 @@ async fn change(
     facts: serde_json::Value,
     said: String,
 ) -> Result<request::Model> {
-    let done = tx
-        .update_many::<request::Entity>()
-        .set(changes)
-        .col_expr(
-            request::Column::Version,
-            Expr::col(request::Column::Version).add(1),
-        )
-        .filter(request::Column::Id.eq(request.id))
-        .filter(request::Column::State.eq(request.state))
-        .filter(request::Column::Version.eq(request.version))
-        .exec(tx.conn())
-        .await?;
-    if done.rows_affected != 1 {
+    let as_read = Condition::all()
+        .add(request::Column::State.eq(request.state))
+        .add(request::Column::Version.eq(request.version));
+    if !amend(tx, request.id, changes, as_read).await? {
         return Err(Error::conflict("wrong_state", "somebody changed it meanwhile"));
     }
     let mut event = Event::new(kind).target("request", request.id).facts(facts);

@@ -7,8 +7,7 @@ use entity::{
     request_event, subject,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use super::{
     correspondence::{address_context, notify},
     decisions::{refuse, withdraw},
     details::Details,
-    steps::{Changes, OPEN, step},
+    steps::{Changes, OPEN, amend, step},
 };
 use crate::{
     Error, Result,
@@ -259,7 +258,7 @@ pub(crate) async fn identified(
             Err(error) => return Err(error),
         },
         _ => {
-            change(tx, id, row).await?;
+            amend(tx, id, row, Condition::all()).await?;
             let text = "The identities name more than one person; send one request for each, by controller_customer_id.";
             return refuse(tx, ctx, id, None, "identity_not_verified", text)
                 .await
@@ -269,7 +268,7 @@ pub(crate) async fn identified(
     if let Some(found) = person {
         if let Some(standing) = open_of(tx, request.kind, found.id).await? {
             // Asked for twice: both names lead to one request, and nothing is believed that was not before.
-            change(tx, id, row).await?;
+            amend(tx, id, row, Condition::all()).await?;
             opendsr::lead_to(tx, id, standing.id).await?;
             return withdraw(tx, ctx, id, None).await.map(drop);
         }
@@ -284,7 +283,7 @@ pub(crate) async fn identified(
             row.email_sealed = Set(Some(sealed));
         }
     }
-    change(tx, id, row).await?;
+    amend(tx, id, row, Condition::all()).await?;
     let request = super::read(tx, id).await?;
     if unconfirmed {
         // To nobody, where nobody was found: then it expires like every request that nobody confirms.
@@ -293,19 +292,6 @@ pub(crate) async fn identified(
             .map(drop);
     }
     verify(tx, ctx, &request, VOUCHED_FOR).await.map(drop)
-}
-
-async fn change(tx: &TenantTx, id: RequestId, row: request::ActiveModel) -> Result<()> {
-    tx.update_many::<request::Entity>()
-        .set(row)
-        .col_expr(
-            request::Column::Version,
-            Expr::col(request::Column::Version).add(1),
-        )
-        .filter(request::Column::Id.eq(id))
-        .exec(tx.conn())
-        .await?;
-    Ok(())
 }
 
 /// The request of this kind that a person has and that waits for its answer.

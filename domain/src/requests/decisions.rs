@@ -5,16 +5,13 @@ use entity::{
     id::RequestId,
     request::{self, RequestState},
 };
-use sea_orm::{
-    ColumnTrait, QueryFilter, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, Set};
 use serde_json::json;
 
 use super::{
     FulfilRequest, notify, read,
     refusals::{REFUSALS, refusal},
-    steps::{Changes, may_follow, note, step},
+    steps::{Changes, amend, may_follow, note, step},
 };
 use crate::{
     Error, Result,
@@ -169,22 +166,14 @@ async fn first_of_two(
     request: &request::Model,
     actor: String,
 ) -> Result<request::Model> {
-    let done = tx
-        .update_many::<request::Entity>()
-        .set(request::ActiveModel {
-            approved_by: Set(Some(actor)),
-            ..Default::default()
-        })
-        .col_expr(
-            request::Column::Version,
-            Expr::col(request::Column::Version).add(1),
-        )
-        .filter(request::Column::Id.eq(request.id))
-        .filter(request::Column::State.eq(RequestState::Approval))
-        .filter(request::Column::ApprovedBy.is_null())
-        .exec(tx.conn())
-        .await?;
-    if done.rows_affected != 1 {
+    let changes = request::ActiveModel {
+        approved_by: Set(Some(actor)),
+        ..Default::default()
+    };
+    let as_read = Condition::all()
+        .add(request::Column::State.eq(RequestState::Approval))
+        .add(request::Column::ApprovedBy.is_null());
+    if !amend(tx, request.id, changes, as_read).await? {
         return Err(Error::conflict("wrong_state", "somebody decided it meanwhile"));
     }
     let event = about(request, "request.approved_first").facts(json!({ "kind": request.kind }));

@@ -7,13 +7,13 @@ use entity::{
     objection,
     request::{self, RequestKind, RequestState},
 };
-use sea_orm::{
-    ColumnTrait, PaginatorTrait, QueryFilter, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use serde_json::json;
 
-use super::{clock, notify, read, steps::note};
+use super::{
+    clock, notify, read,
+    steps::{amend, note},
+};
 use crate::{
     Error, Result,
     audit::{self, Event},
@@ -78,15 +78,7 @@ pub async fn announce(
         lift_at: Set(Some(at)),
         ..Default::default()
     };
-    tx.update_many::<request::Entity>()
-        .set(changes)
-        .col_expr(
-            request::Column::Version,
-            Expr::col(request::Column::Version).add(1),
-        )
-        .filter(request::Column::Id.eq(id))
-        .exec(tx.conn())
-        .await?;
+    amend(tx, id, changes, Condition::all()).await?;
     let law = clock::profile(&request);
     let values = json!({
         "text": text,

@@ -8,7 +8,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait, QueryFilter, Set,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, IntoCondition},
 };
 
 use crate::{Error, Result, ctx::Ctx, opendsr, tenancy::TenantTx};
@@ -101,23 +101,33 @@ pub(crate) async fn step(
         row.email_index = Set(Some(pseudonym));
     }
     // The state is checked again where it is written: two deciders may have read the same request.
-    let done = tx
-        .update_many::<request::Entity>()
-        .set(row)
-        .col_expr(
-            request::Column::Version,
-            Expr::col(request::Column::Version).add(1),
-        )
-        .filter(request::Column::Id.eq(request.id))
-        .filter(request::Column::State.eq(from))
-        .exec(tx.conn())
-        .await?;
-    if done.rows_affected != 1 {
+    if !amend(tx, request.id, row, request::Column::State.eq(from)).await? {
         return Err(wrong_state(from, to));
     }
     note(tx, ctx, request, to, changes.note).await?;
     opendsr::status_changed(tx, ctx, request.id, from, to).await?;
     super::read(tx, request.id).await
+}
+
+/// Writes changes of a request into a version of its own, if it is still as it was read. Answers whether it was.
+pub(super) async fn amend(
+    tx: &TenantTx,
+    id: RequestId,
+    changes: request::ActiveModel,
+    as_read: impl IntoCondition,
+) -> Result<bool> {
+    let done = tx
+        .update_many::<request::Entity>()
+        .set(changes)
+        .col_expr(
+            request::Column::Version,
+            Expr::col(request::Column::Version).add(1),
+        )
+        .filter(request::Column::Id.eq(id))
+        .filter(as_read.into_condition())
+        .exec(tx.conn())
+        .await?;
+    Ok(done.rows_affected == 1)
 }
 
 /// Records a step, or with `to` the state it is in, something that happened meanwhile.
