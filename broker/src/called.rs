@@ -5,6 +5,7 @@
 mod line;
 mod registry;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,6 @@ pub(crate) struct FarPayload {
 
 impl FarPayload {
     pub(crate) fn of(payload: &Payload) -> Self {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         Self {
             text: payload.opcode == Opcode::Text,
             base64: STANDARD.encode(&payload.bytes),
@@ -72,7 +72,6 @@ impl FarPayload {
     }
 
     pub(crate) fn payload(&self) -> Option<Payload> {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         let bytes: Bytes = STANDARD.decode(&self.base64).ok()?.into();
         let opcode = if self.text { Opcode::Text } else { Opcode::Binary };
         (!self.text || std::str::from_utf8(&bytes).is_ok()).then(|| Payload::new(opcode, bytes))

@@ -8,10 +8,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, ensure};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use anyhow::Context as _;
 use ring::hmac;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::sockets::{
@@ -55,18 +54,7 @@ impl Weir {
             }
             let file = home.path().join(format!("{tenant}.toml"));
             fs::write(&file, text)?;
-            let output = process::weir(binary, &home.path().join("data"))?
-                .args(["bootstrap", "--file"])
-                .arg(&file)
-                .stdin(Stdio::null())
-                .output()
-                .context("weir bootstrap")?;
-            ensure!(
-                output.status.success(),
-                "weir bootstrap: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            let made: Value = serde_json::from_slice(&output.stdout).context("weir bootstrap")?;
+            let made = process::bootstrap(binary, &home.path().join("data"), &file)?;
             for plan in plans {
                 let mut endpoints = made["endpoints"].as_array().context("no endpoints")?.iter();
                 let found = endpoints.find(|endpoint| endpoint["slug"] == plan.slug);
@@ -93,14 +81,9 @@ impl Weir {
         let (_, _, secret) = found.context("there is no such relay")?;
         let day = 24 * 60 * 60;
         let claims = json!({ "sub": format!("person-{person:05}"), "exp": speech::now()? + day });
-        let text = format!(
-            "{}.{}",
-            BASE64.encode(r#"{"alg":"HS256","typ":"JWT"}"#),
-            BASE64.encode(claims.to_string())
-        );
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let signature = BASE64.encode(hmac::sign(&key, text.as_bytes()));
-        Ok(format!("/connect/{tenant}/{slug}?token={text}.{signature}"))
+        let token = speech::token(&claims, |text| hmac::sign(&key, text.as_bytes()));
+        Ok(format!("/connect/{tenant}/{slug}?token={token}"))
     }
 }
 

@@ -4,12 +4,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::Arc,
 };
 
-use anyhow::{Context as _, ensure};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -80,19 +78,7 @@ impl House {
         let home = folder()?;
         let plan = home.path().join("plan.toml");
         fs::write(&plan, PLAN)?;
-        let output = process::weir(binary, &home.path().join("data"))?
-            .arg("bootstrap")
-            .arg("--file")
-            .arg(&plan)
-            .stdin(Stdio::null())
-            .output()
-            .context("weir bootstrap")?;
-        ensure!(
-            output.status.success(),
-            "weir bootstrap: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let made: Value = serde_json::from_slice(&output.stdout).context("weir bootstrap")?;
+        let made = process::bootstrap(binary, &home.path().join("data"), &plan)?;
         let text = |value: &Value| {
             value
                 .as_str()
@@ -135,12 +121,7 @@ impl House {
     pub(crate) fn token(&self, person: usize) -> anyhow::Result<Arc<str>> {
         let day = 24 * 60 * 60;
         let claims = json!({ "sub": name(person), "aud": self.gated_id, "exp": speech::now()? + day });
-        let text = format!(
-            "{}.{}",
-            BASE64.encode(r#"{"alg":"HS256","typ":"JWT"}"#),
-            BASE64.encode(claims.to_string())
-        );
-        Ok(format!("{text}.{}", BASE64.encode(self.gated.mac(&text))).into())
+        Ok(speech::token(&claims, |text| self.gated.mac(text)).into())
     }
 
     /// Starts a server.

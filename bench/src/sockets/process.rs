@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{affinity, rest::Rest};
@@ -157,4 +158,20 @@ pub(crate) fn weir(binary: &Path, folder: &Path) -> anyhow::Result<Command> {
         .env("WEIR_HTTP__REQUESTS_PER_SECOND", "1000000")
         .env("WEIR_HTTP__ANONYMOUS_REQUESTS_PER_SECOND", "1000000");
     Ok(command)
+}
+
+/// Makes what a plan says in a data folder. Answers what `weir bootstrap` says that it made.
+pub(crate) fn bootstrap(binary: &Path, folder: &Path, plan: &Path) -> anyhow::Result<Value> {
+    let output = weir(binary, folder)?
+        .args(["bootstrap", "--file"])
+        .arg(plan)
+        .stdin(Stdio::null())
+        .output()
+        .context("weir bootstrap")?;
+    ensure!(
+        output.status.success(),
+        "weir bootstrap: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).context("weir bootstrap")
 }
