@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{
-    beats::Peers,
+    beats::{HOUSE, Peers},
     lease::Lease,
     meters::Meters,
     orders::Orders,
@@ -428,6 +428,20 @@ impl Cluster {
         let noted = untold.entry(key).or_insert((tenant, what));
         if what == Untold::Lost {
             noted.1 = what;
+        }
+    }
+
+    /// Tells all nodes something that only nodes can read, a parcel each, until one does not arrive.
+    async fn tell_sealed(&self, kind: Kind, parcels: Vec<Vec<u8>>) {
+        for parcel in parcels {
+            let body = self.house.seal(HOUSE, &parcel);
+            if self
+                .tell_house(self.head(kind, self.number()).with(&body))
+                .await
+                .is_err()
+            {
+                return;
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use ring::digest;
 use uuid::Uuid;
 
-use super::{Cluster, beats::HOUSE, wire::Kind};
+use super::{Cluster, wire::Kind};
 use crate::hub::network_of;
 
 /// Counts in one parcel.
@@ -142,14 +142,8 @@ impl Cluster {
 
     /// Tells the others what changed.
     pub(super) async fn tell_rolls(&self) {
-        for roll in self.rolls.take() {
-            let body = self.house.seal(HOUSE, &roll);
-            let head = self.head(Kind::Roll, self.number());
-            // Not told, it is told with everything else when the backplane is back.
-            if self.tell_house(head.with(&body)).await.is_err() {
-                return;
-            }
-        }
+        // Not told, it is told with everything else when the backplane is back.
+        self.tell_sealed(Kind::Roll, self.rolls.take()).await;
     }
 
     pub(super) fn hear_roll(&self, node: u64, plain: &[u8]) {

@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::OnceLock};
 use bytes::{Buf, BufMut};
 use parking_lot::Mutex;
 
-use super::{Cluster, beats::HOUSE, wire::Kind};
+use super::{Cluster, wire::Kind};
 
 /// Spenders that are told of after one beat. Who comes beyond them spends here alone.
 const TOLD: usize = 20_000;
@@ -95,13 +95,7 @@ impl Cluster {
 
     /// Tells the others what was spent since the last beat.
     pub(super) async fn tell_spent(&self) {
-        for spent in self.spent.take() {
-            let body = self.house.seal(HOUSE, &spent);
-            let head = self.head(Kind::Spent, self.number());
-            if self.tell_house(head.with(&body)).await.is_err() {
-                return;
-            }
-        }
+        self.tell_sealed(Kind::Spent, self.spent.take()).await;
     }
 
     pub(super) fn hear_spent(&self, plain: &[u8]) {

@@ -22,6 +22,7 @@ const ROUNDS: usize = 2;
 /// The task that folds. It ends with [`Folding::stop`], or with the last store that knows it.
 pub(super) struct Folding {
     task: JoinHandle<()>,
+    beside: DatabaseConnection,
     /// Only one folds at a time: a second one would be sent away, and what it wanted gone would stay.
     turn: Arc<Mutex<()>>,
 }
@@ -42,17 +43,17 @@ impl Folding {
     /// Folds whenever the log has so many pages that are not in the file.
     pub(super) fn start(pages: u32, beside: DatabaseConnection, writer: DatabaseConnection) -> Self {
         let turn = Arc::new(Mutex::new(()));
-        let of_task = Arc::clone(&turn);
+        let (of_task, by_task) = (Arc::clone(&turn), beside.clone());
         let task = tokio::spawn(async move {
             loop {
                 sleep(LOOK_EVERY).await;
                 let _turn = of_task.lock().await;
-                if let Err(error) = look(pages, &beside, &writer).await {
+                if let Err(error) = look(pages, &by_task, &writer).await {
                     tracing::warn!(%error, "the log of the store could not be folded into its file");
                 }
             }
         });
-        Self { task, turn }
+        Self { task, beside, turn }
     }
 
     /// Keeps it from folding while this is held.
@@ -60,10 +61,11 @@ impl Folding {
         self.turn.lock().await
     }
 
-    /// Ends it, between two folds.
-    pub(super) async fn stop(&self) {
+    /// Ends it, between two folds, and closes its connection: whoever closes the store last tidies up behind it.
+    pub(super) async fn stop(&self) -> Result<(), DbErr> {
         let _turn = self.turn.lock().await;
         self.task.abort();
+        self.beside.clone().close().await
     }
 }
 
@@ -163,6 +165,6 @@ mod tests {
             after.all < before.all,
             "the log begins anew: {after:?} after {before:?}"
         );
-        folding.stop().await;
+        folding.stop().await.unwrap();
     }
 }

@@ -134,7 +134,7 @@ impl Store {
         if self.engine() == Engine::Sqlite {
             self.reader.clone().close().await?;
             if let Some(folding) = &self.folding {
-                folding.stop().await;
+                folding.stop().await?;
             }
             self.forget_log().await?;
         }
