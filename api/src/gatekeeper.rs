@@ -67,7 +67,7 @@ impl Admission for Gatekeeper {
         source: &Source,
         channel: &str,
         _: Direction,
-        payload: Payload,
+        mut payload: Payload,
     ) -> Result<Passage, Refusal> {
         let passing = admission::Passing {
             endpoint: EndpointId(source.endpoint()),
@@ -79,7 +79,7 @@ impl Admission for Gatekeeper {
             purpose: source.purpose().map(PurposeId),
             channel,
             binary: payload.opcode == Opcode::Binary,
-            payload: payload.bytes.clone(),
+            payload: std::mem::take(&mut payload.bytes),
         };
         let admitted = admission::admit(&self.ctx, passing).map_err(refusal)?;
         Ok(Passage {

@@ -11,7 +11,10 @@ use crate::{
         signature::{self, request::sign_request},
         user::{ChannelData, MAX_INFO, MAX_WATCHED, UserData},
     },
-    wire::reader::{Heard, Reader},
+    wire::{
+        Side,
+        reader::{Heard, Reader},
+    },
 };
 
 /// A target.
@@ -31,15 +34,20 @@ pub const TARGETS: [(&str, Target); 7] = [
 /// The largest message of these readers.
 const MAX_MESSAGE: usize = 4096;
 
-/// Reads frames as a server does: all bytes at once and, split as the first ones say, in pieces.
+/// Reads frames as a server does and as a client does: all bytes at once and, split as the first ones say, in pieces.
 ///
 /// # Panics
 /// When the two differ, or something came out that must not.
 pub fn frames(data: &[u8]) {
+    frames_as(Side::Server, data);
+    frames_as(Side::Client, data);
+}
+
+fn frames_as(side: Side, data: &[u8]) {
     let (cuts, bytes) = data.split_at(data.len().min(8));
-    let whole = read(bytes, std::iter::once(bytes.len().max(1)));
+    let whole = read(side, bytes, std::iter::once(bytes.len().max(1)));
     let sizes = cuts.iter().map(|cut| usize::from(*cut).max(1));
-    assert_eq!(whole, read(bytes, sizes), "pieces change the outcome");
+    assert_eq!(whole, read(side, bytes, sizes), "pieces change the outcome");
     let mut over = false;
     for heard in &whole {
         assert!(!over, "something follows the end");
@@ -57,13 +65,13 @@ pub fn frames(data: &[u8]) {
 }
 
 /// Everything that is heard in bytes that come in pieces of these sizes, over and over.
-fn read(mut bytes: &[u8], sizes: impl Iterator<Item = usize> + Clone) -> Vec<Heard> {
-    let mut reader = Reader::new(MAX_MESSAGE);
+fn read(side: Side, mut bytes: &[u8], sizes: impl Iterator<Item = usize> + Clone) -> Vec<Heard> {
+    let mut reader = Reader::new(side, MAX_MESSAGE);
     let mut all = Vec::new();
     let mut sizes = sizes.cycle();
     while !bytes.is_empty() {
-        let size = sizes.next().unwrap_or(1).min(bytes.len());
-        let (mut piece, rest) = bytes.split_at(size);
+        let length = sizes.next().unwrap_or(1).min(bytes.len());
+        let (mut piece, rest) = bytes.split_at(length);
         bytes = rest;
         while let Some(heard) = reader.next(&mut piece) {
             all.push(heard);

@@ -82,7 +82,7 @@ impl Handshake {
 }
 
 /// All words of a header that is a list, over all its lines.
-fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+pub(crate) fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)
         .into_iter()
@@ -93,7 +93,7 @@ fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item =
 }
 
 /// A header that must not be repeated.
-fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
     let mut all = headers.get_all(name).into_iter();
     let first = all.next()?.to_str().ok()?.trim();
     all.next().is_none().then_some(first)

@@ -9,6 +9,7 @@ mod dial;
 mod keeper;
 mod leases;
 mod mux;
+mod opening;
 mod places;
 mod registry;
 mod settings;
@@ -48,8 +49,7 @@ pub use self::{
     stats::{Breaker, NodePool, PoolMode, PoolStats},
 };
 use crate::{
-    close::Close, egress::Egress, host::Payload, meters::UpstreamMeters, settings::Settings,
-    wire::UpstreamWire,
+    close::Close, egress::Egress, host::Payload, meters::UpstreamMeters, settings::Settings, wire::Wire,
 };
 
 pub(crate) type UpstreamIo = MaybeTlsStream<TcpStream>;
@@ -82,7 +82,7 @@ impl From<PoolError> for Close {
 
 /// A socket of its own, until dropped.
 pub(crate) struct Lease {
-    pub(crate) wire: UpstreamWire<UpstreamIo>,
+    pub(crate) wire: Wire<UpstreamIo>,
     /// What the back end said before anybody listened.
     pub(crate) early: VecDeque<Payload>,
     pub(crate) permit: Permit,

@@ -1,14 +1,13 @@
-//! WebSocket frames over a byte stream, as events to poll. Towards end-users our own codec speaks ([`Wire`]), towards back
-//! ends a library does ([`UpstreamWire`]); a [`crate::leg::Leg`] rides on either. Nothing here knows who is on the other side.
+//! WebSocket frames over a byte stream, as events to poll: [`Wire`] is our own codec, for either side; a [`crate::leg::Leg`]
+//! rides on it. Nothing here knows who is on the other side.
 
+mod codec;
 mod mask;
 mod outbox;
 pub(crate) mod reader;
 mod scratch;
-mod server;
 #[cfg(test)]
 mod tests;
-mod upstream;
 
 use std::{
     pin::Pin,
@@ -18,10 +17,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub(crate) use self::{
-    server::Wire,
-    upstream::{UpstreamWire, config},
-};
+pub(crate) use self::codec::Wire;
 use crate::{
     close::Close,
     host::{Opcode, Payload},
@@ -31,6 +27,13 @@ use crate::{
 pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket for IO {}
+
+/// Which end of the socket this is: clients mask what they send, servers do not (RFC 6455 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Server,
+    Client,
+}
 
 /// What comes in.
 #[derive(Debug)]

@@ -157,7 +157,7 @@ pub fn admit(ctx: &Ctx, message: Passing<'_>) -> Result<Admitted, Denied> {
     Ok(Admitted {
         payload,
         purpose,
-        record: match counting(ctx, message.endpoint) {
+        record: match reach::counting_of(&picture, endpoint) {
             // Of some messages nothing is kept, but readers have to see that they were there.
             Counting::Journal => RecordMode::Before,
             Counting::Nowhere if class.is_some() => RecordMode::After,

@@ -7,11 +7,11 @@ use crate::{
     close::Close,
     host::Payload,
     upstream::{MuxLine, UpstreamIo},
-    wire::{Event, Line, Lost, UpstreamWire},
+    wire::{Event, Line, Lost, Wire},
 };
 
 pub(super) enum BackLine {
-    Own(Box<UpstreamWire<UpstreamIo>>),
+    Own(Box<Wire<UpstreamIo>>),
     Shared(MuxLine),
     Called(CallLine),
 }

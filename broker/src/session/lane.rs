@@ -76,21 +76,31 @@ impl Lane {
         self.held.clear();
     }
 
-    /// Admits a message and takes it in.
+    /// Admits a message that came `at` this moment, and takes it in. Answers it `at_once`, where that is wanted, when it has
+    /// nothing to wait for: it may be passed on without asking again.
     ///
     /// # Errors
     /// What to close the session with.
-    pub(crate) fn push(&mut self, payload: Payload, cx: &mut Context<'_>) -> Result<(), Close> {
-        let at = Instant::now();
+    pub(crate) fn push(
+        &mut self,
+        payload: Payload,
+        at: Instant,
+        at_once: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Passed>, Close> {
         let passage = self
             .core
             .admit(&self.source, &self.channel, self.direction, payload)?;
-        let mut message = Passed {
-            payload: passage.payload.clone(),
-            purpose: passage.purpose,
+        let passed = |payload, purpose| Passed {
+            payload,
+            purpose,
             position: None,
             at,
         };
+        if passage.record == Record::Never && at_once && self.is_empty() {
+            return Ok(Some(passed(passage.payload, passage.purpose)));
+        }
+        let mut message = passed(passage.payload.clone(), passage.purpose);
         let until = match passage.record {
             Record::Never => Until::Now,
             Record::After => Until::Recording(Box::new(self.draft(passage))),
@@ -107,7 +117,7 @@ impl Lane {
             }
         };
         self.held.push_back(Held { message, until });
-        Ok(())
+        Ok(None)
     }
 
     fn draft(&self, passage: Passage) -> Draft {

@@ -214,8 +214,9 @@ impl<IO: Socket> Session<IO> {
                 return true;
             }
         };
+        let now = Instant::now();
         for payload in early {
-            if let Err(why) = self.to_front.push(payload, cx) {
+            if let Err(why) = self.to_front.push(payload, now, false, cx) {
                 self.front.close(why);
                 break;
             }
@@ -250,10 +251,12 @@ impl<IO: Socket> Session<IO> {
         let core = Arc::clone(&self.front.life.core);
         let mut moved = false;
         if let Back::Tied(tie) = &mut self.back {
+            let now = Instant::now();
             for _ in 0..BURST {
                 if self.to_front.is_full() {
                     break;
                 }
+                let at_once = self.front.poll_ready(cx).is_ready();
                 let inbound = tie.leg.poll_inbound(cx, &core.settings);
                 if let (Some(rtt), Some(own)) = (tie.leg.take_rtt(), &tie.own) {
                     own.permit.heard_after(rtt);
@@ -261,9 +264,13 @@ impl<IO: Socket> Session<IO> {
                 match inbound {
                     Poll::Ready(Inbound::Message(payload)) => {
                         moved = true;
-                        if let Err(why) = self.to_front.push(payload, cx) {
-                            self.front.close(why);
-                            return true;
+                        match self.to_front.push(payload, now, at_once, cx) {
+                            Ok(Some(passed)) => self.front.feed(&passed.payload, None, passed.at),
+                            Ok(None) => {}
+                            Err(why) => {
+                                self.front.close(why);
+                                return true;
+                            }
                         }
                     }
                     Poll::Ready(Inbound::End) | Poll::Pending => break,
@@ -325,6 +332,7 @@ impl<IO: Socket> Session<IO> {
             self.to_back.clear();
         }
         let mut moved = false;
+        let now = Instant::now();
         for _ in 0..BURST {
             // Once the end-user's side closes, its messages are thrown away and only the end is looked for.
             let takes = matches!(self.back, Back::Tied(_)) && !self.to_back.is_full();
@@ -334,8 +342,15 @@ impl<IO: Socket> Session<IO> {
             match self.front.poll_inbound(cx) {
                 Poll::Ready(Inbound::Message(payload)) => {
                     moved = true;
-                    if let Err(why) = self.to_back.push(payload, cx) {
-                        self.front.close(why);
+                    let core = &self.front.life.core;
+                    let at_once = match &mut self.back {
+                        Back::Tied(tie) => tie.leg.poll_ready(cx, &core.settings).is_ready(),
+                        Back::Waiting(_) | Back::Gone => false,
+                    };
+                    match (self.to_back.push(payload, now, at_once, cx), &mut self.back) {
+                        (Ok(Some(passed)), Back::Tied(tie)) => tie.leg.feed(&passed.payload),
+                        (Ok(_), _) => {}
+                        (Err(why), _) => self.front.close(why),
                     }
                 }
                 Poll::Ready(Inbound::End) | Poll::Pending => break,

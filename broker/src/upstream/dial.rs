@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::time::timeout;
-use tokio_tungstenite::{
-    Connector, client_async_tls_with_config,
-    tungstenite::{ClientRequestBuilder, http::Uri},
-};
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::MaybeTlsStream;
 
-use super::{Inner, UpstreamIo};
-use crate::{
-    egress::EgressFault,
-    wire::{self, UpstreamWire},
+use super::{
+    Inner, UpstreamIo,
+    opening::{Refused, Wanted, open},
 };
+use crate::{egress::EgressFault, wire::Wire};
 
 /// Why there is no new socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +22,7 @@ pub(super) enum DialFault {
     Failed,
 }
 
-pub(super) async fn dial(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
+pub(super) async fn dial(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
     match timeout(pool.settings.connect_timeout, connect(pool)).await {
         Ok(dialled) => dialled,
         Err(_) => Err(DialFault::Failed),
@@ -43,7 +41,7 @@ fn tls(pool: &Inner) -> Result<Arc<ClientConfig>, DialFault> {
     Ok(Arc::clone(pool.tls.get_or_init(|| Arc::new(made))))
 }
 
-async fn connect(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
+async fn connect(pool: &Inner) -> Result<Wire<UpstreamIo>, DialFault> {
     let settings = &pool.settings;
     let stream = pool
         .egress
@@ -55,23 +53,23 @@ async fn connect(pool: &Inner) -> Result<UpstreamWire<UpstreamIo>, DialFault> {
                 DialFault::Denied
             }
         })?;
-    let connector = if settings.url.scheme() == "wss" {
-        Connector::Rustls(tls(pool)?)
-    } else {
-        Connector::Plain
+    let mut stream = match settings.url.scheme() {
+        "wss" => {
+            let host = settings.url.host_str().unwrap_or_default();
+            let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let name = ServerName::try_from(host).map_err(|_| DialFault::Denied)?;
+            let stream = TlsConnector::from(tls(pool)?).connect(name, stream).await;
+            MaybeTlsStream::Rustls(stream.map_err(|_| DialFault::Failed)?)
+        }
+        _ => MaybeTlsStream::Plain(stream),
     };
-    let uri: Uri = settings.url.as_str().parse().map_err(|_| DialFault::Denied)?;
-    let mut request = ClientRequestBuilder::new(uri);
-    for (name, value) in &settings.headers {
-        request = request.with_header(name, value);
-    }
-    if let Some(subprotocol) = &settings.subprotocol {
-        request = request.with_sub_protocol(subprotocol);
-    }
-    let config = wire::config(&pool.session, settings.max_message);
-    // An answer other than 101, a redirect included, is a failure.
-    let (stream, _) = client_async_tls_with_config(request, stream, Some(config), Some(connector))
+    let wanted = Wanted {
+        url: &settings.url,
+        subprotocol: settings.subprotocol.as_deref(),
+        headers: &settings.headers,
+    };
+    let rest = open(&mut stream, &wanted)
         .await
-        .map_err(|_| DialFault::Failed)?;
-    Ok(UpstreamWire::new(stream))
+        .map_err(|Refused| DialFault::Failed)?;
+    Ok(Wire::client(stream, rest, &pool.session, settings.max_message))
 }

@@ -25,7 +25,7 @@ use crate::{
     backplane::{Away, Grant},
     close::Close,
     host::Payload,
-    wire::UpstreamWire,
+    wire::Wire,
 };
 
 /// How soon leases are asked for again that there were none of.
@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// The same where nobody waits for them, or nobody answered.
 const LATER: Duration = Duration::from_millis(500);
 
-type Dialled = Result<UpstreamWire<UpstreamIo>, DialFault>;
+type Dialled = Result<Wire<UpstreamIo>, DialFault>;
 type Settling = Pin<Box<dyn Future<Output = Result<Grant, Away>> + Send>>;
 
 struct Keeper {
@@ -320,7 +320,7 @@ fn dial_settled(pool: &Arc<Inner>, dialled: Dialled, id: u64) {
 }
 
 /// Gives a new socket to whoever waits longest, or keeps it ready.
-fn hand_out(pool: &Arc<Inner>, wire: UpstreamWire<UpstreamIo>, id: u64) {
+fn hand_out(pool: &Arc<Inner>, wire: Wire<UpstreamIo>, id: u64) {
     place(pool, wire, VecDeque::new(), id, false);
 }
 
@@ -340,13 +340,7 @@ pub(super) fn take_back(lease: Lease) {
 }
 
 /// Gives a socket to whoever waits longest, or keeps it ready. `was_active`: until now it counted as in use.
-fn place(
-    pool: &Arc<Inner>,
-    wire: UpstreamWire<UpstreamIo>,
-    early: VecDeque<Payload>,
-    id: u64,
-    was_active: bool,
-) {
+fn place(pool: &Arc<Inner>, wire: Wire<UpstreamIo>, early: VecDeque<Payload>, id: u64, was_active: bool) {
     let (idle, claim) = Idle::new(id);
     let mut idle = Some(idle);
     // Under one lock, so that nobody starts to wait beside a socket that is ready, and it is counted all the while.

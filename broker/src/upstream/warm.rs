@@ -22,10 +22,10 @@ use crate::{
     close::Close,
     host::Payload,
     leg::{Inbound, Leg, poll_alarm},
-    wire::UpstreamWire,
+    wire::Wire,
 };
 
-type Taken = (UpstreamWire<UpstreamIo>, VecDeque<Payload>);
+type Taken = (Wire<UpstreamIo>, VecDeque<Payload>);
 
 /// Bytes that a back end may say before anybody listens. Then its socket is not read until somebody does.
 const EARLY: usize = 64 << 10;
@@ -79,7 +79,7 @@ enum End {
 /// Watches over a socket whose [`Idle`] is in the pool.
 pub(super) async fn watch(
     pool: Arc<Inner>,
-    wire: UpstreamWire<UpstreamIo>,
+    wire: Wire<UpstreamIo>,
     mut early: VecDeque<Payload>,
     id: u64,
     mut claim: Claim,
@@ -182,7 +182,7 @@ pub(super) async fn watch(
     }
 }
 
-async fn say_goodbye(leg: &mut Leg<UpstreamWire<UpstreamIo>>, pool: &Inner) {
+async fn say_goodbye(leg: &mut Leg<Wire<UpstreamIo>>, pool: &Inner) {
     let settings = &pool.session;
     leg.close(Close::NORMAL, settings);
     let by = Instant::now() + settings.close_timeout;

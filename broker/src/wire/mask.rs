@@ -8,13 +8,16 @@ pub(crate) struct Mask([u8; 4]);
 const STEP: usize = 32;
 
 impl Mask {
+    /// Changes nothing: what servers send is not masked.
+    pub(crate) const NONE: Self = Self([0; 4]);
+
     pub(crate) fn new(mask: [u8; 4]) -> Self {
         Self(mask)
     }
 
     /// Masks or unmasks the next piece of a payload.
     pub(crate) fn apply(&mut self, piece: &mut [u8]) {
-        if self.0 == [0; 4] {
+        if self.0 == Self::NONE.0 {
             return;
         }
         let mut wide = [0; STEP];

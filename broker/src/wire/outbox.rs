@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use super::{Lost, scratch};
+use super::{Lost, mask::Mask, scratch};
 
 /// From this size on, copying costs more than another slice in the system call.
 const LARGE: usize = 16 << 10;
@@ -62,10 +62,17 @@ impl Outbox {
 
     /// Appends bytes, copied.
     pub(crate) fn copy(&mut self, bytes: &[u8]) {
+        self.copy_masked(bytes, Mask::NONE);
+    }
+
+    /// Appends bytes, copied, with a mask over them.
+    pub(crate) fn copy_masked(&mut self, bytes: &[u8], mut mask: Mask) {
         if self.buffer.capacity() == 0 {
             self.buffer = scratch::take();
         }
+        let from = self.buffer.len();
         self.buffer.extend_from_slice(bytes);
+        mask.apply(&mut self.buffer[from..]);
         self.length += bytes.len();
     }
 

@@ -1,9 +1,9 @@
-//! Bytes from a client, one at a time or many, as messages: the reading half of RFC 6455 for a server. It owns no socket and
-//! no buffer beyond the message that is under way, and whatever the pieces that the bytes come in, the outcome is the same.
+//! Bytes from the other side, one at a time or many, as messages: the reading half of RFC 6455. It owns no socket and no buffer
+//! beyond the message that is under way, and whatever the pieces that the bytes come in, the outcome is the same.
 
 use bytes::Bytes;
 
-use super::mask::Mask;
+use super::{Side, mask::Mask};
 use crate::{close::Close, host::Opcode};
 
 /// What the bytes said.
@@ -21,6 +21,8 @@ pub(crate) enum Heard {
 }
 
 pub(crate) struct Reader {
+    /// Who reads.
+    side: Side,
     max_message: usize,
     at: At,
     /// Boxed: most sessions are between messages most of the time.
@@ -79,12 +81,18 @@ struct UnderWay {
 }
 
 impl Reader {
-    pub(crate) fn new(max_message: usize) -> Self {
+    pub(crate) fn new(side: Side, max_message: usize) -> Self {
         Self {
+            side,
             max_message,
             at: At::Head(Start::default()),
             under_way: None,
         }
+    }
+
+    /// Who reads.
+    pub(crate) fn side(&self) -> Side {
+        self.side
     }
 
     /// Takes from the front of `input` until something is whole. `None` when all of it is taken and nothing is.
@@ -95,7 +103,7 @@ impl Reader {
                     *input = &[];
                     return None;
                 }
-                At::Head(start) => match start.take(input) {
+                At::Head(start) => match start.take(input, self.side) {
                     Ok(None) => return None,
                     Ok(Some((first, length, mask))) => match self.begin(first, length, mask) {
                         Ok(head) => {
@@ -245,10 +253,10 @@ impl UnderWay {
 
 impl Start {
     /// Takes header bytes. Answers the first byte, the payload's length and the mask once all are there.
-    fn take(&mut self, input: &mut &[u8]) -> Result<Option<(u8, u64, Mask)>, Close> {
+    fn take(&mut self, input: &mut &[u8], side: Side) -> Result<Option<(u8, u64, Mask)>, Close> {
         // Most headers come whole.
         if self.length == 0
-            && let Some((head, length)) = parse(input)?
+            && let Some((head, length)) = parse(input, side)?
         {
             *input = &input[length..];
             return Ok(Some(head));
@@ -257,7 +265,7 @@ impl Start {
             *input = rest;
             self.bytes[usize::from(self.length)] = *byte;
             self.length += 1;
-            if let Some((head, _)) = parse(&self.bytes[..usize::from(self.length)])? {
+            if let Some((head, _)) = parse(&self.bytes[..usize::from(self.length)], side)? {
                 return Ok(Some(head));
             }
         }
@@ -270,15 +278,16 @@ impl Start {
     clippy::type_complexity,
     reason = "a name for three numbers says no more than they do"
 )]
-fn parse(bytes: &[u8]) -> Result<Option<((u8, u64, Mask), usize)>, Close> {
+fn parse(bytes: &[u8], side: Side) -> Result<Option<((u8, u64, Mask), usize)>, Close> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
     let is_reserved = first & 0x70 != 0 || matches!(first & 0x0f, 0x3..=0x7 | 0xb..);
-    let is_unmasked = second & 0x80 == 0;
+    // RFC 6455 §5.1: clients mask, servers do not.
+    let is_masked = second & 0x80 != 0;
     let short = second & 0x7f;
     let is_long_control = first & 0x08 != 0 && (first & 0x80 == 0 || usize::from(short) > MAX_CONTROL);
-    if is_reserved || is_unmasked || is_long_control {
+    if is_reserved || is_masked != (side == Side::Server) || is_long_control {
         return Err(Close::PROTOCOL_ERROR);
     }
     let (length, rest, shortest) = match short {
@@ -296,9 +305,13 @@ fn parse(bytes: &[u8]) -> Result<Option<((u8, u64, Mask), usize)>, Close> {
     if length < shortest || length >> 63 != 0 {
         return Err(Close::PROTOCOL_ERROR);
     }
+    let start = bytes.len() - rest.len();
+    if !is_masked {
+        return Ok(Some(((*first, length, Mask::NONE), start)));
+    }
     Ok(rest
         .first_chunk()
-        .map(|mask| ((*first, length, Mask::new(*mask)), bytes.len() - rest.len() + 4)))
+        .map(|mask| ((*first, length, Mask::new(*mask)), start + 4)))
 }
 
 /// RFC 6455 §5.5.1 and §7.4.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    Event, Line, Wire, frame,
+    Event, Line, Side, Wire, frame,
     reader::{Heard, Reader},
     scratch,
 };
@@ -33,15 +33,21 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// A server's frame.
+fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let (head, length) = super::head(first, payload.len());
+    [&head[..length], payload].concat()
+}
+
 fn read_all(bytes: &[u8]) -> Vec<Heard> {
-    let mut reader = Reader::new(1000);
+    let mut reader = Reader::new(Side::Server, 1000);
     let mut input = bytes;
     std::iter::from_fn(|| reader.next(&mut input)).collect()
 }
 
 /// What the last of these bytes, one at a time, leads to; nothing may come of those before.
 fn at_the_last_byte(bytes: &[u8]) -> Option<Heard> {
-    let mut reader = Reader::new(1000);
+    let mut reader = Reader::new(Side::Server, 1000);
     let mut last = None;
     for byte in bytes {
         assert_eq!(last, None, "too early");
@@ -179,10 +185,33 @@ fn some_frame() -> impl Strategy<Value = Vec<u8>> {
         4 => ".{0,60}".prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 65_500..65_600),
     ];
-    (first, payload).prop_map(|(first, payload)| masked(first, &payload))
+    (first, payload, any::<bool>()).prop_map(|(first, payload, is_clients)| {
+        if is_clients {
+            masked(first, &payload)
+        } else {
+            unmasked(first, &payload)
+        }
+    })
 }
 
 proptest! {
+    #[test]
+    fn a_server_reads_what_a_client_writes(
+        payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20_000), 1..6),
+    ) {
+        let stub = Stub { takes: vec![ALL; 12].into(), ..Stub::default() };
+        let mut client = Wire::client(stub, Vec::new(), &Settings::default(), 1 << 20);
+        for payload in &payloads {
+            client.feed(&Payload::new(Opcode::Binary, payload.clone().into())).unwrap();
+            prop_assert!(client.poll_flush(&mut now()).is_ready());
+        }
+        let mut reader = Reader::new(Side::Server, 1 << 20);
+        let mut said = &client.stub().taken[..];
+        let heard: Vec<Heard> = std::iter::from_fn(|| reader.next(&mut said)).collect();
+        let expected = payloads.into_iter().map(|payload| Heard::Message(Opcode::Binary, payload.into()));
+        prop_assert_eq!(heard, expected.collect::<Vec<_>>());
+    }
+
     #[test]
     fn any_split_of_the_stream_says_the_same(
         cuts in prop::array::uniform8(any::<u8>()),
@@ -379,4 +408,67 @@ fn a_close_is_answered_once_and_nothing_follows_it() {
     wire.close(&Close::NORMAL).unwrap();
     assert!(wire.poll_flush(&mut now()).is_ready());
     assert_eq!(wire.stub().taken, [0x88, 2, 0x03, 0xe8]);
+}
+
+fn client(rest: Vec<u8>, says: Vec<u8>) -> Wire<Stub> {
+    let stub = Stub {
+        says: [says].into(),
+        takes: vec![ALL; 9].into(),
+        ..Stub::default()
+    };
+    Wire::client(stub, rest, &Settings::default(), 1000)
+}
+
+#[test]
+fn a_client_hears_first_what_came_along_with_the_handshake() {
+    let early = unmasked(0x81, b"early");
+    let (half, rest) = early.split_at(4);
+    let late = [rest, &unmasked(0x81, b"late")].concat();
+    let mut wire = client(half.to_vec(), late);
+    for words in ["early", "late"] {
+        let Poll::Ready(Event::Message(payload)) = wire.poll_event(&mut now()) else {
+            panic!("{words} was not heard");
+        };
+        assert_eq!(payload.bytes, words);
+    }
+}
+
+#[test]
+fn no_two_frames_of_a_client_have_the_same_mask() {
+    let mut wire = client(Vec::new(), Vec::new());
+    for _ in 0..3 {
+        wire.feed(&Payload::new(Opcode::Text, Bytes::from_static(b"again")))
+            .unwrap();
+    }
+    wire.ping().unwrap();
+    assert!(wire.poll_flush(&mut now()).is_ready());
+    let taken = &wire.stub().taken;
+    let masks: std::collections::HashSet<&[u8]> = taken[..33]
+        .chunks(11)
+        .map(|frame| &frame[2..6])
+        .chain([&taken[35..]])
+        .collect();
+    assert_eq!(masks.len(), 4);
+}
+
+#[test]
+fn a_client_answers_pings_and_closes_with_frames_of_its_own() {
+    let said = [unmasked(0x89, b"ping"), unmasked(0x88, &[0x03, 0xe8])].concat();
+    let mut wire = client(Vec::new(), said);
+    assert!(matches!(wire.poll_event(&mut now()), Poll::Ready(Event::Control)));
+    assert!(matches!(
+        wire.poll_event(&mut now()),
+        Poll::Ready(Event::Closed(_))
+    ));
+    assert!(wire.poll_flush(&mut now()).is_ready());
+    let taken = &wire.stub().taken;
+    assert_eq!((taken.len(), taken[0], taken[1]), (10 + 8, 0x8a, 0x84));
+    assert_eq!((taken[10], taken[11]), (0x88, 0x82));
+}
+
+#[test]
+fn a_client_takes_no_frame_that_is_masked() {
+    let mut wire = client(Vec::new(), masked(0x81, b"mine"));
+    let event = wire.poll_event(&mut now());
+    assert!(matches!(event, Poll::Ready(Event::Fault(why)) if why == Close::PROTOCOL_ERROR));
 }

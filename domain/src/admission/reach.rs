@@ -7,7 +7,13 @@ use entity::{
     purpose::LawfulBasis,
 };
 
-use crate::{ctx::Ctx, duration::Kept, pictures::Picture, retention::Case, standings::Standing};
+use crate::{
+    ctx::Ctx,
+    duration::Kept,
+    pictures::{Endpoint, Picture},
+    retention::Case,
+    standings::Standing,
+};
 
 /// Who may get a message, as far as that hangs on the message alone. Each person's own standing is asked besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,11 +105,15 @@ pub fn counting(ctx: &Ctx, endpoint: EndpointId) -> Counting {
     let Some(picture) = ctx.pictures.get(endpoint) else {
         return Counting::Memory;
     };
-    let Some(found) = picture.endpoint(endpoint) else {
-        return Counting::Memory;
-    };
-    match found.row.record {
-        RecordMode::Before if picture.rules.may_keep(endpoint) => Counting::Journal,
+    match picture.endpoint(endpoint) {
+        Some(endpoint) => counting_of(&picture, endpoint),
+        None => Counting::Memory,
+    }
+}
+
+pub(super) fn counting_of(picture: &Picture, endpoint: &Endpoint) -> Counting {
+    match endpoint.row.record {
+        RecordMode::Before if picture.rules.may_keep(endpoint.row.id) => Counting::Journal,
         RecordMode::After => Counting::Nowhere,
         RecordMode::Before | RecordMode::Never => Counting::Memory,
     }

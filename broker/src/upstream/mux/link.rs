@@ -23,7 +23,7 @@ use crate::{
     host::Payload,
     leg::{Inbound, Leg, poll_alarm},
     upstream::{Lease, Permit, UpstreamIo, state::chance},
-    wire::UpstreamWire,
+    wire::Wire,
 };
 
 /// Frames read in one go before others get their turn.
@@ -105,7 +105,7 @@ impl Link {
 
 struct Task {
     link: Arc<Link>,
-    leg: Leg<UpstreamWire<UpstreamIo>>,
+    leg: Leg<Wire<UpstreamIo>>,
     permit: Permit,
     ended: BoxFuture<'static, Close>,
     mux: Mux,

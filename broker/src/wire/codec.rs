@@ -1,5 +1,5 @@
-//! The server's side, towards an end-user: our own codec, made for many sockets that are nearly always silent. Such a one owns
-//! no buffer at all; what it reads and writes passes through buffers of the thread.
+//! One end of a WebSocket: our own codec, made for many sockets that are nearly always silent. Such a one owns no buffer at all;
+//! what it reads and writes passes through buffers of the thread.
 
 use std::{
     pin::Pin,
@@ -10,7 +10,8 @@ use bytes::Bytes;
 use tokio::io::ReadBuf;
 
 use super::{
-    Event, Line, Lost, Socket, head,
+    Event, Line, Lost, Side, Socket, head,
+    mask::Mask,
     outbox::Outbox,
     poll_end,
     reader::{Heard, Reader},
@@ -25,7 +26,7 @@ const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
-/// A WebSocket of an end-user.
+/// A WebSocket of an end-user, or to a back end.
 pub(crate) struct Wire<IO> {
     io: IO,
     reader: Reader,
@@ -40,12 +41,21 @@ pub(crate) struct Wire<IO> {
 }
 
 impl<IO: Socket> Wire<IO> {
-    /// On a stream whose opening handshake is done.
+    /// On a stream whose opening handshake is done, with an end-user on the other side.
     pub(crate) fn server(io: IO, settings: &Settings, max_message: usize) -> Self {
+        Self::new(Side::Server, io, Vec::new(), settings, max_message)
+    }
+
+    /// On a stream whose opening handshake is done, with a back end on the other side. `rest` came along with its answer.
+    pub(crate) fn client(io: IO, rest: Vec<u8>, settings: &Settings, max_message: usize) -> Self {
+        Self::new(Side::Client, io, rest, settings, max_message)
+    }
+
+    fn new(side: Side, io: IO, rest: Vec<u8>, settings: &Settings, max_message: usize) -> Self {
         Self {
             io,
-            reader: Reader::new(max_message),
-            rest: Vec::new(),
+            reader: Reader::new(side, max_message),
+            rest,
             looked_at: 0,
             outbox: Outbox::new(settings.write_buffer),
             unanswered: None,
@@ -54,7 +64,7 @@ impl<IO: Socket> Wire<IO> {
         }
     }
 
-    /// Hands over a message that [`super::frame`] encoded. Only after [`Line::poll_ready`].
+    /// Hands over a message that [`super::frame`] encoded, to an end-user. Only after [`Line::poll_ready`].
     pub(crate) fn feed_frame(&mut self, frame: &Bytes) {
         self.outbox.share(frame);
     }
@@ -132,9 +142,24 @@ impl<IO: Socket> Wire<IO> {
 
     /// A control frame; its payload has at most 125 bytes.
     fn control(&mut self, first: u8, payload: &[u8]) {
-        let (head, length) = head(first, payload.len());
+        match self.reader.side() {
+            Side::Server => {
+                let (head, length) = head(first, payload.len());
+                self.outbox.copy(&head[..length]);
+                self.outbox.copy(payload);
+            }
+            Side::Client => self.masked(first, payload),
+        }
+    }
+
+    /// A frame of a client's: each has a mask of its own that nobody can foresee (RFC 6455 §5.3).
+    fn masked(&mut self, first: u8, payload: &[u8]) {
+        let (mut head, length) = head(first, payload.len());
+        head[1] |= 0x80;
+        let mask: [u8; 4] = rand::random();
         self.outbox.copy(&head[..length]);
-        self.outbox.copy(payload);
+        self.outbox.copy(&mask);
+        self.outbox.copy_masked(payload, Mask::new(mask));
     }
 }
 
@@ -163,9 +188,14 @@ impl<IO: Socket> Line for Wire<IO> {
 
     fn feed(&mut self, payload: &Payload) -> Result<(), Lost> {
         let first = super::first(payload.opcode);
-        let (head, length) = head(first, payload.bytes.len());
-        self.outbox.copy(&head[..length]);
-        self.outbox.share(&payload.bytes);
+        match self.reader.side() {
+            Side::Server => {
+                let (head, length) = head(first, payload.bytes.len());
+                self.outbox.copy(&head[..length]);
+                self.outbox.share(&payload.bytes);
+            }
+            Side::Client => self.masked(first, &payload.bytes),
+        }
         Ok(())
     }
 
