@@ -188,6 +188,10 @@ async fn copy(store: &Store, from: &Path, to: &Path) -> anyhow::Result<u64> {
     Ok(to.metadata()?.len())
 }
 
+/// How often the copy so far is put on the disk. Left to the end, all of it is written in one go, and whoever serves meanwhile waits
+/// for it with each message and each key that has to be durable.
+const SETTLE_EVERY: Duration = Duration::from_millis(200);
+
 async fn fill(store: &Store, from: &Path, to: &Path) -> anyhow::Result<()> {
     let name = to.to_str().context("the name of the backup must be UTF-8")?;
     // Reads one consistent view; who writes meanwhile does not wait.
@@ -197,6 +201,7 @@ async fn fill(store: &Store, from: &Path, to: &Path) -> anyhow::Result<()> {
     tokio::pin!(work);
     let mut every = tokio::time::interval(Duration::from_secs(2));
     every.tick().await;
+    let mut settle = tokio::time::interval(SETTLE_EVERY);
     loop {
         tokio::select! {
             done = &mut work => {
@@ -204,6 +209,10 @@ async fn fill(store: &Store, from: &Path, to: &Path) -> anyhow::Result<()> {
                     Trouble::new("the copy could not be made", "check the space where it goes").because(chain(&error))
                 })?;
                 return Ok(());
+            }
+            _ = settle.tick() => {
+                let copied = File::open(to)?;
+                tokio::task::spawn_blocking(move || copied.sync_data()).await??;
             }
             _ = every.tick() => {
                 let length = |path: &Path| path.metadata().map_or(0, |found| found.len());
