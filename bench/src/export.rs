@@ -119,7 +119,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn fill_others(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
     let class = first_class(place).await?;
-    let rows = Rows::sized(place.tenant, class, arguments.payload, 16, 1_000);
+    let rows = Rows::sized(place, class, arguments.payload, 16, 1_000);
     let first = MessageId::first_at(place.ctx.now() - TimeDelta::days(1)).0;
     let others = arguments.messages - i64::try_from(arguments.own)?;
     let mut written = 0;

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::ensure;
 use bytes::Bytes;
 use domain::{
     admission::{self, Passing, Sender},
@@ -17,7 +18,12 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use vault::message::OVERHEAD;
 
-use crate::{cpu, place::Place, report, rows::Rows};
+use crate::{
+    cpu,
+    place::{On, Place},
+    report,
+    rows::Rows,
+};
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,6 +40,9 @@ pub(crate) struct Arguments {
     /// Seconds per measurement, after one second to warm up.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
+    /// The store to measure on.
+    #[arg(long, value_enum, default_value_t)]
+    store: On,
 }
 
 impl Default for Arguments {
@@ -43,6 +52,7 @@ impl Default for Arguments {
             channels: 16,
             payload: 128,
             seconds: 4,
+            store: On::default(),
         }
     }
 }
@@ -57,14 +67,16 @@ struct Figures {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    ensure!(arguments.store.is_there(), "postgresql is not installed");
     for publishers in &arguments.publishers {
         let ours = measure(&arguments, *publishers).await?;
         // The same bytes in the same transactions, nothing else.
         let bare = bare(&arguments, ours.group).await?;
         report::table(
             &format!(
-                "journal: {publishers} publishers, {} bytes, sealed, durable (SQLite, synchronous=FULL)",
-                arguments.payload
+                "journal: {publishers} publishers, {} bytes, sealed, durable ({})",
+                arguments.payload,
+                arguments.store.name()
             ),
             &[
                 ("messages per second", report::grouped(ours.per_second)),
@@ -88,6 +100,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         )?;
         report::json(&json!({
             "bench": "journal",
+            "store": arguments.store.name(),
             "publishers": publishers,
             "channels": arguments.channels,
             "payload": arguments.payload,
@@ -104,7 +117,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn measure(arguments: &Arguments, publishers: usize) -> anyhow::Result<Figures> {
-    let place = Arc::new(Place::new("P30D").await?);
+    let place = Arc::new(Place::on(arguments.store, "P30D").await?);
     let (journal, task) = Journal::start(place.ctx.clone(), Settings::default()).await?;
     let counting = Arc::new(AtomicBool::new(false));
     let stopping = Arc::new(AtomicBool::new(false));
@@ -191,9 +204,9 @@ async fn publish(place: &Place, journal: &Journal, channel: &Arc<str>, payload: 
 
 /// Rows per second and microseconds of processor time per row of bare inserts, with about as many rows per transaction.
 async fn bare(arguments: &Arguments, group: f64) -> anyhow::Result<(f64, f64)> {
-    let place = Place::new("P30D").await?;
+    let place = Place::on(arguments.store, "P30D").await?;
     let rows = Rows::sized(
-        place.tenant,
+        &place,
         1,
         arguments.payload + OVERHEAD,
         i64::try_from(arguments.channels.max(1))?,

@@ -23,7 +23,33 @@ use entity::{
 };
 use migration::{DataMigrator, MigratorTrait, VaultMigrator};
 use tempfile::TempDir;
+use tests::backends::{Database, Postgres};
 use vault::{chance::SystemChance, key::RootKey, password::Cost};
+
+/// What to measure on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum On {
+    /// The embedded database.
+    #[default]
+    Sqlite,
+    /// A server of our own, started for this, on the same machine.
+    Postgres,
+}
+
+impl On {
+    /// For reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite, synchronous=FULL",
+            Self::Postgres => "Postgres, fsync and synchronous_commit on",
+        }
+    }
+
+    /// Whether that can be measured here.
+    pub(crate) fn is_there(self) -> bool {
+        self == Self::Sqlite || Postgres::is_installed()
+    }
+}
 
 /// Its files go when it does.
 pub(crate) struct Place {
@@ -32,6 +58,7 @@ pub(crate) struct Place {
     pub(crate) tenant: TenantId,
     pub(crate) endpoint: EndpointId,
     pub(crate) rule: RetentionRuleId,
+    _database: Option<Database>,
     _folder: TempDir,
 }
 
@@ -39,12 +66,27 @@ impl Place {
     /// A place where messages are kept for `duration`. Files are made in the folder of `TMPDIR`: name one on the disk
     /// that is to be measured.
     pub(crate) async fn new(duration: &str) -> anyhow::Result<Self> {
+        Self::on(On::Sqlite, duration).await
+    }
+
+    /// The same, on another store.
+    pub(crate) async fn on(on: On, duration: &str) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
+        let database = (on == On::Postgres).then(|| Arc::new(Postgres::start_durable()).database());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let chance = Arc::new(SystemChance);
         let ids = Arc::new(Ids::new(clock.clone(), chance.clone(), 0));
-        let store = open::<DataMigrator>(&folder, "weir").await?;
-        let vault = open::<VaultMigrator>(&folder, "vault").await?;
+        let (store, vault) = match &database {
+            None => (
+                open::<DataMigrator>(&folder, "weir").await?,
+                open::<VaultMigrator>(&folder, "vault").await?,
+            ),
+            // Its tables are there already.
+            Some(database) => (
+                connect(database.url()).await?,
+                connect(database.vault_url()).await?,
+            ),
+        };
         let root = RootKey::generate(&SystemChance);
         let pages = Pages::open(&folder.path().join("pages.key"), &*chance)?;
         let ctx = Ctx::new(Parts {
@@ -94,9 +136,18 @@ impl Place {
             tenant: tenant.id,
             endpoint: endpoint.id,
             rule: rule.id,
+            _database: database,
             _folder: folder,
         })
     }
+}
+
+async fn connect(url: String) -> anyhow::Result<Store> {
+    let settings = StoreSettings {
+        url,
+        ..StoreSettings::default()
+    };
+    Ok(Store::open(&settings).await?)
 }
 
 async fn open<M: MigratorTrait>(folder: &TempDir, name: &str) -> anyhow::Result<Store> {

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use anyhow::ensure;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::{
@@ -17,7 +18,11 @@ use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use serde_json::json;
 use vault::message::OVERHEAD;
 
-use crate::{place::Place, report, rows::Rows};
+use crate::{
+    place::{On, Place},
+    report,
+    rows::Rows,
+};
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,6 +36,9 @@ pub(crate) struct Arguments {
     /// How often; the median counts.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// The store to measure on.
+    #[arg(long, value_enum, default_value_t)]
+    store: On,
 }
 
 impl Default for Arguments {
@@ -39,11 +47,13 @@ impl Default for Arguments {
             rows: 200_000,
             payload: 128,
             runs: 3,
+            store: On::default(),
         }
     }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    ensure!(arguments.store.is_there(), "postgresql is not installed");
     let (mut ours, mut bare, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
     for _ in 0..arguments.runs.max(1) {
         let (rate, pause) = purge(&arguments).await?;
@@ -54,8 +64,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (ours, bare) = (report::median(ours), report::median(bare));
     report::table(
         &format!(
-            "purge: {} rows of {} bytes, durable, secure_delete",
-            arguments.rows, arguments.payload
+            "purge: {} rows of {} bytes, durable ({})",
+            arguments.rows,
+            arguments.payload,
+            arguments.store.name()
         ),
         &[
             ("rows per second", report::grouped(ours)),
@@ -69,6 +81,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     )?;
     report::json(&json!({
         "bench": "purge",
+        "store": arguments.store.name(),
         "rows": arguments.rows,
         "payload": arguments.payload,
         "rows_per_second": ours.round(),
@@ -80,7 +93,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Two days old, and all of one class.
 async fn fill(place: &Place, class: i64, arguments: &Arguments) -> anyhow::Result<i64> {
-    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, 16, 1_000);
+    let rows = Rows::sized(place, class, arguments.payload + OVERHEAD, 16, 1_000);
     let first = MessageId::first_at(place.ctx.now() - TimeDelta::days(2)).0;
     let mut written = 0;
     while written < arguments.rows {
@@ -99,7 +112,7 @@ async fn fill(place: &Place, class: i64, arguments: &Arguments) -> anyhow::Resul
 
 /// Rows per second of the removal, and the longest that somebody else waited to write meanwhile, in seconds.
 async fn purge(arguments: &Arguments) -> anyhow::Result<(f64, f64)> {
-    let place = Place::new("P30D").await?;
+    let place = Place::on(arguments.store, "P30D").await?;
     let class = first_class(&place).await?;
     let written = fill(&place, class, arguments).await?;
     // What was kept for thirty days is kept for one from now on.
@@ -146,7 +159,7 @@ async fn write_now_and_then(ctx: domain::Ctx) {
 
 /// Rows per second of one statement that does the same.
 async fn delete(arguments: &Arguments) -> anyhow::Result<f64> {
-    let place = Place::new("P30D").await?;
+    let place = Place::on(arguments.store, "P30D").await?;
     let class = first_class(&place).await?;
     let written = fill(&place, class, arguments).await?;
     let line = MessageId::first_at(place.ctx.now() - TimeDelta::days(1)).0;

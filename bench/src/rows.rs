@@ -4,34 +4,40 @@ use domain::tenancy::SystemTx;
 use entity::id::TenantId;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value, sea_query::Values};
 
+use crate::place::Place;
+
 const COLUMNS: usize = 10;
-/// Stays below the 32,766 values that SQLite takes.
+/// Stays below the 32,766 values that SQLite takes; Postgres takes twice as many.
 const MOST: usize = 3_000;
 
 /// One statement, prepared once and used again.
 pub(crate) struct Rows {
     sql: String,
+    backend: DbBackend,
+    at_once: usize,
     tenant: TenantId,
     class: i64,
     bytes: usize,
     channels: i64,
-    at_once: usize,
 }
 
 impl Rows {
     /// Rows of `bytes` sealed bytes each on so many channels in turn, `at_once` per statement.
-    pub(crate) fn sized(tenant: TenantId, class: i64, bytes: usize, channels: i64, at_once: usize) -> Self {
+    pub(crate) fn sized(place: &Place, class: i64, bytes: usize, channels: i64, at_once: usize) -> Self {
+        let backend = place
+            .ctx
+            .store
+            .connection_for_maintenance()
+            .get_database_backend();
         let at_once = at_once.clamp(1, MOST);
-        let row = format!("({}?)", "?,".repeat(COLUMNS - 1));
-        let head = "INSERT INTO message \
-            (class_id, id, tenant_id, channel_id, position, subject_id, bucket_id, flags, size, sealed) VALUES ";
         Self {
-            sql: format!("{head}{}{row}", format!("{row},").repeat(at_once - 1)),
-            tenant,
+            sql: insert(backend, at_once),
+            backend,
+            at_once,
+            tenant: place.tenant,
             class,
             bytes,
             channels,
-            at_once,
         }
     }
 
@@ -75,9 +81,29 @@ impl Rows {
         let statement = Statement {
             sql: self.sql.clone(),
             values: Some(Values(values)),
-            db_backend: DbBackend::Sqlite,
+            db_backend: self.backend,
         };
         tx.conn().execute_raw(statement).await?;
         Ok(())
     }
+}
+
+/// An insert of so many rows, with the places of values as the store wants them.
+fn insert(backend: DbBackend, rows: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO message \
+        (class_id, id, tenant_id, channel_id, position, subject_id, bucket_id, flags, size, sealed) VALUES ",
+    );
+    for row in 0..rows {
+        let values: Vec<String> = (1..=COLUMNS)
+            .map(|column| match backend {
+                DbBackend::Postgres => format!("${}", row * COLUMNS + column),
+                _ => "?".to_owned(),
+            })
+            .collect();
+        sql.push_str(if row == 0 { "(" } else { ",(" });
+        sql.push_str(&values.join(","));
+        sql.push(')');
+    }
+    sql
 }

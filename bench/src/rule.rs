@@ -63,7 +63,7 @@ async fn change(arguments: &Arguments, count: i64) -> anyhow::Result<(f64, usize
     let place = Place::new("P30D").await?;
     let class = first_class(&place).await?;
     channels(&place).await?;
-    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, CHANNELS, 1_000);
+    let rows = Rows::sized(&place, class, arguments.payload + OVERHEAD, CHANNELS, 1_000);
     let first = MessageId::first_at(place.ctx.now() - TimeDelta::days(2)).0;
     let mut written = 0;
     while written < count {

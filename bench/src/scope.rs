@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     for number in 0..arguments.persons {
         persons.push(subjects::get_or_create(ctx, &place.scope, &format!("person-{number}")).await?);
     }
-    let rows = Rows::sized(place.tenant, class, arguments.payload, 16, 50);
+    let rows = Rows::sized(&place, class, arguments.payload, 16, 50);
     let first = MessageId::first_at(now - TimeDelta::days(1)).0;
     let sealed =
         |id: i64| Ok(id.to_le_bytes().repeat(arguments.payload / 8 + 1)[..arguments.payload].to_vec());

@@ -88,7 +88,7 @@ async fn shred(arguments: &Arguments, messages: i64) -> anyhow::Result<(f64, usi
     keys.prepare(half, now).await?;
     let (bucket, pair) = keys.pair_to_seal(name, class, SLICE, now).await?;
     keys.prepare(rest, now).await?;
-    let rows = Rows::sized(place.tenant, class, arguments.payload + OVERHEAD, 16, 1_000);
+    let rows = Rows::sized(&place, class, arguments.payload + OVERHEAD, 16, 1_000);
     let first = MessageId::first_at(now - TimeDelta::days(2)).0;
     let mut written = 0;
     while written < messages {

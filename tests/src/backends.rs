@@ -33,6 +33,7 @@ pub struct Postgres {
     child: Mutex<Child>,
     binaries: PathBuf,
     port: u16,
+    is_durable: bool,
     /// Made with the first database: tables as `weir migrate` leaves them, for all others to begin as a copy of.
     template: OnceLock<()>,
     home: TempDir,
@@ -72,8 +73,17 @@ impl Postgres {
         versions.pop()
     }
 
-    /// Starts a server of its own.
+    /// Starts a server of its own. It does not wait for the disk: a test's server need not survive a power cut.
     pub fn start() -> Self {
+        Self::start_as(false)
+    }
+
+    /// Starts a server of its own that is set up as it would be for work: a commit waits for the disk.
+    pub fn start_durable() -> Self {
+        Self::start_as(true)
+    }
+
+    fn start_as(is_durable: bool) -> Self {
         let binaries = Self::binaries().expect("PostgreSQL is installed (apt-get install postgresql)");
         let home = tempfile::Builder::new()
             .prefix("weir-pg-")
@@ -102,11 +112,12 @@ impl Postgres {
             String::from_utf8_lossy(&done.stderr)
         );
         let port = ports::free().port();
-        let child = Self::launch(&binaries, port, home.path());
+        let child = Self::launch(&binaries, port, home.path(), is_durable);
         let server = Self {
             child: Mutex::new(child),
             binaries,
             port,
+            is_durable,
             template: OnceLock::new(),
             home,
         };
@@ -118,17 +129,17 @@ impl Postgres {
         server
     }
 
-    fn launch(binaries: &Path, port: u16, home: &Path) -> Child {
+    fn launch(binaries: &Path, port: u16, home: &Path, is_durable: bool) -> Child {
         let mut postgres = unprivileged(&binaries.join("postgres"));
         postgres.arg("-D").arg(home.join("data")).arg("-k").arg(home);
-        // A test's server need not survive a power cut.
-        for setting in [
-            "listen_addresses=127.0.0.1",
-            &format!("port={port}"),
-            "fsync=off",
-            "full_page_writes=off",
-            "max_connections=300",
-        ] {
+        let port = format!("port={port}");
+        let more: &[&str] = if is_durable {
+            &["max_wal_size=4GB", "shared_buffers=1GB"]
+        } else {
+            &["fsync=off", "full_page_writes=off"]
+        };
+        let all = ["listen_addresses=127.0.0.1", &port, "max_connections=300"];
+        for setting in all.iter().chain(more) {
             postgres.args(["-c", setting]);
         }
         let log = fs::File::options()
@@ -159,7 +170,7 @@ impl Postgres {
     /// Starts again on the same port after [`Postgres::stop`].
     pub fn start_again(&self) {
         *self.child.lock().expect("nobody panicked with it") =
-            Self::launch(&self.binaries, self.port, self.home.path());
+            Self::launch(&self.binaries, self.port, self.home.path(), self.is_durable);
         self.wait_until_ready();
     }
 

@@ -6,7 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{anonymised_message, channel, class_count, held_message, message, retention_class};
-use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::{
     Budget, KeysLeft, Progress, Report,
@@ -19,7 +21,7 @@ use crate::{
     ids::MessageId,
     pictures::Picture,
     retention::{classes::Class, counts, cut::Cut},
-    tenancy::{Actor, TenantScope, TenantTx},
+    tenancy::{Actor, Engine, TenantScope, TenantTx},
 };
 
 /// A message on its way was admitted a moment before the rules changed, perhaps by another process that heard of the
@@ -446,6 +448,13 @@ impl Run<'_> {
 
     /// Where a batch that begins at `start` ends.
     async fn boundary(&self, tx: &TenantTx, start: i64, end: i64) -> Result<i64> {
+        if self.ctx.store.engine() == Engine::Postgres {
+            // Where the table was not analysed lately, Postgres thinks of so few rows that it would sort all that are left,
+            // batch by batch; the index has them in order.
+            tx.conn()
+                .execute_unprepared("SET LOCAL enable_sort = off")
+                .await?;
+        }
         let boundary: Option<i64> = self
             .of_class(tx)
             .filter(message::Column::Id.gte(start))
