@@ -143,7 +143,7 @@ impl RequestsApi {
             state: state.0,
             overdue: overdue.0,
             subject: subject_id.0,
-            email_index: None,
+            of: None,
         };
         let ctx = &self.0.ctx;
         let tx = ctx.store.read(scope).await?;

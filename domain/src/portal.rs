@@ -11,10 +11,10 @@ pub use codes::{SendPortalCode, order_code, send_code};
 pub use consents::{Choice, choices, event as consent, purposes, say};
 pub use held::{Held, connections, held};
 pub(crate) use held::{connections_kept, data_types, spelled};
-pub(crate) use sessions::address_context;
 pub use sessions::{
     PortalCaller, SignedIn, authenticate, open, sign_in, sign_in_by_link, sign_out, stranger,
 };
+pub(crate) use sessions::{address_context, forget_address};
 
 use chrono::TimeDelta;
 

@@ -26,7 +26,7 @@ use entity::{
     request::{self, RequestKind, RequestState},
     request_event,
 };
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,7 +40,7 @@ use crate::{
 
 pub use approvals::Doubt;
 pub use clock::{EXTENSIONS, acknowledge, extend, pause, profile, resume};
-pub(crate) use correspondence::{address_context, notify, open_address};
+pub(crate) use correspondence::{address_context, notify, open_address, readdress};
 pub(crate) use create::{HandedOn, create_handed_on, identified, open_of, verify_waiting};
 pub use create::{NewForSubject, create_for_subject, create_from_portal};
 pub use decisions::{approve, expire_stale, refuse, withdraw};
@@ -106,14 +106,45 @@ pub struct Filter {
     pub overdue: Option<bool>,
     /// Only of this person.
     pub subject: Option<SubjectId>,
-    /// Only of the person with this address, by its keyed hash.
-    pub email_index: Option<Vec<u8>>,
+    /// Only of somebody who reads the mail of an address.
+    pub of: Option<Reader>,
+}
+
+/// Somebody who reads the mail of an address: what is asked about a person is theirs while it is that person's address, and
+/// what is asked about nobody whom the tenant knows is theirs by the address alone. Whoever has somebody's old address gets nothing
+/// of theirs.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The persons with this address.
+    pub subjects: Vec<SubjectId>,
+    /// Its keyed hash.
+    pub email_index: Vec<u8>,
+}
+
+impl Reader {
+    /// Whether a request is theirs.
+    pub fn has(&self, request: &request::Model) -> bool {
+        match request.subject_id {
+            Some(subject) => self.subjects.contains(&subject),
+            None => request.email_index.as_ref() == Some(&self.email_index),
+        }
+    }
+
+    /// The same, as a question to the store.
+    fn condition(&self) -> Condition {
+        use request::Column;
+        let by_address = Condition::all()
+            .add(Column::SubjectId.is_null())
+            .add(Column::EmailIndex.eq(self.email_index.clone()));
+        Condition::any()
+            .add(Column::SubjectId.is_in(self.subjects.iter().copied()))
+            .add(by_address)
+    }
 }
 
 /// Lists requests, newest first.
 pub async fn list(tx: &TenantTx, ctx: &Ctx, filter: &Filter, page: &PageIn) -> Result<Page<request::Model>> {
     use request::Column;
-    use sea_orm::Condition;
     let mut rows = tx.find::<request::Entity>();
     if let Some(kind) = filter.kind {
         rows = rows.filter(Column::Kind.eq(kind));
@@ -124,8 +155,8 @@ pub async fn list(tx: &TenantTx, ctx: &Ctx, filter: &Filter, page: &PageIn) -> R
     if let Some(subject) = filter.subject {
         rows = rows.filter(Column::SubjectId.eq(subject));
     }
-    if let Some(email_index) = &filter.email_index {
-        rows = rows.filter(Column::EmailIndex.eq(email_index.clone()));
+    if let Some(reader) = &filter.of {
+        rows = rows.filter(reader.condition());
     }
     let overdue = Condition::all()
         .add(Column::State.is_in(OPEN))

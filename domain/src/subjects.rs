@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Faults, Result},
     messages,
     page::{self, Page, PageIn},
-    requests,
+    portal, requests,
     tenancy::{SystemTx, TenantScope, TenantTx, expect_version, on_conflict},
 };
 
@@ -222,10 +222,17 @@ async fn change(
     faults.finish()?;
     let version = current.version + 1;
     let restricted = current.restricted_at.is_some();
+    let known_by = current.email_index.clone();
     let mut row = current.into_active_model();
     row.version = Set(version);
     let email_changed = patch.email.is_some();
     if let Some(email) = patch.email {
+        if let Some(before) = &known_by {
+            portal::forget_address(tx, before).await?;
+            if let Some(email) = &email {
+                requests::readdress(tx, ctx, id, before, email).await?;
+            }
+        }
         (row.email_index, row.email_sealed) = match email {
             Some(email) => {
                 let (index, sealed) = seal_email(tx, ctx, id, &email).await?;

@@ -4,6 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Client, Server, Tenant, tenant::text};
 
+use crate::requests::in_state;
+
 /// Signs a person in with a code from their mail.
 pub(crate) async fn sign_in(server: &Server, tenant: &Tenant, email: &str) -> Client {
     let base = format!("/portal/{}", tenant.slug);
@@ -345,4 +347,68 @@ async fn a_person_is_written_to_in_the_language_that_the_page_was_read_in() {
     server
         .mail("ada@example.com", |mail| mail.text.contains("Nummer des Antrags"))
         .await;
+}
+
+#[tokio::test]
+async fn whoever_has_somebodys_old_address_gets_nothing_of_theirs() {
+    let server = Server::start().await;
+    let (acme, subject) = known_person(&server).await;
+    let before = sign_in(&server, &acme, "ada@example.com").await;
+    let request = before
+        .post("/portal/acme/requests", json!({ "kind": "access" }))
+        .await
+        .expect(201);
+    let id = text(&request["id"]);
+    in_state(&acme, &id, "completed").await;
+    let export = format!("/portal/acme/requests/{id}/export");
+    before.get(&export).await.check(200);
+    acme.owner
+        .patch(
+            format!("/subjects/{subject}"),
+            json!({ "email": "ada@new.example" }),
+        )
+        .await
+        .expect(200);
+    before.get(&export).await.problem(401, "unauthenticated");
+
+    acme.create(
+        "/subjects",
+        json!({ "external_id": "eve", "email": "ada@example.com" }),
+    )
+    .await;
+    let eve = sign_in(&server, &acme, "ada@example.com").await;
+    let seen = eve.get("/portal/acme/requests").await.expect(200);
+    assert_eq!(seen["items"], json!([]));
+    for what in ["export", "receipt", "messages"] {
+        let path = format!("/portal/acme/requests/{id}/{what}");
+        eve.get(path).await.problem(404, "not_found");
+    }
+    eve.post(format!("/portal/acme/requests/{id}/withdraw"), json!({}))
+        .await
+        .problem(404, "not_found");
+
+    let after = sign_in(&server, &acme, "ada@new.example").await;
+    let seen = after.get("/portal/acme/requests").await.expect(200);
+    assert_eq!(seen["items"][0]["id"], id);
+    after.get(&export).await.check(200);
+}
+
+#[tokio::test]
+async fn a_no_that_would_change_nothing_is_not_taken_for_one_that_does() {
+    let server = Server::start().await;
+    let (acme, _) = known_person(&server).await;
+    let body = json!({ "slug": "orders", "name": "Orders", "lawful_basis": "contract" });
+    let orders = acme.create("/purposes", body).await;
+    let ada = sign_in(&server, &acme, "ada@example.com").await;
+    let no = json!({ "purpose_id": orders, "state": "withdrawn" });
+    let problem = ada
+        .post("/portal/acme/consents", no)
+        .await
+        .problem(422, "invalid_request");
+    assert!(problem.to_string().contains("not_consent"), "{problem:#}");
+    acme.consent("ada", "orders", "refused")
+        .await
+        .problem(422, "invalid_request");
+    let events = acme.owner.all("/consents").await;
+    assert_eq!(events.len(), 1, "nothing was written down: {events:#?}");
 }

@@ -158,6 +158,12 @@ async fn a_rectification_waits_for_a_person_keeps_history_and_shows_in_the_copy(
     assert_eq!(done["result"]["corrections"], 3, "{done:#}");
     let person = acme.owner.get(format!("/subjects/{subject}")).await.expect(200);
     assert_eq!(person["email"], "ada@new.example");
+    // Both hear of it: the old address, in case it was not the person who asked.
+    for address in ["ada@example.com", "ada@new.example"] {
+        server
+            .mail(address, |mail| mail.subject.contains("carried out"))
+            .await;
+    }
     let copy = acme
         .create("/requests", json!({ "kind": "access", "subject_id": subject }))
         .await;
@@ -173,6 +179,28 @@ async fn a_rectification_waits_for_a_person_keeps_history_and_shows_in_the_copy(
         (Some("ada@example.com"), Some("ada@new.example"))
     );
     assert!(corrections.iter().any(|one| one["is"] == "I moved in March."));
+}
+
+#[tokio::test]
+async fn a_statement_alone_is_answered_as_noted_and_not_as_corrected() {
+    let server = Server::start().await;
+    let (acme, _) = known_person(&server).await;
+    let ada = sign_in(&server, &acme, "ada@example.com").await;
+    let body = json!({ "kind": "rectification", "details": { "text": "I have a doctorate." } });
+    let id = ask(&ada, body).await;
+    in_state(&acme, &id, "approval").await;
+    acme.owner
+        .post(format!("/requests/{id}/approve"), json!({}))
+        .await
+        .expect(200);
+    in_state(&acme, &id, "completed").await;
+    let mail = server
+        .mail("ada@example.com", |mail| mail.subject.contains("carried out"))
+        .await;
+    assert!(mail.text.contains("noted"), "{}", mail.text);
+    for untrue in ["is done", "were told"] {
+        assert!(!mail.text.contains(untrue), "{}", mail.text);
+    }
 }
 
 #[tokio::test]

@@ -43,12 +43,12 @@ pub struct PortalRequestIn {
 pub struct PortalRequestsApi(pub State);
 
 impl PortalRequestsApi {
-    /// A request that the caller may see: one under the address they are signed in with.
+    /// A request that the caller may see.
     async fn own(&self, person: &Person, id: RequestId) -> DomainResult<request::Model> {
         let person = person.inner();
         let tx = self.0.ctx.store.read(&person.scope).await?;
         let row = requests::read(&tx, id).await?;
-        if row.email_index.as_ref() == Some(&person.email_index) {
+        if person.as_reader().has(&row) {
             Ok(row)
         } else {
             Err(Error::NotFound { what: "request" })
@@ -74,7 +74,7 @@ impl PortalRequestsApi {
         let (ctx, person) = (&self.0.ctx, person.inner());
         let page = PageIn::new(limit.0, cursor.0)?;
         let filter = requests::Filter {
-            email_index: Some(person.email_index.clone()),
+            of: Some(person.as_reader()),
             ..requests::Filter::default()
         };
         let tx = ctx.store.read(&person.scope).await?;

@@ -18,7 +18,8 @@ use super::{
 use crate::{
     Error, Result,
     ctx::Ctx,
-    requests, subjects,
+    requests::{self, Reader},
+    subjects,
     tenancy::{Actor, TenantScope, TenantTx},
     tenants,
 };
@@ -46,6 +47,14 @@ pub struct PortalCaller {
 }
 
 impl PortalCaller {
+    /// Whose requests they see.
+    pub fn as_reader(&self) -> Reader {
+        Reader {
+            subjects: self.subjects.clone(),
+            email_index: self.email_index.clone(),
+        }
+    }
+
     /// Refuses what needs a person that the tenant knows.
     pub fn known(&self) -> Result<&[SubjectId]> {
         if self.subjects.is_empty() {
@@ -235,6 +244,19 @@ pub async fn authenticate(ctx: &Ctx, slug: &str, token: &str) -> Result<PortalCa
         email_index: session.email_index,
         subjects: subjects.into_iter().map(|subject| subject.id).collect(),
     })
+}
+
+/// An address is a person's no more: whoever proved to read its mail proves that anew, for whomever it is of then.
+pub(crate) async fn forget_address(tx: &TenantTx, index: &[u8]) -> Result<()> {
+    tx.delete_many::<portal_sign_in::Entity>()
+        .filter(portal_sign_in::Column::EmailIndex.eq(index))
+        .exec(tx.conn())
+        .await?;
+    tx.delete_many::<portal_code::Entity>()
+        .filter(portal_code::Column::EmailIndex.eq(index))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// Ends the session.

@@ -1,15 +1,20 @@
 //! Telling people: the person who asked, and those at the tenant who must decide.
 
 use chrono::{DateTime, Utc};
-use entity::{id::RequestId, member::Role, request};
+use entity::{
+    id::{RequestId, SubjectId},
+    member::Role,
+    request,
+};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, Set};
 use serde_json::{Value, json};
 
-use super::details::Details;
+use super::{details::Details, steps::amend};
 use crate::{
     Error, Result,
     ctx::Ctx,
     mails::{self, NewMail},
-    officers,
+    officers, subjects,
     tenancy::TenantTx,
     tenants,
 };
@@ -31,6 +36,37 @@ pub(crate) async fn open_address(
     let keys = ctx.keys.tenant(tx.tenant()).await?;
     let address = keys.tenant.open_value(&address_context(request.id), sealed)?;
     Ok(Some(String::from_utf8(address).map_err(Error::internal)?))
+}
+
+/// The person has another address than the one with this hash: what is asked about them is answered at the new one from now on.
+pub(crate) async fn readdress(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    subject: SubjectId,
+    before: &[u8],
+    email: &str,
+) -> Result<()> {
+    let keys = ctx.keys.tenant(tx.tenant()).await?;
+    let index = subjects::email_index(&keys, email).to_vec();
+    let theirs = tx
+        .find::<request::Entity>()
+        .filter(request::Column::SubjectId.eq(subject))
+        .filter(request::Column::EmailIndex.eq(before))
+        .all(tx.conn())
+        .await?;
+    for request in theirs {
+        let sealed = request.email_sealed.map(|_| {
+            let context = address_context(request.id);
+            keys.tenant.seal_value(&context, email.as_bytes(), &*ctx.chance)
+        });
+        let row = request::ActiveModel {
+            email_index: Set(Some(index.clone())),
+            email_sealed: Set(sealed),
+            ..Default::default()
+        };
+        amend(tx, request.id, row, Condition::all()).await?;
+    }
+    Ok(())
 }
 
 /// Writes to the person who asked, if there is an address to write to. Answers whether there is.

@@ -12,7 +12,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{
-    FulfilRequest,
+    FulfilRequest, Reader,
     correspondence::{address_context, notify},
     decisions::{refuse, withdraw},
     details::Details,
@@ -311,10 +311,15 @@ pub(crate) async fn open_of(
 
 /// Whoever reads the mail of this address has shown that: their requests that waited for it go on.
 pub(crate) async fn verify_waiting(tx: &TenantTx, ctx: &Ctx, email_index: &[u8]) -> Result<()> {
+    let persons = subjects::by_email_index(tx, email_index).await?;
+    let reader = Reader {
+        subjects: persons.into_iter().map(|person| person.id).collect(),
+        email_index: email_index.to_vec(),
+    };
     let waiting = tx
         .find::<request::Entity>()
         .filter(request::Column::State.eq(RequestState::Received))
-        .filter(request::Column::EmailIndex.eq(email_index))
+        .filter(reader.condition())
         .limit(100)
         .all(tx.conn())
         .await?;

@@ -3,7 +3,7 @@
 //! again: a request stays in progress until the last.
 
 use entity::{
-    callback::Act,
+    callback::{self, Act},
     correction,
     id::{PurposeId, SubjectId},
     objection,
@@ -117,12 +117,23 @@ pub async fn complete(ctx: &Ctx, scope: &TenantScope, applied: &Applied) -> Resu
     };
     let request = step(&tx, ctx, &request, RequestState::Completed, changes).await?;
     let law = clock::profile(&request);
+    let recipients = tx
+        .find::<callback::Entity>()
+        .filter(callback::Column::RequestId.eq(request.id))
+        .count(tx.conn())
+        .await?;
     let values = json!({
         "attach_receipt": index,
         "complaint": law.complaint,
         "remedy": law.remedy,
         "known": applied.subject.is_some(),
+        "statement_only": applied.fields == ["statement"],
+        "recipients": recipients,
     });
+    if applied.request.email_index != request.email_index {
+        // Another address was what was asked for: the one before hears of it too, in case it was not the person who asked.
+        notify(&tx, ctx, &applied.request, "request_completed", values.clone()).await?;
+    }
     notify(&tx, ctx, &request, "request_completed", values).await?;
     tx.save().await?;
     Ok(request)

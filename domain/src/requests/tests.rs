@@ -620,7 +620,7 @@ async fn an_erased_person_leaves_nothing_that_names_them_and_gets_a_receipt() {
     let caller = story.caller(&token).await.unwrap();
     assert_eq!((caller.email.as_deref(), caller.subjects.len()), (None, 0));
     let filter = Filter {
-        email_index: Some(caller.email_index.clone()),
+        of: Some(caller.as_reader()),
         ..Filter::default()
     };
     let tx = ctx.store.read(&caller.scope).await.unwrap();
