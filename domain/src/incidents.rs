@@ -229,6 +229,7 @@ pub async fn update(
     check_window(&mut faults, started_at, ended_at, now);
     let lessons = patch.lessons.clone().unwrap_or_else(|| current.lessons.clone());
     check_closing(&mut faults, &current, &patch, lessons.as_deref());
+    check_exemption(&mut faults, &current, &patch);
     faults.finish()?;
     let (before, version) = (current.state, current.version + 1);
     let mut row = current.into_active_model();
@@ -273,6 +274,18 @@ fn check_closing(
         "/state",
         "not_notified",
         "tell the authority first, or find that a risk is unlikely (Art. 33(1))",
+    );
+}
+
+/// What passes live is read by whoever listens: nobody is spared the news because it is unintelligible.
+fn check_exemption(faults: &mut Faults, current: &incident::Model, patch: &IncidentPatch) {
+    let exposure = patch.exposure.unwrap_or(current.exposure);
+    let exemption = patch.exemption.unwrap_or(current.exemption);
+    faults.check(
+        exposure != Exposure::Live || exemption != Some(Exemption::Unintelligible),
+        "/exemption",
+        "not_unintelligible",
+        "what got out while it passed can be read; this exemption (Art. 34(3)(a)) is for what was sealed",
     );
 }
 

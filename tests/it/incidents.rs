@@ -298,3 +298,70 @@ async fn an_endpoint_that_needs_an_assessment_does_not_open_without_one() {
         .await
         .problem(409, "disabled");
 }
+
+#[tokio::test]
+async fn a_scope_that_was_counted_over_something_else_counts_for_nothing() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    let chat = acme.channel("chat").await;
+    acme.create(
+        "/subjects",
+        json!({ "external_id": "ada", "email": "ada@example.com" }),
+    )
+    .await;
+    acme.publish(&chat, json!({ "data": "about ada", "subject": "ada" }))
+        .await
+        .expect(201);
+    let body = json!({
+        "title": "A disk was lost", "facts": "A copy of the store.", "nature": ["confidentiality"], "exposure": "stored",
+        "started_at": now() - chrono::TimeDelta::hours(1),
+    });
+    let path = format!("/incidents/{}", acme.create("/incidents", body).await);
+    let scoped = scope(&acme, &path).await;
+    assert_eq!(
+        (
+            scoped["scope"]["unintelligible_subjects"].as_i64(),
+            &scoped["scope_is_stale"]
+        ),
+        (Some(1), &json!(false)),
+        "{scoped:#}"
+    );
+
+    let exempt = json!({ "exemption": "unintelligible", "exposure": "live", "risk": "high" });
+    let problem = acme
+        .owner
+        .patch(&path, exempt)
+        .await
+        .problem(422, "invalid_request");
+    assert!(problem.to_string().contains("not_unintelligible"), "{problem:#}");
+    let live = json!({ "exposure": "live", "risk": "high" });
+    let changed = acme.owner.patch(&path, live).await.expect(200);
+    assert_eq!(changed["scope_is_stale"], true, "{changed:#}");
+    let form = acme.owner.get(format!("{path}/form")).await.expect(200);
+    assert!(
+        form["records"].is_null() && form["data_subjects"].is_null(),
+        "{form:#}"
+    );
+    let mails = format!("{path}/mails");
+    let words = json!({ "message": "Somebody may have read what you wrote." });
+    acme.owner
+        .post(&mails, words.clone())
+        .await
+        .problem(409, "stale_scope");
+
+    let anew = scope(&acme, &path).await;
+    assert_eq!(
+        (
+            anew["scope"]["unintelligible_subjects"].as_i64(),
+            &anew["scope_is_stale"]
+        ),
+        (Some(0), &json!(false)),
+        "{anew:#}"
+    );
+    acme.owner.post(&mails, words).await.expect(202);
+    server
+        .mail("ada@example.com", |mail| {
+            mail.text.contains("Somebody may have read")
+        })
+        .await;
+}

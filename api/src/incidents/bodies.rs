@@ -222,6 +222,9 @@ pub struct Incident {
     late_reason: Option<String>,
     scope: Option<ScopeOut>,
     scoped_at: Option<DateTime<Utc>>,
+    /// Whether exposure, time or endpoints have changed since the scope was computed: it says nothing about the incident then, and
+    /// neither the form nor mails go by it.
+    scope_is_stale: bool,
     /// Present while its scope is being computed.
     scoping: Option<IncidentScoping>,
     closed_at: Option<DateTime<Utc>>,
@@ -233,8 +236,12 @@ pub struct Incident {
 impl Incident {
     /// `now`: the clock may be over.
     pub(super) fn new(row: incident::Model, now: DateTime<Utc>) -> domain::Result<Self> {
-        let found: Option<incidents::Scope> = row.scope.clone().map(serde_json::from_value).transpose()?;
+        let found = incidents::Scope::last(&row)?;
         Ok(Self {
+            scope_is_stale: match &found {
+                Some(found) => found.is_stale(&row)?,
+                None => false,
+            },
             scoping: IncidentScoping::of(&row),
             due_at: incidents::due_at(&row),
             late: incidents::is_late(&row, row.notified_at.unwrap_or(now)),

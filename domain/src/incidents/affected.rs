@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{read, scope::is_under_way};
+use super::{Scope, read, scope::is_under_way};
 use crate::{
     audit::{self, Event},
     controllers::Controller,
@@ -87,16 +87,22 @@ pub async fn order_mails(
             "the incident is closed; open it again first",
         ));
     }
-    if incident.scope.is_none() {
+    let Some(found) = Scope::last(&incident)? else {
         return Err(Error::conflict(
             "not_scoped",
             "nobody knows yet whom it touched; compute its scope first",
         ));
-    }
+    };
     if incident.scope_step.is_some() {
         return Err(Error::conflict(
             "scoping",
             "its scope is being computed; wait until it is known whom it touched",
+        ));
+    }
+    if found.is_stale(&incident)? {
+        return Err(Error::conflict(
+            "stale_scope",
+            "its exposure, time or endpoints changed since its scope was computed; compute it anew",
         ));
     }
     if let Some(job) = incident.mail_job_id

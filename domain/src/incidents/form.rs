@@ -16,7 +16,11 @@ const TEMPLATE: &str = include_str!("form.html");
 pub async fn form(tx: &TenantTx, ctx: &Ctx, incident: &incident::Model, phase: i32) -> Result<Value> {
     let tenant = tenants::read(tx).await?;
     let controller = Controller::of(&tenant)?;
-    let found: Option<Scope> = incident.scope.clone().map(serde_json::from_value).transpose()?;
+    // What was counted over something else is not known, and may follow.
+    let found = match Scope::last(incident)? {
+        Some(found) if !found.is_stale(incident)? => Some(found),
+        _ => None,
+    };
     let (now, ended) = (ctx.now(), incident.ended_at);
     let late = is_late(incident, incident.notified_at.unwrap_or(now));
     let endpoints = tx.find::<endpoint::Entity>().all(tx.conn()).await?;
@@ -91,7 +95,7 @@ pub async fn form(tx: &TenantTx, ctx: &Ctx, incident: &incident::Model, phase: i
             "of_which_keys_destroyed": found.shredded_records,
             "categories": categories,
         })),
-        "scoped_at": incident.scoped_at.map(time),
+        "scoped_at": incident.scoped_at.filter(|_| found.is_some()).map(time),
         "risk": incident.risk,
         "consequences": incident.effects,
         "measures": incident.measures,

@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub use count::compute;
 
-use super::read;
+use super::{endpoints_of, read};
 use crate::{
     audit::{self, Event},
     ctx::Ctx,
@@ -40,6 +40,9 @@ impl Job for ScopeIncident {
 /// What a scope came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
+    /// What it was counted over.
+    #[serde(default)]
+    over: Option<Over>,
     /// From when; none: from the beginning, since a copy of the store holds what was stored.
     pub from: Option<DateTime<Utc>>,
     /// Until when; of an incident that goes on, when this was computed.
@@ -66,7 +69,38 @@ pub struct Scope {
     pub categories: Vec<Category>,
 }
 
+/// What the incident said when its scope was counted. Where it says something else by now, the scope says nothing about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Over {
+    exposure: Exposure,
+    from: DateTime<Utc>,
+    to: Option<DateTime<Utc>>,
+    endpoints: Vec<EndpointId>,
+}
+
+impl Over {
+    fn of(incident: &incident::Model) -> Result<Self> {
+        Ok(Self {
+            exposure: incident.exposure,
+            from: incident.started_at,
+            to: incident.ended_at,
+            endpoints: endpoints_of(incident)?,
+        })
+    }
+}
+
 impl Scope {
+    /// What the last count came to, whatever has changed since.
+    pub fn last(incident: &incident::Model) -> Result<Option<Self>> {
+        Ok(incident.scope.clone().map(serde_json::from_value).transpose()?)
+    }
+
+    /// Whether it was counted over something else than what the incident says now: another way out, time or place.
+    pub fn is_stale(&self, incident: &incident::Model) -> Result<bool> {
+        let now = Over::of(incident)?;
+        Ok(self.over.as_ref().is_some_and(|over| *over != now))
+    }
+
     /// Messages that nobody can read.
     pub fn unintelligible_records(&self) -> u64 {
         self.sealed_records + self.shredded_records

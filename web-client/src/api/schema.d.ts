@@ -5161,6 +5161,11 @@ export interface components {
             notified_at?: string;
             risk: components["schemas"]["Risk"];
             scope?: components["schemas"]["IncidentScope"];
+            /**
+             * @description Whether exposure, time or endpoints have changed since the scope was computed: it says nothing about the incident then, and
+             *     neither the form nor mails go by it.
+             */
+            scope_is_stale: boolean;
             /** Format: date-time */
             scoped_at?: string;
             /** @description Present while its scope is being computed. */

@@ -16,7 +16,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Affected, Category, Extent, Progress, Scope, note_progress, unintelligible::Unintelligible};
+use super::{
+    Affected, Category, Extent, Over, Progress, Scope, note_progress, unintelligible::Unintelligible,
+};
 use crate::{
     ctx::Ctx,
     error::{Error, Result},
@@ -80,6 +82,7 @@ pub async fn compute(
     }
     let tx = ctx.store.read(scope).await?;
     let mut found = Scope {
+        over: Some(Over::of(incident)?),
         from: extent.from,
         to: extent.to,
         categories: categories(&tx, kinds, &tally).await?,
