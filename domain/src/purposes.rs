@@ -171,6 +171,11 @@ pub async fn read(tx: &TenantTx, id: PurposeId) -> Result<purpose::Model> {
     tx.get::<purpose::Entity, _>(id, "purpose").await
 }
 
+/// Whether what a person says about a purpose decides: it waits for a yes, or gives way to a no.
+pub fn heeds_a_no(purpose: &purpose::Model) -> bool {
+    purpose.requires_consent || purpose.honours_gpc || purpose.lawful_basis == LawfulBasis::Consent
+}
+
 /// Reads one purpose by its slug, if there is one.
 pub async fn by_slug(tx: &TenantTx, slug: &str) -> Result<Option<purpose::Model>> {
     Ok(tx

@@ -152,6 +152,7 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
         })
         .await?;
     let (in_force, before) = project(tx, &event).await?;
+    check_no(&event, &purpose, before.as_ref())?;
     let held = before.as_ref().is_some_and(|before| is_valid(before.state));
     let holds = is_valid(event.state);
     if in_force {
@@ -172,6 +173,28 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
         in_force,
         ended,
     })
+}
+
+/// A no that changes nothing must not be taken for one that does: nothing is written down of it. What was said about a purpose
+/// before can always be taken back.
+fn check_no(
+    event: &consent_event::Model,
+    purpose: &purpose::Model,
+    before: Option<&consent_state::Model>,
+) -> Result<()> {
+    let says_no = matches!(
+        event.state,
+        ConsentState::Refused | ConsentState::Withdrawn | ConsentState::Revoked
+    );
+    let mut faults = Faults::default();
+    faults.check(
+        !says_no || before.is_some() || purposes::heeds_a_no(purpose),
+        "/state",
+        "not_consent",
+        "this purpose does not rest on consent, so that a no to it changes nothing; where the law gives a right to object, \
+         make a request of the kind objection",
+    );
+    faults.finish()
 }
 
 struct Checked {

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     consent_event::{self, ConsentState},
     id::{ConsentEventId, NoticeVersionId, PurposeId, SubjectId},
-    notice_version,
-    purpose::{self, LawfulBasis},
+    notice_version, purpose,
 };
 use sea_orm::QueryOrder;
 
@@ -18,6 +17,7 @@ use crate::{
     ctx::Ctx,
     notices,
     page::{MAX_LIMIT, PageIn},
+    purposes,
     tenancy::TenantTx,
 };
 
@@ -74,9 +74,7 @@ pub async fn choices(
     let mut choices = Vec::new();
     for purpose in purposes(tx).await? {
         let current = current.remove(&purpose.id);
-        let asks =
-            purpose.requires_consent || purpose.honours_gpc || purpose.lawful_basis == LawfulBasis::Consent;
-        if !asks && current.is_none() {
+        if !purposes::heeds_a_no(&purpose) && current.is_none() {
             continue;
         }
         let mut history = history.remove(&purpose.id).unwrap_or_default();
