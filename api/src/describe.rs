@@ -38,7 +38,8 @@ pub fn description() -> Value {
     openapi::publish(&service.spec())
 }
 
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(description);
+/// See [`description`].
+pub(crate) static DESCRIPTION: LazyLock<Value> = LazyLock::new(description);
 static JSON: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_string());
 static REFERENCE: LazyLock<String> = LazyLock::new(|| openapi::reference(&DESCRIPTION));
 

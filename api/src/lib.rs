@@ -52,6 +52,7 @@ mod notices;
 mod opendsr;
 mod operations;
 mod pages;
+mod parameters;
 pub mod pools;
 mod portal;
 mod portal_caller;
@@ -98,6 +99,7 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> {
     let service = OpenApiService::new(operations::all(&state), "Weir", env!("CARGO_PKG_VERSION"));
     let rest = Route::new()
         .nest("/", service)
+        .with(parameters::Known)
         .with(idempotency::Idempotent)
         .with(limits::RateLimited);
     let routes = Route::new()

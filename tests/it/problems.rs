@@ -133,3 +133,24 @@ async fn nothing_tells_a_stranger_how_it_is_built() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_misspelt_filter_is_refused_and_answers_with_nobodys_data() {
+    let server = Server::start().await;
+    let acme = server.tenant("acme").await;
+    let problem = acme
+        .owner
+        .get("/consents?subject=ada&limit=5")
+        .await
+        .problem(422, "invalid_request");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{problem:#}");
+    let fault = &problem["errors"][0];
+    assert_eq!(
+        (fault["field"].as_str(), fault["code"].as_str()),
+        (Some("?subject"), Some("unknown"))
+    );
+    assert!(
+        fault["detail"].as_str().unwrap().contains("subject_id"),
+        "{fault:#}"
+    );
+}
