@@ -1,5 +1,7 @@
 //! The local mailbox: where mails go when no SMTP server is set. For one machine and its owner: only loopback sees it.
 
+mod words;
+
 use std::{
     fmt::Write,
     net::IpAddr,
@@ -100,7 +102,7 @@ fn is_mail(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
-/// A header's value, unfolded; the words of an encoded one stay as they are.
+/// A header's value, unfolded and as people read it.
 fn header(mail: &str, name: &str) -> String {
     let mut value = String::new();
     let mut inside = false;
@@ -121,7 +123,7 @@ fn header(mail: &str, name: &str) -> String {
                 .clone_into(&mut value);
         }
     }
-    value
+    words::decoded(&value)
 }
 
 fn escape(text: &str) -> String {

@@ -149,7 +149,9 @@ async fn controller(
     let tenant: tenant::Model = opendsr::open(&state.ctx, slug).await?;
     let scope = caller.may(permission)?;
     if scope.tenant() != tenant.id {
-        return Err(Error::NotFound { what: "door" });
+        return Err(Error::NotFound {
+            what: opendsr::MISSING,
+        });
     }
     Ok(scope.clone())
 }

@@ -247,7 +247,7 @@ pub(crate) fn refused(error: PublishError, quotas: &Quotas) -> Error {
         },
         PublishError::Refused(Refusal::Restricted) => Error::NotLawful {
             code: "processing_restricted",
-            detail: "the person restricted the processing of their data, or was erased",
+            detail: "the person restricted the processing of their data, objected to it, or was erased",
         },
         PublishError::Refused(Refusal::NotAllowed) => Error::NotLawful {
             code: "special_basis_missing",

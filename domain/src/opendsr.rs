@@ -41,6 +41,9 @@ use body::Demand;
 /// The version of the specification that is spoken.
 pub const VERSION: &str = "2.0";
 
+/// What is not found where no tenant takes requests, or not from this caller.
+pub const MISSING: &str = "OpenDSR address";
+
 /// What a controller is told when it did not go well, as the specification's error object has it.
 #[derive(Debug)]
 pub enum Refusal {
@@ -93,10 +96,10 @@ fn base(ctx: &Ctx, tenant: &tenant::Model) -> String {
 
 /// The tenant whose door it is, while it is open.
 pub async fn open(ctx: &Ctx, slug: &str) -> Result<tenant::Model> {
-    let missing = Error::NotFound { what: "door" };
-    let tenant = tenants::by_slug(ctx, slug).await?.ok_or(missing)?;
+    let missing = || Error::NotFound { what: MISSING };
+    let tenant = tenants::by_slug(ctx, slug).await?.ok_or_else(missing)?;
     if tenant.opendsr_trust == OpendsrTrust::Closed {
-        return Err(Error::NotFound { what: "door" });
+        return Err(missing());
     }
     Ok(tenant)
 }

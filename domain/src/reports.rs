@@ -9,6 +9,7 @@ mod rights;
 mod schedule;
 mod security;
 mod usage;
+mod words;
 
 use chrono::{DateTime, Months, SecondsFormat, Utc};
 use entity::{id::ReportId, report};

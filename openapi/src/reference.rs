@@ -268,7 +268,7 @@ const PROBLEMS: [(&str, u16, &str); 22] = [
     (
         "processing_restricted",
         403,
-        "The person restricted the processing of their data (GDPR Art. 18).",
+        "The person restricted the processing of their data (GDPR Art. 18), objected to it (Art. 21), or was erased.",
     ),
     (
         "not_found",

@@ -20,7 +20,7 @@ pub fn values(template: &str) -> Value {
             "expires_at": "2026-12-01T09:00:00Z",
             "outcome": { "messages": 2, "connections": 1, "consents": 0, "keys": 3, "held": 2 },
             "opening": { "subject": "0195b6a0-0000-7000-8000-000000000002", "salt": "00ff" },
-            "attach_receipt": 7,
+            "attach_receipt": 7, "statement_only": false, "recipients": 2,
             "because": "the law obliges us to keep the data", "provision": "Art. 17(3)(b) GDPR",
             "text": "We must keep <invoices>.\nFor ten years.", "complaint": "You can complain.", "remedy": "And sue.",
             "reason": "identity", "jurisdiction": "gdpr", "lift_at": "2026-12-28T09:00:00Z", "restricted": true, "at": "2026-11-21T09:00:00Z", "known": true, "why": "some of the data are kept for a legal obligation",

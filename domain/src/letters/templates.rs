@@ -408,6 +408,75 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_alone_is_noted_and_recipients_are_spoken_of_only_where_there_are_any() {
+        let templates = Templates::new();
+        let said = |language: &str, statement_only: bool, recipients: u64| {
+            let mut values = values("request_completed");
+            values["kind"] = json!("rectification");
+            values["statement_only"] = json!(statement_only);
+            values["recipients"] = json!(recipients);
+            templates
+                .render("request_completed", language, common(None), &values)
+                .unwrap()
+                .text
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        for language in templates.languages() {
+            let (corrected, noted, told) = (
+                said(language, false, 1),
+                said(language, true, 0),
+                said(language, true, 1),
+            );
+            assert_ne!(corrected, told, "{language}");
+            assert!(told.len() > noted.len(), "{language}: {told}");
+        }
+        let noted = said("en", true, 0);
+        assert!(noted.contains("We have noted what you told us"), "{noted}");
+        for untrue in ["That is done", "What was wrong", "were told"] {
+            assert!(!noted.contains(untrue), "{noted}");
+        }
+        assert!(said("en", true, 1).contains("Those who got your data from us were told of it."));
+        assert!(said("en", false, 0).contains("That is done"));
+    }
+
+    #[test]
+    fn nobody_is_asked_to_answer_a_mail_whose_answers_nobody_reads() {
+        let templates = Templates::new();
+        let asked = |language: &str, name: &str, contact: Option<&str>| {
+            let words = templates
+                .render(name, language, common(contact), &values(name))
+                .unwrap();
+            [words.text, words.html].map(|form| {
+                let form = form.to_lowercase();
+                let form = form.split_whitespace().collect::<Vec<_>>().join(" ");
+                [
+                    "answer this mail",
+                    "auf diese mail",
+                    "répondez à ce message",
+                    "répondre à ce message",
+                    "a este correo",
+                    "beantwoord deze mail",
+                    "beantwoord dan deze mail",
+                    "na tę wiadomość",
+                ]
+                .iter()
+                .any(|phrase| form.contains(phrase))
+            })
+        };
+        for language in templates.languages() {
+            for name in &templates.names() {
+                assert_eq!(asked(language, name, None), [false, false], "{language}/{name}");
+            }
+            for name in ["request_lifting", "request_paused", "restriction"] {
+                let contact = Some("privacy@acme.example");
+                assert_eq!(asked(language, name, contact), [true, true], "{language}/{name}");
+            }
+        }
+    }
+
+    #[test]
     fn words_of_reminders_follow_their_stage() {
         let templates = Templates::new();
         let mut values = values("request_reminder");

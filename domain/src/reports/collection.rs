@@ -6,7 +6,7 @@ use entity::{
 };
 use serde_json::json;
 
-use super::{Finding, Look, Section, Severity};
+use super::{Finding, Look, Section, Severity, words::counted};
 use crate::{error::Result, notices};
 
 pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
@@ -72,10 +72,15 @@ pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
         .filter(|data_type| data_type.personal && data_type.minimise["strategy"] != "none")
         .count();
     let answer = format!(
-        "{} endpoints for {} purposes; {personal} kinds of personal data are declared, {minimised} of them are minimised \
-         before anything is stored or delivered.",
-        endpoints.len(),
-        purposes.len()
+        "{} for {}; {}, {} before anything is stored or delivered.",
+        counted(endpoints.len(), "endpoint", "endpoints"),
+        counted(purposes.len(), "purpose", "purposes"),
+        counted(
+            personal,
+            "kind of personal data is declared",
+            "kinds of personal data are declared"
+        ),
+        counted(minimised, "of them is minimised", "of them are minimised")
     );
     Ok(Section {
         key: "collection",

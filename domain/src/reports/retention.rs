@@ -6,7 +6,7 @@ use entity::{message, retention_rule};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
-use super::{Finding, Look, Section, Severity, proof};
+use super::{Finding, Look, Section, Severity, proof, words::counted};
 use crate::{
     duration::Kept,
     error::Result,
@@ -84,11 +84,7 @@ pub(super) async fn section(look: &Look<'_>) -> Result<(Section, bool)> {
     let expired = look.events("messages.expired").await?;
     let connections = look.events("connections.expired").await?;
     let answer = if adheres {
-        format!(
-            "Yes. None of {} kinds of messages is stored for longer than its rule allows; {} leaves prove what was removed.",
-            classes.len(),
-            expired.count
-        )
+        adherence(classes.len(), expired.count)
     } else {
         "No. Messages that have expired are still stored, though nobody can read them; see the findings."
             .to_owned()
@@ -106,6 +102,22 @@ pub(super) async fn section(look: &Look<'_>) -> Result<(Section, bool)> {
         findings,
     };
     Ok((section, adheres))
+}
+
+/// That the rules are kept to, in words.
+fn adherence(kinds: usize, leaves: u64) -> String {
+    let stored = match kinds {
+        0 => "No messages are stored".to_owned(),
+        1 => "The only kind of messages is stored for no longer than its rule allows".to_owned(),
+        _ => format!("None of {kinds} kinds of messages is stored for longer than its rule allows"),
+    };
+    let removed = if leaves == 0 {
+        "nothing was removed by rule in this time".to_owned()
+    } else {
+        let proven = counted(leaves, "leaf proves", "leaves prove");
+        format!("{proven} what was removed")
+    };
+    format!("Yes. {stored}; {removed}.")
 }
 
 /// When the oldest message of a class was recorded.
@@ -134,4 +146,33 @@ async fn late(look: &Look<'_>, picture: &Picture, key: &ClassKey, id: i64) -> Re
     let expired = picture.cut(key, by).expired(look.ctx.store.engine());
     let oldest = oldest(look.tx, id, expired).await?;
     Ok(oldest.filter(|at| *at < by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_a_sentence_whatever_there_is_to_count() {
+        for (kinds, leaves, expected) in [
+            (
+                0,
+                0,
+                "Yes. No messages are stored; nothing was removed by rule in this time.",
+            ),
+            (
+                1,
+                1,
+                "Yes. The only kind of messages is stored for no longer than its rule allows; 1 leaf proves what \
+                 was removed.",
+            ),
+            (
+                3,
+                2,
+                "Yes. None of 3 kinds of messages is stored for longer than its rule allows; 2 leaves prove what was removed.",
+            ),
+        ] {
+            assert_eq!(adherence(kinds, leaves), expected);
+        }
+    }
 }

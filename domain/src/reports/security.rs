@@ -9,7 +9,7 @@ use entity::{
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::json;
 
-use super::{Finding, Look, Section, Severity, proof};
+use super::{Finding, Look, Section, Severity, proof, words::counted};
 use crate::{dpias, error::Result, incidents};
 
 /// What Weir does for everybody (Art. 32(1)).
@@ -102,11 +102,10 @@ pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
     }
     let unsigned = head.as_ref().map_or(0, |head| head.size - head.checkpoint_size);
     let answer = format!(
-        "Everything that is recorded is sealed under keys that are kept apart from it. {} members and {} API keys have \
-         access. The log has {} entries.",
-        members.len(),
-        keys.len(),
-        head.as_ref().map_or(0, |head| head.size)
+        "Everything that is recorded is sealed under keys that are kept apart from it. {} and {} have access. The log has {}.",
+        counted(members.len(), "member", "members"),
+        counted(keys.len(), "API key", "API keys"),
+        counted(head.as_ref().map_or(0, |head| head.size), "entry", "entries")
     );
     Ok(Section {
         key: "security",

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Finding, Look, Section, Severity};
+use super::{Finding, Look, Section, Severity, words::counted};
 use crate::error::Result;
 
 pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
@@ -13,6 +13,7 @@ pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
     let destroyed = look.events("consent.key_destroyed").await?;
     let erased = look.events("consent.data_erased").await?;
     let unsealed = look.events("messages.unsealed").await?;
+    let times = counted(unsealed.count, "time", "times");
     let mut findings = Vec::new();
     if unsealed.count > 0 {
         findings.push(Finding {
@@ -21,18 +22,17 @@ pub(super) async fn section(look: &Look<'_>) -> Result<Section> {
                 "messages_unsealed",
                 Severity::Low,
                 "messages",
-                format!("members opened messages {} times", unsealed.count),
+                format!("members opened messages {times}"),
                 "see who did, and why, in the audit log: kind messages.unsealed",
             )
         });
     }
     let answer = format!(
-        "Nothing passes for a purpose that waits for consent unless it was given: {} consents were given or renewed, {} \
-         withdrawn, {} ended by themselves. Members opened messages {} times.",
-        given.count + renewed.count,
+        "Nothing passes for a purpose that waits for consent unless it was given: {} given or renewed, {} withdrawn, {}. \
+         Members opened messages {times}.",
+        counted(given.count + renewed.count, "consent was", "consents were"),
         withdrawn.count,
-        expired.count,
-        unsealed.count
+        counted(expired.count, "ended by itself", "ended by themselves")
     );
     Ok(Section {
         key: "use",

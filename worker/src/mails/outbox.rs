@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use tokio::time::Instant;
 
 use super::{
+    address::speaking_for,
     letter::Letter,
     mailer::{Mailer, Refused},
 };
@@ -107,7 +108,7 @@ impl Outbox {
             })?;
         Ok(Letter {
             id: mail.id.to_string(),
-            from: self.mailer.from.clone(),
+            from: speaking_for(&self.mailer.from, &head.name, &mail.template),
             to,
             reply_to: head
                 .contact_email
