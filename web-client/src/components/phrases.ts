@@ -13,6 +13,7 @@ export interface Phrases {
   loading: string;
   tryAgain: string;
   tryAgainIn: (seconds: number) => string;
+  /** Names the call in the server's log. */
   requestId: string;
   copyRequestId: string;
   copied: string;
@@ -34,8 +35,8 @@ export const ENGLISH: Phrases = {
   loading: "Loading",
   tryAgain: "Try again",
   tryAgainIn: (seconds) => `Try again in ${seconds} s.`,
-  requestId: "Request id",
-  copyRequestId: "Copy request id",
+  requestId: "Reference for support",
+  copyRequestId: "Copy the reference",
   copied: "Copied",
   notCopied: { title: "The browser did not allow copying.", detail: "Select the text and copy it by hand." },
   messages: "Messages",

@@ -31,10 +31,12 @@ export function Empty({ icon, title, children, action }: { icon: IconName; title
 
 export function Failed({ error, retry }: { error: unknown; retry?: () => void }) {
   const phrases = usePhrases();
+  const problem = asProblem(error);
   return (
     <div className="stack" style={{ padding: "var(--s4)" }}>
-      <ProblemNote problem={asProblem(error)} />
-      {retry && (
+      <ProblemNote problem={problem} />
+      {/* What is not there is not there the next time either. */}
+      {retry && problem.status !== 404 && (
         <div>
           <Button onPress={retry}>{phrases.tryAgain}</Button>
         </div>
@@ -43,7 +45,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
   );
 }
 
-interface Loadable<T> {
+export interface Loadable<T> {
   data: T | undefined;
   error: unknown;
   refetch: () => unknown;

@@ -1,7 +1,8 @@
 import { Switch } from "react-aria-components";
 import type { PortalConsent } from "../api/types";
 import { longDate } from "../format/time";
-import { useWords } from "./words";
+import { goesUnlessRefused, isOn } from "./consents";
+import { type Words, useWords } from "./words";
 import { said } from "./words/codes";
 
 /** One thing that was agreed to, or not: a switch that works at once, its history, and the text that was shown. */
@@ -9,6 +10,7 @@ export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsen
   const words = useWords();
   const { purpose, valid, state, since, history, notice, expires_at } = consent;
   const asked = state !== undefined;
+  const on = isOn(consent);
   return (
     <li className="card padded stack tight">
       <div className="row between" style={{ flexWrap: "nowrap", alignItems: "flex-start" }}>
@@ -16,12 +18,12 @@ export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsen
           <h3 className="serif">{purpose.name}</h3>
           {purpose.description && <p className="soft">{purpose.description}</p>}
         </div>
-        <Switch className="switch big" isSelected={valid} isDisabled={busy} onChange={onChange} aria-label={words.consents.allow(purpose.name)}>
+        <Switch className="switch big" isSelected={on} isDisabled={busy} onChange={onChange} aria-label={words.consents.allow(purpose.name)}>
           <span className="track" />
         </Switch>
       </div>
       <p className="small faint">
-        {!asked ? words.consents.never : valid ? words.consents.on : words.consents.off}
+        {standing(words, consent)}
         {asked && since && ` ${words.consents.since(longDate(since, words.locale))}`}
         {valid && expires_at && ` ${words.consents.until(longDate(expires_at, words.locale))}`}
       </p>
@@ -55,4 +57,10 @@ export function ConsentCard({ consent, busy, onChange }: { consent: PortalConsen
       )}
     </li>
   );
+}
+
+function standing({ consents }: Words, consent: PortalConsent): string {
+  const asked = consent.state !== undefined;
+  if (goesUnlessRefused(consent)) return !asked ? consents.unless.unsaid : isOn(consent) ? consents.unless.on : consents.unless.off;
+  return !asked ? consents.never : consent.valid ? consents.on : consents.off;
 }

@@ -8,6 +8,7 @@ import { Confirm } from "../components/Dialog";
 import { Loaded } from "../components/states";
 import { toast } from "../components/toasts";
 import { ConsentCard } from "./ConsentCard";
+import { goesUnlessRefused } from "./consents";
 import { Section } from "./Section";
 import { useWords } from "./words";
 
@@ -24,6 +25,15 @@ export function ConsentSection({ slug }: { slug: string }) {
     toast({ title: words.consents.withdrawn(purpose.name), detail: words.consents.withdrawnDetail(event.cutoffs?.length ?? 0) });
     await refresh();
   });
+
+  const cards = (consents: PortalConsent[]) =>
+    consents.length > 0 && (
+      <ul role="list" className="stack">
+        {consents.map((consent) => (
+          <ConsentCard key={consent.purpose.id} consent={consent} busy={withdraw.busy} onChange={(on) => (on ? setAgreeing(consent) : void withdraw.run(consent))} />
+        ))}
+      </ul>
+    );
 
   const given = query.data?.items.filter(({ valid }) => valid) ?? [];
   return (
@@ -44,11 +54,16 @@ export function ConsentSection({ slug }: { slug: string }) {
           items.length === 0 ? (
             <p className="card padded soft">{words.consents.none}</p>
           ) : (
-            <ul role="list" className="stack">
-              {items.map((consent) => (
-                <ConsentCard key={consent.purpose.id} consent={consent} busy={withdraw.busy} onChange={(on) => (on ? setAgreeing(consent) : void withdraw.run(consent))} />
-              ))}
-            </ul>
+            <>
+              {cards(items.filter((consent) => !goesUnlessRefused(consent)))}
+              {items.some(goesUnlessRefused) && (
+                <div className="stack">
+                  <h3 className="serif">{words.consents.unless.title}</h3>
+                  <p className="soft">{words.consents.unless.lede}</p>
+                  {cards(items.filter(goesUnlessRefused))}
+                </div>
+              )}
+            </>
           )
         }
       </Loaded>

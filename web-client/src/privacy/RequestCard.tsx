@@ -10,6 +10,8 @@ import { toast } from "../components/toasts";
 import { bytes } from "../format/number";
 import { longDate, relativeTime } from "../format/time";
 import { Letters } from "./Letters";
+import { RequestSaid } from "./RequestSaid";
+import { RequestSteps } from "./RequestSteps";
 import { useWords } from "./words";
 import { said } from "./words/codes";
 
@@ -34,6 +36,7 @@ export function RequestCard({ slug, request }: { slug: string; request: SubjectR
         {words.requests.madeOn(relativeTime(request.received_at, now, words.locale))}
         {open && `, ${new Date(request.due_at).getTime() < now ? words.requests.late(due) : words.requests.dueBy(due)}`}.
       </p>
+      <RequestSaid slug={slug} details={request.details} />
       {open && request.paused_at && <p className="soft">{words.requests.paused}</p>}
       {open && request.extended_at && <p className="soft">{words.requests.extended(due)}</p>}
       {request.lift_at && !request.lifted_at && <p className="soft">{words.requests.endsOn(longDate(request.lift_at, words.locale))}</p>}
@@ -44,14 +47,7 @@ export function RequestCard({ slug, request }: { slug: string; request: SubjectR
       <Letters slug={slug} id={request.id} />
       <details className="small">
         <summary>{words.requests.steps}</summary>
-        <ol className="timeline" role="list">
-          {request.events.map((event, index) => (
-            <li key={index}>
-              <span>{said(words.requests.states, event.to, event.to)}</span>
-              <span className="faint">{new Intl.DateTimeFormat(words.locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(event.at))}</span>
-            </li>
-          ))}
-        </ol>
+        <RequestSteps events={request.events} />
       </details>
       {open && <TakeBack slug={slug} request={request} />}
     </li>

@@ -8,6 +8,7 @@ import type { Held, Portal, PortalConsent, PortalMe, SubjectRequest } from "../a
 import { ProblemNote } from "../components/ProblemNote";
 import { problemFrom } from "../api/problem";
 import { App } from "./App";
+import { ConsentCard } from "./ConsentCard";
 import { EnterCode } from "./EnterCode";
 import { OpenLink } from "./OpenLink";
 import { RequestCard } from "./RequestCard";
@@ -40,6 +41,21 @@ const consent = {
   history: states.map((state, index) => ({ ...event, id: `${index}`, state })),
 } as unknown as PortalConsent;
 const off = { ...consent, purpose: { ...purpose, id: "2" }, valid: false, state: undefined } as unknown as PortalConsent;
+const interest = { ...consent, purpose: { ...purpose, id: "3", lawful_basis: "legitimate_interests", honours_gpc: true }, valid: false, state: undefined, history: [] } as unknown as PortalConsent;
+const refused = { ...interest, purpose: { ...interest.purpose, id: "4" }, state: "withdrawn" } as unknown as PortalConsent;
+
+const stays = (note: string) => ({ at: AT, from: "approval" as const, to: "approval" as const, actor: "member", note });
+const MEANWHILE = [
+  stays("extended until 2027-01-28, because it is complex: W-Later"),
+  stays("the clock stands still (identity): W-Who"),
+  stays("the clock goes on; due 2027-02-01"),
+  stays("its receipt was confirmed to the person"),
+  stays("ends on 2027-03-01: W-Checked"),
+  stays("it has ended"),
+  stays("approved by one of two"),
+  stays("reminder: overdue, day 3"),
+  stays("something that only they need to know"),
+];
 
 function request(more: Partial<SubjectRequest>): SubjectRequest {
   const events = (["received", "verified", "approval", "in_progress", "completed", "refused", "withdrawn", "expired"] as const).map((to) => ({ at: AT, to, actor: "subject" }));
@@ -52,13 +68,14 @@ const requests = [
   request({ state: "refused", refusal: { code: "newer_than_the_page" }, receipt_url: "/r" }),
   request({ due_at: AT, paused_at: AT, extended_at: AT, lift_at: AT, progress: { messages: 1, of: 2 } }),
   request({ kind: "erasure", state: "completed", receipt_url: "/r", result: { messages: 1, connections: 2, consents: 5, keys: 22, corrections: 0, purposes: 0, held: 0 } }),
+  request({ events: MEANWHILE, details: { text: "W-Text", ground: "accuracy", corrections: [{ field: "email", value: "new@example.com" }, { field: "city", value: "W-Bonn" }], purpose_ids: [ID] } }),
   request({ state: "completed", export: { size: 1234, sha256: "00", expires_at: AT, downloads: 0 } }),
 ];
 
 async function drawn(tag: Language, what: React.ReactNode): Promise<string> {
   const cache = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: Infinity } } });
   cache.setQueryData(["portal", "acme"], portal);
-  cache.setQueryData(["portal", "acme", "mine", "consents"], { items: [consent, off] });
+  cache.setQueryData(["portal", "acme", "mine", "consents"], { items: [consent, off, interest, refused] });
   cache.setQueryData(["portal", "acme", "mine", "requests"], { items: requests });
   const first = await speech({ language: tag, locale: tag });
   return renderToStaticMarkup(
@@ -107,6 +124,30 @@ describe("the receipt of a request", () => {
       for (const text of said) expect(html).toContain(text);
       for (const text of unsaid) expect(html).not.toContain(text);
     }
+  });
+});
+
+describe("a purpose that asks nobody first and gives way to a no", () => {
+  it.each(TAGS)("is shown in %s as it is: on until the no, and never as something that was not asked for", async (tag) => {
+    const { never, unless } = (await LANGUAGES[tag].load())(tag).consents;
+    const card = (one: PortalConsent) => drawn(tag, <ConsentCard consent={one} busy={false} onChange={nothing} />);
+    expect(await card(interest)).toMatch(/<input[^>]*checked/);
+    expect(texts(await card(interest))).toContain(unless.unsaid);
+    expect(await card(interest)).not.toContain(never);
+    expect(await card(refused)).not.toMatch(/<input[^>]*checked/);
+    expect(await card(refused)).toContain(unless.off);
+  });
+});
+
+describe("a request on the page", () => {
+  it.each(TAGS)("says again in %s what was asked, and what happened meanwhile, each by its name", async (tag) => {
+    const { meanwhile } = (await LANGUAGES[tag].load())(tag).requests;
+    const html = await drawn(tag, <RequestCard slug="acme" request={request({ kind: "objection", events: MEANWHILE, details: { text: "W-Text", corrections: [{ field: "email", value: "new@example.com" }], purpose_ids: [ID] } })} />);
+    for (const said of ["W-Text", "new@example.com", "P-consent", "W-Later", "W-Who", "W-Checked"]) expect(html).toContain(said);
+    const shown = texts(html);
+    for (const name of Object.values(meanwhile)) expect(shown.filter((text) => text === name.replaceAll("'", "&#x27;"))).toHaveLength(1);
+    expect(html).not.toContain("reminder");
+    expect(html).not.toContain("only they need");
   });
 });
 

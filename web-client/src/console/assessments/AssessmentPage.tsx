@@ -9,8 +9,8 @@ import { Button } from "../../components/Button";
 import { CardChoice } from "../../components/choices";
 import { Confirm } from "../../components/Dialog";
 import { EditForm } from "../../components/EditForm";
+import { LoadedPage } from "../../components/LoadedPage";
 import { Card, Page } from "../../components/Page";
-import { Loaded } from "../../components/states";
 import { toast } from "../../components/toasts";
 import { useEdit } from "../../components/useEdit";
 import { fullTime } from "../../format/time";
@@ -19,10 +19,12 @@ import { AssessmentFields } from "./AssessmentFields";
 import { toDraft, toInput } from "./draft";
 import { DECISIONS, OUTCOMES, worst } from "./words";
 
+const BACK = { to: "/assessments", label: "Impact assessments" };
+
 export function AssessmentPage() {
   const { id = "" } = useParams();
   const query = useQuery({ queryKey: ["dpia", id], queryFn: () => getDpia(id) });
-  return <Loaded query={query}>{(dpia) => <AssessmentView dpia={dpia} key={dpia.id} />}</Loaded>;
+  return <LoadedPage query={query} back={BACK}>{(dpia) => <AssessmentView dpia={dpia} key={dpia.id} />}</LoadedPage>;
 }
 
 function AssessmentView({ dpia }: { dpia: Dpia }) {
@@ -40,7 +42,7 @@ function AssessmentView({ dpia }: { dpia: Dpia }) {
   return (
     <Page
       title={dpia.title}
-      back={{ to: "/assessments", label: "Impact assessments" }}
+      back={BACK}
       lede={
         <span className="row tight">
           <Badge tone={outcome.tone}>{outcome.label}</Badge>

@@ -1,6 +1,7 @@
 // What is typed into the form of an assessment, and what the API wants of it.
 
 import type { Dpia, DpiaIn, DpiaRisk } from "../../api/types";
+import { instant, localMinute } from "../../format/local";
 
 export interface AssessmentDraft {
   title: string;
@@ -18,24 +19,17 @@ export const EMPTY: AssessmentDraft = { title: "", description: "", necessity: "
 
 export function toDraft(dpia: Dpia): AssessmentDraft {
   const { title, description, necessity, risks, advice, review_at } = dpia;
-  return { title, description, necessity, risks, advice: advice ?? "", review: review_at === undefined ? "" : localMinute(new Date(review_at)) };
+  return { title, description, necessity, risks, advice: advice ?? "", review: localMinute(review_at) };
 }
 
 export function toInput(draft: AssessmentDraft): DpiaIn {
   const { title, description, necessity, risks, advice, review } = draft;
-  const at = review === "" ? undefined : new Date(review);
   return {
     title,
     description,
     necessity,
     risks,
     ...(advice.trim() === "" ? {} : { advice }),
-    // What is no time at all is told by the server, at its field.
-    ...(at === undefined ? {} : { review_at: Number.isNaN(at.getTime()) ? review : at.toISOString() }),
+    ...(review === "" ? {} : { review_at: instant(review) }),
   };
-}
-
-function localMinute(at: Date): string {
-  const two = (part: number) => String(part).padStart(2, "0");
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
 }

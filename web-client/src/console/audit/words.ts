@@ -4,7 +4,8 @@ import type { LogWitness } from "../../api/types";
 /** `retention_rule.changed` → "Retention rule changed". */
 export function kindInWords(kind: string): string {
   const words = kind.replace(/[._]/g, " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const capital = words.charAt(0).toUpperCase() + words.slice(1);
+  return capital.replace(/\b(api|dpia)\b/gi, (short) => short.toUpperCase());
 }
 
 /** Why a witness does not vouch. */

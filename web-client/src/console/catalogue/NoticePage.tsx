@@ -11,14 +11,17 @@ import { Confirm } from "../../components/Dialog";
 import { EditForm } from "../../components/EditForm";
 import { LongText, TextInput } from "../../components/fields";
 import { ListBody, useList } from "../../components/list";
+import { LoadedPage } from "../../components/LoadedPage";
 import { Moment } from "../../components/moments";
 import { Card, Page } from "../../components/Page";
-import { Empty, Loaded } from "../../components/states";
+import { Empty } from "../../components/states";
 import { toast } from "../../components/toasts";
 import { useEdit } from "../../components/useEdit";
 import { usePurposeList } from "../names";
 import { useMay, useMe } from "../session";
 import { PurposeTicks } from "./Notices";
+
+const BACK = { to: "/notices", label: "Notices" };
 
 export function NoticePage() {
   const { id = "" } = useParams();
@@ -27,9 +30,9 @@ export function NoticePage() {
   const versions = useList(["notices", id, "versions"], (cursor) => listNoticeVersions(id, { cursor }));
   const mayWrite = may("catalogue:write");
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query} back={BACK}>
       {(notice) => (
-        <Page title={notice.name || notice.slug} back={{ to: "/notices", label: "Notices" }} lede={<code>{notice.slug}</code>}>
+        <Page title={notice.name || notice.slug} back={BACK} lede={<code>{notice.slug}</code>}>
           <div className="grid-2">
             <Card title="Versions">
               <ListBody
@@ -58,7 +61,7 @@ export function NoticePage() {
           </div>
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }
 

@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import { getEndpoint } from "../../api/endpoints";
 import { Badge } from "../../components/Badge";
+import { LoadedPage } from "../../components/LoadedPage";
 import { Page } from "../../components/Page";
-import { Loaded } from "../../components/states";
 import { type TabSpec, Tabs } from "../../components/Tabs";
 import { useMay } from "../session";
 import { EndpointAssessment } from "./EndpointAssessment";
@@ -13,12 +13,14 @@ import { EndpointSettings } from "./EndpointSettings";
 import { KeptHere } from "./KeptHere";
 import { TryIt } from "./TryIt";
 
+const BACK = { to: "/endpoints", label: "Endpoints" };
+
 export function EndpointPage() {
   const { id = "" } = useParams();
   const may = useMay();
   const query = useQuery({ queryKey: ["endpoints", id], queryFn: () => getEndpoint(id) });
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query} back={BACK}>
       {(endpoint) => {
         const tabs: TabSpec[] = [
           { id: "connect", label: "Connect", content: <EndpointKeys endpoint={endpoint} /> },
@@ -30,7 +32,7 @@ export function EndpointPage() {
         return (
           <Page
             title={endpoint.name || endpoint.slug}
-            back={{ to: "/endpoints", label: "Endpoints" }}
+            back={BACK}
             lede={
               <span className="row tight">
                 <Badge tone="accent">{endpoint.kind}</Badge>
@@ -44,6 +46,6 @@ export function EndpointPage() {
           </Page>
         );
       }}
-    </Loaded>
+    </LoadedPage>
   );
 }

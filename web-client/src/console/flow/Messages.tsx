@@ -5,6 +5,7 @@ import { Button } from "../../components/Button";
 import { SelectInput } from "../../components/choices";
 import { TextInput } from "../../components/fields";
 import { Page } from "../../components/Page";
+import { instant, localMinute } from "../../format/local";
 import { useDataTypeList, useEndpointList, usePurposeList } from "../names";
 import { MessageList } from "./MessageList";
 
@@ -53,24 +54,12 @@ export function Messages() {
         {more && (
           <div className="toolbar">
             <TextInput name="channel" label="Channel" code value={value("channel")} onChange={(to) => change("channel", to)} />
-            <TextInput name="from" label="From" type="datetime-local" value={localTime(value("from"))} onChange={(to) => change("from", instant(to))} />
-            <TextInput name="to" label="Until" type="datetime-local" value={localTime(value("to"))} onChange={(to) => change("to", instant(to))} />
+            <TextInput name="from" label="From" type="datetime-local" value={localMinute(value("from"))} onChange={(to) => change("from", instant(to))} />
+            <TextInput name="to" label="Until" type="datetime-local" value={localMinute(value("to"))} onChange={(to) => change("to", instant(to))} />
           </div>
         )}
       </div>
       <MessageList query={Object.fromEntries(active.map((name) => [name, search.get(name)])) as MessageQuery} fetch={listMessages} />
     </Page>
   );
-}
-
-/** The inputs speak local time, the API UTC. */
-function instant(local: string): string {
-  const at = new Date(local);
-  return Number.isNaN(at.getTime()) ? "" : at.toISOString();
-}
-
-function localTime(iso: string): string {
-  if (iso === "") return "";
-  const at = new Date(iso);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

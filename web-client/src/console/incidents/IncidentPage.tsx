@@ -1,25 +1,28 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useParams } from "react-router";
-import { formUrl, getIncident, scopeIncident, updateIncident } from "../../api/incidents";
+import { formUrl, getIncident, updateIncident } from "../../api/incidents";
 import type { Incident, IncidentPatch } from "../../api/types";
-import { useAction } from "../../components/action";
 import { ApiForm } from "../../components/ApiForm";
 import { Badge } from "../../components/Badge";
 import { Button, DownloadLink } from "../../components/Button";
 import { SelectInput } from "../../components/choices";
+import { Dialog } from "../../components/Dialog";
 import { LongText } from "../../components/fields";
+import { LoadedPage } from "../../components/LoadedPage";
 import { DueDate } from "../../components/moments";
-import { Notice } from "../../components/Notice";
 import { Card, Page } from "../../components/Page";
-import { Loaded } from "../../components/states";
 import { toast } from "../../components/toasts";
-import { count } from "../../format/number";
+import { orNull } from "../../components/useEdit";
 import { fullTime } from "../../format/time";
 import { useNames } from "../names";
 import { useMay } from "../session";
+import { EditIncident } from "./EditIncident";
+import { Scope } from "./Scope";
 import { Told } from "./Told";
-import { EXPOSURES, RISKS, clock, scopingInWords } from "./words";
+import { EXEMPTIONS, EXPOSURES, NATURES, RISKS, clock } from "./words";
+
+const BACK = { to: "/incidents", label: "Incidents" };
 
 export function IncidentPage() {
   const { id = "" } = useParams();
@@ -29,15 +32,18 @@ export function IncidentPage() {
     queryFn: () => getIncident(id),
     refetchInterval: ({ state }) => (state.data?.scoping ? 1_000 : 15_000),
   });
-  return <Loaded query={query}>{(incident) => <IncidentView incident={incident} />}</Loaded>;
+  return <LoadedPage query={query} back={BACK}>{(incident) => <IncidentView incident={incident} />}</LoadedPage>;
 }
 
 function IncidentView({ incident }: { incident: Incident }) {
+  const may = useMay();
+  const names = useNames();
+  const [editing, setEditing] = useState(false);
   const now = clock(incident);
   return (
     <Page
       title={incident.title}
-      back={{ to: "/incidents", label: "Incidents" }}
+      back={BACK}
       lede={
         <span className="row tight">
           <Badge tone={incident.state === "closed" ? "plain" : "accent"}>{incident.state}</Badge>
@@ -48,9 +54,15 @@ function IncidentView({ incident }: { incident: Incident }) {
       actions={<DownloadLink href={formUrl(incident.id)}>Form for the authority</DownloadLink>}
     >
       <div className="grid-2">
-        <Card title="What happened">
+        <Card title="What happened" aside={may("incidents:write") && incident.state !== "closed" && <Button onPress={() => setEditing(true)}>Change…</Button>}>
           <p className="prose">{incident.facts}</p>
           <dl className="facts">
+            <dt>Nature</dt>
+            <dd>{incident.nature.map((id) => NATURES.find((one) => one.id === id)?.label ?? id).join("; ")}</dd>
+            <dt>Risk</dt>
+            <dd>{RISKS.find((one) => one.id === incident.risk)?.label}</dd>
+            <dt>Where</dt>
+            <dd>{incident.endpoint_ids.map(names.endpoint).join(", ") || "everywhere"}</dd>
             <dt>What got out</dt>
             <dd>{EXPOSURES.find((one) => one.id === incident.exposure)?.label}</dd>
             <dt>From</dt>
@@ -65,58 +77,10 @@ function IncidentView({ incident }: { incident: Incident }) {
         <Told incident={incident} />
         <Conclusions incident={incident} key={incident.version} />
       </div>
+      <Dialog title="Change the incident" wide isOpen={editing} onClose={() => setEditing(false)}>
+        <EditIncident incident={incident} onClose={() => setEditing(false)} />
+      </Dialog>
     </Page>
-  );
-}
-
-function Scope({ incident }: { incident: Incident }) {
-  const may = useMay();
-  const cache = useQueryClient();
-  const names = useNames();
-  const { run, busy } = useAction(async () => {
-    cache.setQueryData(["incident", incident.id], await scopeIncident(incident.id));
-  });
-  const { scope, scoping } = incident;
-  return (
-    <Card
-      title="Whom it touched"
-      aside={
-        may("incidents:write") &&
-        incident.state !== "closed" && (
-          <Button onPress={() => void run()} isPending={busy || scoping !== undefined}>
-            {scope ? "Count again" : "Count"}
-          </Button>
-        )
-      }
-    >
-      {scoping && <Notice tone="info">{scopingInWords(scoping)}</Notice>}
-      {scope ? (
-        <>
-          <dl className="facts">
-            <dt>Persons</dt>
-            <dd className="num">{count(scope.subjects)}</dd>
-            <dt>of whom nobody can read anything</dt>
-            <dd className="num">{count(scope.unintelligible_subjects)}</dd>
-            <dt>Messages</dt>
-            <dd className="num">{count(scope.records + scope.unattributed_records)}</dd>
-            <dt>that nobody can read</dt>
-            <dd className="num">{count(scope.unintelligible_records)}</dd>
-            <dt>Connections</dt>
-            <dd className="num">{count(scope.connections)}</dd>
-          </dl>
-          <ul>
-            {scope.categories.map((category) => (
-              <li key={[category.endpoint_id, category.purpose_id, ...category.data_types].join()}>
-                {names.endpoint(category.endpoint_id)}: {category.data_types.join(", ") || "nothing of the catalogue"}, {count(category.records)} messages about {count(category.subjects)} persons
-              </li>
-            ))}
-          </ul>
-          {incident.scoped_at && <p className="faint small">Counted {fullTime(incident.scoped_at)}.</p>}
-        </>
-      ) : (
-        !scoping && <p className="soft">Not known yet. It is counted from what is recorded.</p>
-      )}
-    </Card>
   );
 }
 
@@ -124,12 +88,14 @@ function Conclusions({ incident }: { incident: Incident }) {
   const may = useMay();
   const cache = useQueryClient();
   const [risk, setRisk] = useState<string>(incident.risk);
+  const [exemption, setExemption] = useState<string>(incident.exemption ?? "");
   const [state, setState] = useState<string>(incident.state);
   const [effects, setEffects] = useState(incident.effects ?? "");
   const [measures, setMeasures] = useState(incident.measures ?? "");
   const [lessons, setLessons] = useState(incident.lessons ?? "");
   const submit = () => {
     const patch: IncidentPatch = { risk: risk as Incident["risk"], effects, measures, lessons };
+    if (exemption !== (incident.exemption ?? "")) Object.assign(patch, { exemption: orNull(exemption) });
     if (state !== incident.state) patch.state = state as Incident["state"];
     return updateIncident(incident.id, incident.version, patch);
   };
@@ -146,6 +112,7 @@ function Conclusions({ incident }: { incident: Incident }) {
         }}
       >
         <SelectInput name="/risk" label="Risk to the persons" choices={RISKS} value={risk} onChange={setRisk} />
+        <SelectInput name="/exemption" label="Why the persons need not be told" choices={EXEMPTIONS} value={exemption} onChange={setExemption} />
         <LongText name="/effects" label="Likely consequences" value={effects} onChange={setEffects} />
         <LongText name="/measures" label="Measures taken or proposed" value={measures} onChange={setMeasures} />
         <LongText name="/lessons" label="What is done differently from now on" value={lessons} onChange={setLessons} />

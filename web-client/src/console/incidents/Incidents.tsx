@@ -1,21 +1,24 @@
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { createIncident, listIncidents } from "../../api/incidents";
-import type { Incident, IncidentIn } from "../../api/types";
+import type { Incident } from "../../api/types";
 import { ApiForm } from "../../components/ApiForm";
 import { Badge } from "../../components/Badge";
 import { Button } from "../../components/Button";
-import { CardChoice, SelectInput, Tick } from "../../components/choices";
+import { SelectInput } from "../../components/choices";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Dialog } from "../../components/Dialog";
-import { LongText, TextInput } from "../../components/fields";
+import { TextInput } from "../../components/fields";
 import { ListCard, useList } from "../../components/list";
 import { DueDate, Moment } from "../../components/moments";
 import { Page } from "../../components/Page";
 import { Empty } from "../../components/states";
+import { localMinute } from "../../format/local";
 import { count } from "../../format/number";
 import { useMay } from "../session";
-import { EXPOSURES, NATURES, RISKS, clock } from "./words";
+import { IncidentFields } from "./IncidentFields";
+import { emptyDraft, toInput } from "./draft";
+import { RISKS, clock } from "./words";
 
 const COLUMNS: Column<Incident>[] = [
   {
@@ -55,10 +58,17 @@ export function Incidents() {
       <div className="toolbar">
         <SelectInput name="overdue" label="Clock" value={overdue ? "true" : ""} onChange={(value) => setSearch(value ? { overdue: value } : {}, { replace: true })} choices={[{ id: "", label: "Any" }, { id: "true", label: "Overdue" }]} />
       </div>
-      <ListCard list={list} empty={<Empty icon="audit" title={overdue ? "None is overdue" : "No incidents"} />}>
+      <ListCard
+        list={list}
+        empty={
+          <Empty icon="audit" title={overdue ? "None is overdue" : "No incidents"}>
+            {!overdue && <p>Enter each breach as soon as you know of it, also one that nobody has to be told of: the law asks for a register of all.</p>}
+          </Empty>
+        }
+      >
         {(items) => <DataTable caption="Incidents" columns={COLUMNS} rows={items} rowKey={(row) => row.id} />}
       </ListCard>
-      <Dialog title="Enter an incident" isOpen={making} onClose={() => setMaking(false)}>
+      <Dialog title="Enter an incident" wide isOpen={making} onClose={() => setMaking(false)}>
         <NewIncident onClose={() => setMaking(false)} />
       </Dialog>
     </Page>
@@ -67,29 +77,15 @@ export function Incidents() {
 
 function NewIncident({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
-  const [title, setTitle] = useState("");
-  const [facts, setFacts] = useState("");
-  const [nature, setNature] = useState<string[]>(["confidentiality"]);
-  const [exposure, setExposure] = useState<string>("live");
-  const [started, setStarted] = useState("");
-  const submit = () => {
-    const began = started === "" ? new Date() : new Date(started);
-    // What is no time at all is told by the server, at its field.
-    const started_at = Number.isNaN(began.getTime()) ? started : began.toISOString();
-    return createIncident({ title, facts, nature, endpoint_ids: [], exposure: exposure as IncidentIn["exposure"], started_at });
-  };
+  const [draft, setDraft] = useState(() => emptyDraft(new Date()));
+  const [risk, setRisk] = useState("unknown");
+  const [aware, setAware] = useState(() => localMinute(new Date()));
   return (
-    <ApiForm submit={submit} submitLabel="Enter it" beside={<Button onPress={onClose}>Cancel</Button>} onDone={(incident) => navigate(`/incidents/${incident.id}`)}>
-      <p className="soft">The clock of 72 hours begins now. What is not known yet can follow.</p>
-      <TextInput name="/title" label="Title" value={title} onChange={setTitle} required autoFocus />
-      <LongText name="/facts" label="What happened" value={facts} onChange={setFacts} required />
-      <div className="stack">
-        {NATURES.map(({ id, label }) => (
-          <Tick key={id} name={`/nature/${id}`} label={label} value={nature.includes(id)} onChange={(on) => setNature(on ? [...nature, id] : nature.filter((one) => one !== id))} />
-        ))}
-      </div>
-      <CardChoice name="/exposure" label="What got out" choices={EXPOSURES} value={exposure} onChange={setExposure} />
-      <TextInput name="/started_at" label="Since when" value={started} onChange={setStarted} placeholder="2026-11-21T09:00:00Z" code hint="Empty: since now." />
+    <ApiForm submit={() => createIncident(toInput(draft, aware, risk))} submitLabel="Enter it" beside={<Button onPress={onClose}>Cancel</Button>} onDone={(incident) => navigate(`/incidents/${incident.id}`)}>
+      <p className="soft">The clock of 72 hours begins when you became aware. What is not known yet can follow.</p>
+      <TextInput name="/aware_at" label="When you became aware" type="datetime-local" value={aware} onChange={setAware} required={false} hint="In your own time zone. Empty: now." />
+      <IncidentFields draft={draft} set={(key, value) => setDraft((current) => ({ ...current, [key]: value }))} />
+      <SelectInput name="/risk" label="Risk to the persons" choices={RISKS} value={risk} onChange={setRisk} />
     </ApiForm>
   );
 }

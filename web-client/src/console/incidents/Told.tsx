@@ -6,11 +6,14 @@ import { ApiForm } from "../../components/ApiForm";
 import { Button, DownloadLink } from "../../components/Button";
 import { Dialog } from "../../components/Dialog";
 import { LongText, TextInput } from "../../components/fields";
+import { Notice } from "../../components/Notice";
 import { Card } from "../../components/Page";
 import { Loaded } from "../../components/states";
 import { count } from "../../format/number";
 import { fullTime } from "../../format/time";
 import { useMay } from "../session";
+import { useCount } from "./count";
+import { scopingInWords } from "./words";
 
 /** Who was told: the authority, phase by phase, and the persons. */
 export function Told({ incident }: { incident: Incident }) {
@@ -51,7 +54,7 @@ export function Told({ incident }: { incident: Incident }) {
       {may("incidents:write") && incident.state !== "closed" && (
         <div className="row">
           <Button onPress={() => setAsking("authority")}>The authority is told…</Button>
-          <Button onPress={() => setAsking("persons")} isDisabled={!incident.scope}>
+          <Button onPress={() => setAsking("persons")} isDisabled={!incident.scope || incident.scoping !== undefined}>
             Tell the persons…
           </Button>
         </div>
@@ -88,6 +91,21 @@ function Authority({ incident, onClose }: { incident: Incident; onClose: () => v
 function Persons({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const cache = useQueryClient();
   const [message, setMessage] = useState("");
+  const { run, busy } = useCount(incident);
+  // It was counted over something else; the way out is to count again.
+  if (incident.scope_is_stale || incident.scoping) {
+    return (
+      <div className="stack">
+        <Notice tone="warn">{incident.scoping ? scopingInWords(incident.scoping) : "What got out, when or where was changed since it was counted whom it touched. Count again first."}</Notice>
+        <div className="dialog-actions">
+          <Button onPress={onClose}>Cancel</Button>
+          <Button kind="primary" onPress={() => void run()} isPending={busy || incident.scoping !== undefined}>
+            Count again
+          </Button>
+        </div>
+      </div>
+    );
+  }
   const done = () => {
     void cache.invalidateQueries({ queryKey: ["incident", incident.id, "mails"] });
     onClose();

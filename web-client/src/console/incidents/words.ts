@@ -19,6 +19,13 @@ export const NATURES: Choice[] = [
   { id: "integrity", label: "Something was changed" },
   { id: "availability", label: "Something is lost" },
 ];
+/** Why persons need not be told in spite of a high risk, Art. 34 (3). */
+export const EXEMPTIONS: Choice[] = [
+  { id: "", label: "They have to be told, if the risk is high" },
+  { id: "unintelligible", label: "Nobody can read what got out" },
+  { id: "risk_removed", label: "The risk was removed since" },
+  { id: "disproportionate", label: "It would be out of proportion", hint: "The public has to be told instead." },
+];
 
 /** How the clock of 72 hours stands. */
 export function clock(incident: Pick<Incident, "state" | "risk" | "notified_at" | "late">): { words: string; tone: Tone; running: boolean } {

@@ -5,15 +5,17 @@ import type { Report } from "../../api/types";
 import { Badge } from "../../components/Badge";
 import { DownloadLink } from "../../components/Button";
 import { CopyField } from "../../components/Copy";
+import { LoadedPage } from "../../components/LoadedPage";
 import { Card, Page } from "../../components/Page";
-import { Loaded } from "../../components/states";
 import { fullTime } from "../../format/time";
 import { type Finding, SEVERITIES, changes, said, verdict } from "./words";
+
+const BACK = { to: "/reports", label: "Reports" };
 
 export function ReportPage() {
   const { id = "" } = useParams();
   const query = useQuery({ queryKey: ["report", id], queryFn: () => getReport(id) });
-  return <Loaded query={query}>{(report) => <ReportView report={report} />}</Loaded>;
+  return <LoadedPage query={query} back={BACK}>{(report) => <ReportView report={report} />}</LoadedPage>;
 }
 
 function ReportView({ report }: { report: Report }) {
@@ -22,7 +24,7 @@ function ReportView({ report }: { report: Report }) {
   return (
     <Page
       title="Audit report"
-      back={{ to: "/reports", label: "Reports" }}
+      back={BACK}
       lede={
         <span className="row tight">
           <Badge tone={tone}>{words}</Badge>

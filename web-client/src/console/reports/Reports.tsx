@@ -50,7 +50,14 @@ export function Reports() {
         )
       }
     >
-      <ListCard list={list} empty={<Empty icon="audit" title="No reports yet" />}>
+      <ListCard
+        list={list}
+        empty={
+          <Empty icon="audit" title="No reports yet">
+            <p>A report answers from the evidence whether what is declared is also what happens. Make one, or have them made by the calendar.</p>
+          </Empty>
+        }
+      >
         {(items) => <DataTable caption="Reports" columns={COLUMNS} rows={items} rowKey={(row) => row.id} />}
       </ListCard>
       <div className="grid-2">

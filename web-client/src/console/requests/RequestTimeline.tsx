@@ -1,8 +1,9 @@
 import { sentence } from "../../api/problem";
 import type { RequestEvent } from "../../api/types";
+import { changesState, stepOf } from "../../format/steps";
 import { fullTime } from "../../format/time";
 import { actorFrom, useActorNames } from "../actors";
-import { requestState } from "./words";
+import { MEANWHILE_WORDS, requestState } from "./words";
 
 export function RequestTimeline({ events }: { events: RequestEvent[] }) {
   const actorName = useActorNames();
@@ -10,8 +11,8 @@ export function RequestTimeline({ events }: { events: RequestEvent[] }) {
     <ol className="timeline" role="list">
       {events.map((event, index) => (
         <li key={index}>
-          <strong>{capital(requestState(event.to).words)}</strong>
-          {event.note && <span className="soft">{sentence(event.note)}</span>}
+          <strong>{stepInWords(event)}</strong>
+          {event.note && <span className="soft">{stepOf(event).words ? capital(event.note) : sentence(event.note)}</span>}
           <span className="faint small">
             {fullTime(event.at)}, by {actorName(actorFrom(event.actor))}
           </span>
@@ -19,6 +20,13 @@ export function RequestTimeline({ events }: { events: RequestEvent[] }) {
       ))}
     </ol>
   );
+}
+
+/** A step by what it is: the state that it led to, or what happened while that stayed. */
+export function stepInWords(event: RequestEvent): string {
+  const { meanwhile } = stepOf(event);
+  if (meanwhile) return MEANWHILE_WORDS[meanwhile];
+  return changesState(event) ? capital(requestState(event.to).words) : "Noted";
 }
 
 function capital(words: string): string {

@@ -11,7 +11,7 @@ import { Page } from "../../components/Page";
 import { Empty } from "../../components/states";
 import { useMe } from "../session";
 import { SubjectName } from "../SubjectName";
-import { KIND_WORDS, isOpen, requestState } from "./words";
+import { KINDS, KIND_WORDS, isOpen, requestState } from "./words";
 
 const COLUMNS: Column<SubjectRequest>[] = [
   {
@@ -19,7 +19,7 @@ const COLUMNS: Column<SubjectRequest>[] = [
     primary: true,
     cell: (row) => (
       <Link to={`/requests/${row.id}`} className="row-link">
-        {KIND_WORDS[row.kind] ?? row.kind}
+        {KIND_WORDS[row.kind]}
       </Link>
     ),
   },
@@ -30,7 +30,6 @@ const COLUMNS: Column<SubjectRequest>[] = [
   { header: "By", cell: (row) => (row.origin === "portal" ? "themselves" : "you") },
 ];
 
-const KINDS = ["access", "portability", "rectification", "erasure", "restriction", "objection"] as const;
 const OPEN_AND_DONE = ["received", "verified", "approval", "in_progress", "completed", "refused", "withdrawn", "expired"] as const;
 const STATES = [{ id: "", label: "All" }, ...OPEN_AND_DONE.map((id) => ({ id, label: requestState(id).words }))];
 
@@ -55,9 +54,9 @@ export function Requests() {
     { every: 10_000 },
   );
   return (
-    <Page title="Requests" lede="What people ask of you: a copy of their data, or its erasure. Each has a due date, and none goes late unseen.">
+    <Page title="Requests" lede="What people ask of you: a copy of their data, a correction, a stop, or erasure. Each has a due date, and none goes late unseen.">
       <div className="toolbar">
-        <SelectInput name="kind" label="Kind" value={filter.kind ?? ""} onChange={(value) => change("kind", value)} choices={[{ id: "", label: "All" }, ...KINDS.map((id) => ({ id, label: KIND_WORDS[id] ?? id }))]} />
+        <SelectInput name="kind" label="Kind" value={filter.kind ?? ""} onChange={(value) => change("kind", value)} choices={[{ id: "", label: "All" }, ...KINDS.map((id) => ({ id, label: KIND_WORDS[id] }))]} />
         <SelectInput name="state" label="State" value={filter.state ?? ""} onChange={(value) => change("state", value)} choices={STATES} />
         <SelectInput name="overdue" label="Due date" value={filter.overdue ? "true" : ""} onChange={(value) => change("overdue", value)} choices={[{ id: "", label: "Any" }, { id: "true", label: "Overdue" }]} />
       </div>

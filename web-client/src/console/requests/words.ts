@@ -1,6 +1,7 @@
 import type { SubjectRequest } from "../../api/types";
 import type { Tone } from "../../components/Badge";
 import type { Choice } from "../../components/choices";
+import type { Meanwhile } from "../../format/steps";
 
 const STATES: Record<string, { words: string; tone: Tone }> = {
   received: { words: "received", tone: "accent" },
@@ -21,7 +22,14 @@ export function isOpen(request: Pick<SubjectRequest, "state">): boolean {
   return ["received", "verified", "in_progress", "approval"].includes(request.state);
 }
 
-export const KIND_WORDS: Record<string, string> = {
+/** Whether a restriction or an objection is in force, so that its end can be announced. */
+export function stands({ kind, state, lifted_at }: Pick<SubjectRequest, "kind" | "state" | "lifted_at">): boolean {
+  return ["restriction", "objection"].includes(kind) && state === "completed" && lifted_at === undefined;
+}
+
+export const KINDS = ["access", "portability", "rectification", "erasure", "restriction", "objection"] as const;
+
+export const KIND_WORDS: Record<SubjectRequest["kind"], string> = {
   access: "Access",
   portability: "Portability",
   rectification: "Rectification",
@@ -29,6 +37,58 @@ export const KIND_WORDS: Record<string, string> = {
   restriction: "Restriction",
   objection: "Objection",
 };
+
+/** What an approval sets going. */
+export const APPROVAL_WORDS: Record<SubjectRequest["kind"], string> = {
+  access: "The copy of everything held about them is prepared, and they are told by mail when it can be downloaded.",
+  portability: "The data that they gave is put into files for programs, and they are told by mail when these can be downloaded.",
+  rectification: "A new e-mail address takes the place of the old one; every other correction, and their statement, is kept beside what is recorded. Whoever got their data is told, and so are they, by mail.",
+  erasure: "Everything held about them is erased now. It cannot be undone.",
+  restriction: "Their data is only stored from now on: their sockets close, and nothing is delivered or read until you announce its end. They are told by mail.",
+  objection: "Nothing is delivered to them any more for the purposes that they object to, until you announce its end. They are told by mail.",
+};
+
+/** What was done, before the counts of it. */
+export const DONE_WORDS: Record<SubjectRequest["kind"], string> = {
+  access: "Collected",
+  portability: "Collected",
+  rectification: "Corrected",
+  erasure: "Erased",
+  restriction: "Restricted",
+  objection: "Stopped",
+};
+
+/** What happened while the state stayed as it was. */
+export const MEANWHILE_WORDS: Record<Meanwhile, string> = {
+  extended: "Extended",
+  paused: "Clock stopped",
+  resumed: "Clock goes on",
+  acknowledged: "Receipt confirmed",
+  lifting: "End announced",
+  lifted: "Ended",
+  approved_first: "Approved by one of two",
+  reminder: "Reminder sent",
+};
+
+/** Why an answer takes longer, Art. 12 (3). */
+export const EXTENSIONS: Choice[] = [
+  { id: "complexity", label: "It is complex" },
+  { id: "number_of_requests", label: "There are many such requests" },
+];
+
+/** What the clock may stand still for. */
+export const PAUSES: Choice[] = [
+  { id: "identity", label: "They have to show who they are" },
+  { id: "clarification", label: "They have to say what they mean" },
+];
+
+/** Why a restriction is wanted, Art. 18 (1). */
+export const GROUNDS: Choice[] = [
+  { id: "accuracy", label: "The data is wrong" },
+  { id: "unlawful", label: "The processing is unlawful, and they want no erasure" },
+  { id: "legal_claims", label: "They need it for legal claims" },
+  { id: "objection", label: "They objected, and that is not decided yet" },
+];
 
 /** Where a request came in. */
 export const ORIGIN_WORDS: Record<SubjectRequest["origin"], string> = {

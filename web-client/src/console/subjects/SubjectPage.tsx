@@ -2,9 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import { getSubject, listMessages } from "../../api/subjects";
 import { Badge } from "../../components/Badge";
+import { LoadedPage } from "../../components/LoadedPage";
 import { Moment } from "../../components/moments";
 import { Page } from "../../components/Page";
-import { Loaded } from "../../components/states";
 import { type TabSpec, Tabs } from "../../components/Tabs";
 import { ConnectionList } from "../flow/ConnectionList";
 import { MessageList } from "../flow/MessageList";
@@ -12,12 +12,14 @@ import { useMay } from "../session";
 import { Consents } from "./Consents";
 import { SubjectAbout } from "./SubjectAbout";
 
+const BACK = { to: "/subjects", label: "Subjects" };
+
 export function SubjectPage() {
   const { id = "" } = useParams();
   const may = useMay();
   const query = useQuery({ queryKey: ["subject", id], queryFn: () => getSubject(id) });
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query} back={BACK}>
       {(subject) => {
         const tabs: TabSpec[] = [
           ...(may("consents:read") ? [{ id: "consents", label: "Consents", content: <Consents subject={subject} /> }] : []),
@@ -28,7 +30,7 @@ export function SubjectPage() {
         return (
           <Page
             title={subject.external_id}
-            back={{ to: "/subjects", label: "Subjects" }}
+            back={BACK}
             lede={
               <span className="row tight">
                 {subject.restricted && <Badge tone="warn">restricted</Badge>}
@@ -43,6 +45,6 @@ export function SubjectPage() {
           </Page>
         );
       }}
-    </Loaded>
+    </LoadedPage>
   );
 }

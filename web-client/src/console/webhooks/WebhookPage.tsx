@@ -2,20 +2,22 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import { getWebhook } from "../../api/webhooks";
 import { Badge } from "../../components/Badge";
+import { LoadedPage } from "../../components/LoadedPage";
 import { Page } from "../../components/Page";
-import { Loaded } from "../../components/states";
 import { Tabs } from "../../components/Tabs";
 import { useNames } from "../names";
 import { Deliveries } from "./Deliveries";
 import { WebhookSettings } from "./WebhookSettings";
 import { standing } from "./words";
 
+const BACK = { to: "/webhooks", label: "Webhooks" };
+
 export function WebhookPage() {
   const { id = "" } = useParams();
   const names = useNames();
   const query = useQuery({ queryKey: ["webhooks", id], queryFn: () => getWebhook(id), refetchInterval: 10_000 });
   return (
-    <Loaded query={query}>
+    <LoadedPage query={query} back={BACK}>
       {(webhook) => {
         const { tone, label } = standing(webhook);
         const tabs = [
@@ -25,7 +27,7 @@ export function WebhookPage() {
         return (
           <Page
             title={webhook.description ?? webhook.url ?? "Kept to be read"}
-            back={{ to: "/webhooks", label: "Webhooks" }}
+            back={BACK}
             lede={
               <span className="row tight">
                 <Badge tone={tone}>{label}</Badge>
@@ -38,6 +40,6 @@ export function WebhookPage() {
           </Page>
         );
       }}
-    </Loaded>
+    </LoadedPage>
   );
 }

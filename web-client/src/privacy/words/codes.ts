@@ -1,12 +1,15 @@
 // What the server names by a code and the page says in words. Most of it is in the published description; the rest stands here.
 
 import type { components } from "../../api/schema";
+import type { Meanwhile } from "../../format/steps";
 
 type Schemas = components["schemas"];
 
 export type ConsentState = Schemas["ConsentState"];
 export type Basis = Schemas["LawfulBasis"];
 export type RequestState = Schemas["RequestState"];
+/** What happens with a request while its state stays. Reminders are for those who answer it. */
+export type Told = Exclude<Meanwhile, "reminder">;
 
 /** Why a request may be refused: `domain/src/requests/refusals.rs`. */
 export const REFUSALS = [

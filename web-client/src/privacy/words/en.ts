@@ -2,7 +2,7 @@
 // Written for somebody who has never heard of data protection law: short, concrete, no jargon.
 
 import { numbers } from "./plural";
-import type { Basis, ConsentState, RefusalCode, RequestState } from "./codes";
+import type { Basis, ConsentState, RefusalCode, RequestState, Told } from "./codes";
 
 export const en = (locale: string) => {
   const plural = numbers<"one" | "other">(locale);
@@ -122,6 +122,13 @@ export const en = (locale: string) => {
       on: "Allowed",
       off: "Not allowed",
       never: "You were never asked",
+      unless: {
+        title: "What happens unless you say no",
+        lede: "Nobody asks you for this first. It is on until you turn it off, and that works at once.",
+        on: "It happens",
+        unsaid: "It happens: you have not said no to it.",
+        off: "You said no: it does not happen",
+      },
       until: (day: string) => `It ends by itself on ${day}.`,
       receipt: "Receipt",
       since: (when: string) => `since ${when}`,
@@ -268,6 +275,19 @@ export const en = (locale: string) => {
       refused: "It was declined",
       refusedInPart: "Not everything could be done",
       complain: "You may complain to your data protection authority, or go to court.",
+      ownWords: "In your words",
+      against: "You object to",
+      correct: "To be corrected",
+      email: "your e-mail address",
+      meanwhile: {
+        extended: "It takes longer",
+        paused: "They need something from you",
+        resumed: "It goes on",
+        acknowledged: "They confirmed that it has arrived",
+        lifting: "The end was announced",
+        lifted: "It has ended",
+        approved_first: "A first person agreed",
+      } satisfies Record<Told, string> as Record<Told, string>,
       states: {
         received: "Received",
         verified: "We know it is you",
