@@ -117,6 +117,11 @@ impl Pictures {
         self.shard(endpoint).read().get(&endpoint)?.picture.load_full()
     }
 
+    /// Of how many tenants there are pictures in memory.
+    pub(crate) fn count(&self) -> usize {
+        self.tenants.read().len()
+    }
+
     /// The picture of a tenant, if it is in memory. Never waits.
     pub fn of(&self, tenant: TenantId) -> Option<Arc<Picture>> {
         self.tenants.read().get(&tenant)?.picture.load_full()

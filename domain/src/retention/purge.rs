@@ -29,7 +29,7 @@ use crate::{
 pub struct Budget {
     /// Messages removed in one run, about.
     pub rows: u64,
-    /// Messages removed in one transaction.
+    /// Messages removed in one transaction on SQLite, where nobody else writes meanwhile; on Postgres it may be more.
     pub batch: u64,
 }
 
@@ -103,6 +103,8 @@ enum KeysLeft {
 pub(crate) struct PurgeMemory {
     tenants: Vec<TenantId>,
     listed_at: Option<DateTime<Utc>>,
+    /// How many tenants this process knew then.
+    known: usize,
     /// Where the next run begins, so that a tenant with very much to remove keeps nobody waiting for ever.
     next: usize,
     evidence: evidence::Evidence,
@@ -114,8 +116,9 @@ pub(crate) struct PurgeMemory {
 const LATE: TimeDelta = TimeDelta::minutes(5);
 const ALARM_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// How often it is looked which tenants there are.
-const LIST_EVERY: TimeDelta = TimeDelta::seconds(5);
+/// How often it is looked which tenants there are, besides those that this process hears of: what a new one says may be gone a
+/// second later.
+const LIST_EVERY: TimeDelta = TimeDelta::seconds(1);
 
 /// One run over all tenants. To be called every second or so, and again at once while it says `more`.
 ///
@@ -127,13 +130,15 @@ pub async fn purge(ctx: &Ctx, budget: Budget) -> Result<Report> {
     let mut memory = ctx.pictures.purging.lock().await;
     let memory = &mut *memory;
     let mut report = Report::default();
-    let now = ctx.now();
-    if memory
-        .listed_at
-        .is_none_or(|at| now - at >= LIST_EVERY || now < at)
+    let (now, known) = (ctx.now(), ctx.pictures.count());
+    if known != memory.known
+        || memory
+            .listed_at
+            .is_none_or(|at| now - at >= LIST_EVERY || now < at)
     {
         memory.tenants = sweep::tenants(ctx).await?;
         memory.listed_at = Some(now);
+        memory.known = known;
     }
     memory.evidence.recall(ctx).await?;
     loop {

@@ -446,6 +446,15 @@ impl Run<'_> {
         Ok(oldest)
     }
 
+    /// Messages that one transaction removes.
+    fn batch(&self) -> u64 {
+        match self.ctx.store.engine() {
+            Engine::Sqlite => self.budget.batch,
+            // Other writers do not wait for it there, and each commit waits for the disk.
+            Engine::Postgres => self.budget.batch * 5,
+        }
+    }
+
     /// Where a batch that begins at `start` ends.
     async fn boundary(&self, tx: &TenantTx, start: i64, end: i64) -> Result<i64> {
         if self.ctx.store.engine() == Engine::Postgres {
@@ -460,7 +469,7 @@ impl Run<'_> {
             .filter(message::Column::Id.gte(start))
             .filter(message::Column::Id.lt(end))
             .order_by_asc(message::Column::Id)
-            .offset(self.budget.batch)
+            .offset(self.batch())
             .limit(1)
             .into_tuple()
             .one(tx.conn())
