@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 use tests::{Builder, Socket, Tenant, eventually, socket::Frame, tenant::text, wait::PATIENCE};
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{Carrier, Cluster, say};
+use super::{Carrier, Cluster, on_each_carrier, say};
+
+on_each_carrier! {
+    a_rolling_restart_loses_no_message_doubles_none_and_keeps_their_order
+}
 
 /// Subscribers of a channel.
 const CROWD: usize = 100;
@@ -134,10 +138,9 @@ fn clients() -> usize {
     set.map_or(300, |set| set.parse().expect("WEIR_TEST_CLIENTS is a number"))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_restart_loses_no_message_doubles_none_and_keeps_their_order() {
+async fn a_rolling_restart_loses_no_message_doubles_none_and_keeps_their_order(carrier: Carrier) {
     let brisk = |_: usize, builder: Builder| builder.env("WEIR_SHUTDOWN__DRAIN_SECONDS", "6");
-    let Some(mut cluster) = Cluster::start_with(Carrier::OneRedis, 3, brisk).await else {
+    let Some(mut cluster) = Cluster::start_with(carrier, 3, brisk).await else {
         return;
     };
     let acme = cluster.nodes[0].tenant("acme").await;
