@@ -117,6 +117,12 @@ async fn who_knows_the_answer_needs_no_secret_and_nobody_needs_to_ask() {
         (upstream(&acme, &relay).await["state"] == "proven").then_some(())
     })
     .await;
+    // The store says it a moment before the door has heard of it.
+    let url = relay.url(&acme.token(&relay, "ada").await);
+    eventually("that the door has heard of it", || async {
+        Socket::try_connect(&url, &[]).await.ok().map(drop)
+    })
+    .await;
     echoes(&acme, &relay).await;
 }
 
