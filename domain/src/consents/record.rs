@@ -112,7 +112,7 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
         purpose,
         notice,
         expires_at,
-    } = check(tx, &new, at, now).await?;
+    } = check(tx, ctx, &new, at, now).await?;
     let subject = match &new.subject {
         WhichSubject::Id(id) => known(tx, *id).await?,
         WhichSubject::External(id) => subjects::get_or_create_in(tx, ctx, id).await?.id,
@@ -152,7 +152,6 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
         })
         .await?;
     let (in_force, before) = project(tx, &event).await?;
-    check_no(&event, &purpose, before.as_ref())?;
     let held = before.as_ref().is_some_and(|before| is_valid(before.state));
     let holds = is_valid(event.state);
     if in_force {
@@ -175,26 +174,26 @@ pub async fn record(tx: &TenantTx, ctx: &Ctx, new: NewConsent) -> Result<Recorde
     })
 }
 
-/// A no that changes nothing must not be taken for one that does: nothing is written down of it. What was said about a purpose
-/// before can always be taken back.
-fn check_no(
-    event: &consent_event::Model,
-    purpose: &purpose::Model,
-    before: Option<&consent_state::Model>,
-) -> Result<()> {
+/// Whether it would be a no that changes nothing, which must not be taken for one that does. What was said about a purpose before
+/// can always be taken back.
+async fn is_idle_no(tx: &TenantTx, ctx: &Ctx, new: &NewConsent, purpose: &purpose::Model) -> Result<bool> {
     let says_no = matches!(
-        event.state,
+        new.state,
         ConsentState::Refused | ConsentState::Withdrawn | ConsentState::Revoked
     );
-    let mut faults = Faults::default();
-    faults.check(
-        !says_no || before.is_some() || purposes::heeds_a_no(purpose),
-        "/state",
-        "not_consent",
-        "this purpose does not rest on consent, so that a no to it changes nothing; where the law gives a right to object, \
-         make a request of the kind objection",
-    );
-    faults.finish()
+    if !says_no || purposes::heeds_a_no(purpose) {
+        return Ok(false);
+    }
+    let subject = match &new.subject {
+        WhichSubject::Id(id) => Some(*id),
+        WhichSubject::External(id) => subjects::by_external_id(tx, ctx, id).await?.map(|row| row.id),
+    };
+    let Some(subject) = subject else { return Ok(true) };
+    let before = tx
+        .find_by_id::<consent_state::Entity, _>((subject, purpose.id))
+        .one(tx.conn())
+        .await?;
+    Ok(before.is_none())
 }
 
 struct Checked {
@@ -203,7 +202,13 @@ struct Checked {
     expires_at: Option<DateTime<Utc>>,
 }
 
-async fn check(tx: &TenantTx, new: &NewConsent, at: DateTime<Utc>, now: DateTime<Utc>) -> Result<Checked> {
+async fn check(
+    tx: &TenantTx,
+    ctx: &Ctx,
+    new: &NewConsent,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Checked> {
     let mut faults = Faults::default();
     if let WhichSubject::External(id) = &new.subject {
         subjects::check_external_id(&mut faults, "/subject", id);
@@ -252,6 +257,15 @@ async fn check(tx: &TenantTx, new: &NewConsent, at: DateTime<Utc>, now: DateTime
             found
         }
     };
+    if let Some(purpose) = &purpose {
+        faults.check(
+            !is_idle_no(tx, ctx, new, purpose).await?,
+            "/state",
+            "not_consent",
+            "this purpose does not rest on consent, so that a no to it changes nothing; where the law gives a right to object, \
+             make a request of the kind objection",
+        );
+    }
     let told = match new.notice_version_id {
         None => None,
         Some(id) => check_notice(tx, &mut faults, id, purpose.as_ref()).await?,

@@ -552,6 +552,27 @@ async fn an_import_records_each_line_once_and_says_what_is_wrong_with_the_others
 }
 
 #[tokio::test]
+async fn nothing_is_written_down_of_an_imported_no_that_would_change_nothing() {
+    use entity::consent_import::ImportFormat;
+    let t = World::new().await;
+    let tx = begin(&t).await;
+    let orders = NewPurpose::new("orders", LawfulBasis::Contract);
+    purposes::create(&tx, &t.ctx, orders).await.unwrap();
+    tx.save().await.unwrap();
+    let csv = "subject,purpose,state,at\nada,orders,withdrawn,2026-01-02T03:04:05Z\nbob,orders,given,2026-01-02T03:04:05Z\nbob,orders,withdrawn,2026-02-02T03:04:05Z\n";
+    let done = import(&t, ImportFormat::Csv, csv).await;
+    assert_eq!((done.recorded, done.failed), (2, 1));
+    let tx = begin(&t).await;
+    let page = PageIn::new(None, None).unwrap();
+    let faults = import_faults(&tx, done.id, &page).await.unwrap().items;
+    assert_eq!(faults[0].faults[0].1, "not_consent");
+    let events = list(&tx, &Filter::default(), &page).await.unwrap().items;
+    assert_eq!(events.len(), 2, "{events:#?}");
+    let ada = subjects::by_external_id(&tx, &t.ctx, "ada").await.unwrap();
+    assert!(ada.is_none(), "nobody was added for it");
+}
+
+#[tokio::test]
 async fn a_browsers_no_counts_until_the_person_says_something_more_specific() {
     use ConsentState as S;
     let t = World::new().await;
