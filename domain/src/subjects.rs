@@ -227,19 +227,18 @@ async fn change(
     row.version = Set(version);
     let email_changed = patch.email.is_some();
     if let Some(email) = patch.email {
-        if let Some(before) = &known_by {
-            portal::forget_address(tx, before).await?;
-            if let Some(email) = &email {
-                requests::readdress(tx, ctx, id, before, email).await?;
+        let (index, sealed) = match &email {
+            Some(email) => Some(seal_email(tx, ctx, id, email).await?).unzip(),
+            None => (None, None),
+        };
+        // Whoever writes the same address once more moves nobody.
+        if let Some(before) = known_by.filter(|before| Some(before) != index.as_ref()) {
+            portal::forget_address(tx, &before).await?;
+            if let (Some(email), Some(index)) = (&email, &index) {
+                requests::readdress(tx, ctx, id, &before, (index, email)).await?;
             }
         }
-        (row.email_index, row.email_sealed) = match email {
-            Some(email) => {
-                let (index, sealed) = seal_email(tx, ctx, id, &email).await?;
-                (Set(Some(index)), Set(Some(sealed)))
-            }
-            None => (Set(None), Set(None)),
-        };
+        (row.email_index, row.email_sealed) = (Set(index), Set(sealed));
     }
     let restriction = patch.restricted.filter(|wanted| *wanted != restricted);
     if restriction == Some(false) && requests::restriction_stands(tx, id).await? {

@@ -365,6 +365,14 @@ async fn whoever_has_somebodys_old_address_gets_nothing_of_theirs() {
     acme.owner
         .patch(
             format!("/subjects/{subject}"),
+            json!({ "email": "ada@example.com" }),
+        )
+        .await
+        .expect(200);
+    before.get(&export).await.check(200);
+    acme.owner
+        .patch(
+            format!("/subjects/{subject}"),
             json!({ "email": "ada@new.example" }),
         )
         .await

@@ -14,7 +14,7 @@ use crate::{
     Error, Result,
     ctx::Ctx,
     mails::{self, NewMail},
-    officers, subjects,
+    officers,
     tenancy::TenantTx,
     tenants,
 };
@@ -38,16 +38,15 @@ pub(crate) async fn open_address(
     Ok(Some(String::from_utf8(address).map_err(Error::internal)?))
 }
 
-/// The person has another address than the one with this hash: what is asked about them is answered at the new one from now on.
+/// The person has another address, with its hash, than the one with the hash before: what is asked about them is answered at the new one from now on.
 pub(crate) async fn readdress(
     tx: &TenantTx,
     ctx: &Ctx,
     subject: SubjectId,
     before: &[u8],
-    email: &str,
+    (index, email): (&[u8], &str),
 ) -> Result<()> {
     let keys = ctx.keys.tenant(tx.tenant()).await?;
-    let index = subjects::email_index(&keys, email).to_vec();
     let theirs = tx
         .find::<request::Entity>()
         .filter(request::Column::SubjectId.eq(subject))
@@ -60,7 +59,7 @@ pub(crate) async fn readdress(
             keys.tenant.seal_value(&context, email.as_bytes(), &*ctx.chance)
         });
         let row = request::ActiveModel {
-            email_index: Set(Some(index.clone())),
+            email_index: Set(Some(index.to_vec())),
             email_sealed: Set(sealed),
             ..Default::default()
         };
