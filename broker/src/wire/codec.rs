@@ -142,24 +142,23 @@ impl<IO: Socket> Wire<IO> {
 
     /// A control frame; its payload has at most 125 bytes.
     fn control(&mut self, first: u8, payload: &[u8]) {
-        match self.reader.side() {
-            Side::Server => {
-                let (head, length) = head(first, payload.len());
-                self.outbox.copy(&head[..length]);
-                self.outbox.copy(payload);
-            }
-            Side::Client => self.masked(first, payload),
-        }
+        let mask = self.head(first, payload.len());
+        self.outbox.copy_masked(payload, mask);
     }
 
-    /// A frame of a client's: each has a mask of its own that nobody can foresee (RFC 6455 §5.3).
-    fn masked(&mut self, first: u8, payload: &[u8]) {
-        let (mut head, length) = head(first, payload.len());
+    /// A frame's header. Answers the mask to put over its payload: each frame of a client's has one of its own that nobody can
+    /// foresee (RFC 6455 §5.3).
+    fn head(&mut self, first: u8, payload: usize) -> Mask {
+        let (mut head, length) = head(first, payload);
+        if self.reader.side() == Side::Server {
+            self.outbox.copy(&head[..length]);
+            return Mask::NONE;
+        }
         head[1] |= 0x80;
         let mask: [u8; 4] = rand::random();
         self.outbox.copy(&head[..length]);
         self.outbox.copy(&mask);
-        self.outbox.copy_masked(payload, Mask::new(mask));
+        Mask::new(mask)
     }
 }
 
@@ -188,13 +187,11 @@ impl<IO: Socket> Line for Wire<IO> {
 
     fn feed(&mut self, payload: &Payload) -> Result<(), Lost> {
         let first = super::first(payload.opcode);
+        let mask = self.head(first, payload.bytes.len());
         match self.reader.side() {
-            Side::Server => {
-                let (head, length) = head(first, payload.bytes.len());
-                self.outbox.copy(&head[..length]);
-                self.outbox.share(&payload.bytes);
-            }
-            Side::Client => self.masked(first, &payload.bytes),
+            Side::Server => self.outbox.share(&payload.bytes),
+            // The bytes are shared with others, who must not see them masked.
+            Side::Client => self.outbox.copy_masked(&payload.bytes, mask),
         }
         Ok(())
     }
