@@ -6,11 +6,11 @@ const at = (id: string) => ({ path: { request_id: id } });
 export const listRequests = (query: { cursor?: string; kind?: SubjectRequest["kind"]; state?: SubjectRequest["state"]; overdue?: boolean; subject_id?: string; limit?: number }) =>
   body(api.GET("/requests", { params: { query } }));
 export const createRequest = (input: RequestIn) => body(api.POST("/requests", { body: input }));
-export const getRequest = (id: string) => body(api.GET("/requests/{request_id}", { params: { path: { request_id: id } } }));
+export const getRequest = (id: string) => body(api.GET("/requests/{request_id}", { params: at(id) }));
 export const refuseRequest = (id: string, input: { code: string; text: string }) =>
-  body(api.POST("/requests/{request_id}/refuse", { params: { path: { request_id: id } }, body: input }));
-export const withdrawRequest = (id: string) => body(api.POST("/requests/{request_id}/withdraw", { params: { path: { request_id: id } } }));
-export const approveRequest = (id: string) => body(api.POST("/requests/{request_id}/approve", { params: { path: { request_id: id } } }));
+  body(api.POST("/requests/{request_id}/refuse", { params: at(id), body: input }));
+export const withdrawRequest = (id: string) => body(api.POST("/requests/{request_id}/withdraw", { params: at(id) }));
+export const approveRequest = (id: string) => body(api.POST("/requests/{request_id}/approve", { params: at(id) }));
 export const extendRequest = (id: string, input: ExtensionIn) => body(api.POST("/requests/{request_id}/extend", { params: at(id), body: input }));
 export const pauseRequest = (id: string, input: PauseIn) => body(api.POST("/requests/{request_id}/pause", { params: at(id), body: input }));
 export const resumeRequest = (id: string) => body(api.POST("/requests/{request_id}/resume", { params: at(id) }));
