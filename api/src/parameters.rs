@@ -92,7 +92,9 @@ fn operation(method: &str, path: &str) -> Option<&'static Operation> {
 fn all(description: &Value) -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, item) in description["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
+        // Beside its operations a path may say where it is served.
+        let said = item.as_object().into_iter().flatten();
+        for (method, operation) in said.filter(|(_, said)| said.is_object()) {
             let parameters = operation["parameters"].as_array().into_iter().flatten();
             all.push(Operation {
                 method: method.clone(),
