@@ -100,6 +100,34 @@ pub async fn hide(ctx: &Ctx, scope: &TenantScope, request: request::Model) -> Re
     })
 }
 
+/// Whom [`hide`] has hidden for erasures that were asked for at this address. They have no address any more by which they would
+/// be found; what they asked for is theirs to follow to its end all the same.
+pub(crate) async fn hidden(tx: &TenantTx, email_index: &[u8]) -> Result<Vec<SubjectId>> {
+    let erasures = tx
+        .find::<request::Entity>()
+        .filter(request::Column::EmailIndex.eq(email_index))
+        .filter(request::Column::Kind.eq(RequestKind::Erasure))
+        .filter(request::Column::State.eq(RequestState::InProgress))
+        .all(tx.conn())
+        .await?;
+    let named: Vec<SubjectId> = erasures
+        .into_iter()
+        .filter_map(|request| request.subject_id)
+        .collect();
+    if named.is_empty() {
+        return Ok(named);
+    }
+    // Whose address the tenant took away has none that is sealed either, and whoever reads its mail now is somebody else.
+    let hidden = tx
+        .find::<subject::Entity>()
+        .filter(subject::Column::Id.is_in(named))
+        .filter(subject::Column::EmailIndex.is_null())
+        .filter(subject::Column::EmailSealed.is_not_null())
+        .all(tx.conn())
+        .await?;
+    Ok(hidden.into_iter().map(|person| person.id).collect())
+}
+
 /// Erases. Answers the completed request.
 pub async fn carry_out(ctx: &Ctx, scope: &TenantScope, erasing: &Erasing) -> Result<request::Model> {
     if let Some(subject) = erasing.subject {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     Error, Result,
     ctx::Ctx,
+    erasure,
     requests::{self, Reader},
     subjects,
     tenancy::{Actor, TenantScope, TenantTx},
@@ -44,13 +45,15 @@ pub struct PortalCaller {
     pub email_index: Vec<u8>,
     /// The records under this address, oldest first; none when nothing is known of it (any more).
     pub subjects: Vec<SubjectId>,
+    /// Those who are being erased at this moment: nothing else is shown of them or done for them any more.
+    pub leaving: Vec<SubjectId>,
 }
 
 impl PortalCaller {
     /// Whose requests they see.
     pub fn as_reader(&self) -> Reader {
         Reader {
-            subjects: self.subjects.clone(),
+            subjects: [&self.subjects[..], &self.leaving].concat(),
             email_index: self.email_index.clone(),
         }
     }
@@ -230,6 +233,7 @@ pub async fn authenticate(ctx: &Ctx, slug: &str, token: &str) -> Result<PortalCa
         .limit(100)
         .all(tx.conn())
         .await?;
+    let leaving = erasure::hidden(&tx, &session.email_index).await?;
     let keys = ctx.keys.tenant(tenant.id).await?;
     let address = keys
         .tenant
@@ -243,6 +247,7 @@ pub async fn authenticate(ctx: &Ctx, slug: &str, token: &str) -> Result<PortalCa
         email: (!address.is_empty()).then_some(address),
         email_index: session.email_index,
         subjects: subjects.into_iter().map(|subject| subject.id).collect(),
+        leaving,
     })
 }
 

@@ -168,6 +168,18 @@ impl Story {
         erasure::carry_out(ctx, scope, &erasing).await.unwrap()
     }
 
+    /// What somebody on the privacy page sees of their requests.
+    async fn seen_by(&self, caller: &PortalCaller) -> Vec<RequestId> {
+        let filter = Filter {
+            of: Some(caller.as_reader()),
+            ..Filter::default()
+        };
+        let tx = self.ctx().store.read(&caller.scope).await.unwrap();
+        let page = PageIn::new(None, None).unwrap();
+        let theirs = list(&tx, self.ctx(), &filter, &page).await.unwrap().items;
+        theirs.into_iter().map(|request| request.id).collect()
+    }
+
     async fn download(&self, request: &request::Model) -> Result<Vec<u8>> {
         let mut download = exports::download(self.ctx(), self.scope(), request).await?;
         let mut whole = Vec::new();
@@ -512,6 +524,28 @@ async fn requests_are_forgotten_when_even_their_record_need_not_be_kept() {
 }
 
 #[tokio::test]
+async fn whoever_asked_to_be_erased_can_follow_that_to_its_end() {
+    let (story, ada) = Story::begin().await;
+    let (ctx, scope) = (story.ctx(), story.scope());
+    let (caller, token) = story.sign_in().await;
+    let asked = story.request(&caller, RequestKind::Erasure).await.unwrap();
+    let asked = begin(ctx, scope, asked.id).await.unwrap();
+    let erasing = erasure::hide(ctx, scope, asked).await.unwrap();
+
+    let caller = story.caller(&token).await.unwrap();
+    assert_eq!(
+        (caller.subjects.as_slice(), caller.leaving.as_slice()),
+        ([].as_slice(), [ada].as_slice())
+    );
+    assert_eq!(story.seen_by(&caller).await, [erasing.request.id]);
+
+    erasure::carry_out(ctx, scope, &erasing).await.unwrap();
+    let caller = story.caller(&token).await.unwrap();
+    assert!(caller.leaving.is_empty());
+    assert_eq!(story.seen_by(&caller).await, [erasing.request.id]);
+}
+
+#[tokio::test]
 async fn an_erased_person_leaves_nothing_that_names_them_and_gets_a_receipt() {
     let (story, ada) = Story::begin().await;
     let (ctx, scope) = (story.ctx(), story.scope());
@@ -619,16 +653,7 @@ async fn an_erased_person_leaves_nothing_that_names_them_and_gets_a_receipt() {
     // The person, still on the page, sees how it ended and nothing else.
     let caller = story.caller(&token).await.unwrap();
     assert_eq!((caller.email.as_deref(), caller.subjects.len()), (None, 0));
-    let filter = Filter {
-        of: Some(caller.as_reader()),
-        ..Filter::default()
-    };
-    let tx = ctx.store.read(&caller.scope).await.unwrap();
-    let page = PageIn::new(None, None).unwrap();
-    let theirs = list(&tx, ctx, &filter, &page).await.unwrap().items;
-    drop(tx);
-    assert_eq!(theirs.len(), 2);
-    assert!(theirs.iter().any(|request| request.id == done.id));
+    assert_eq!(story.seen_by(&caller).await, [done.id, access.id]);
 
     // The mail proves to them, and to nobody else, that the receipt is theirs.
     let mails = story.mails().await;
