@@ -1,4 +1,6 @@
-//! The data folder: who may read it, who works in it, and the root key that lies in it.
+//! The data folder: who may read it, who works in it, and what lies in it.
+
+mod root_key;
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -6,8 +8,6 @@ use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
-
-use vault::{chance::SystemChance, key::RootKey};
 
 use crate::trouble::Trouble;
 
@@ -78,11 +78,6 @@ impl DataFolder {
         self.0.join("pages.key")
     }
 
-    /// The root key.
-    pub(crate) fn root_key_file(&self) -> PathBuf {
-        self.0.join("root.key")
-    }
-
     /// Mails, where there is no server for them. Made when first asked for.
     pub(crate) fn mailbox(&self) -> Result<PathBuf, Trouble> {
         let path = self.0.join("mailbox");
@@ -131,117 +126,6 @@ impl DataFolder {
         File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    /// The root key that the one in the folder replaces, while that lasts.
-    pub(crate) fn old_root_key_file(&self) -> PathBuf {
-        self.0.join("root.key.old")
-    }
-
-    /// The root key in the folder, if there is one.
-    pub(crate) fn root_key(&self) -> Result<Option<RootKey>, Trouble> {
-        Self::read_root_key(&self.root_key_file())
-    }
-
-    /// The one it replaces, if it is being replaced.
-    pub(crate) fn old_root_key(&self) -> Result<Option<RootKey>, Trouble> {
-        Self::read_root_key(&self.old_root_key_file())
-    }
-
-    /// Puts a new root key in the place of the one that is there, which stays beside it until
-    /// [`DataFolder::forget_old_root_key`].
-    pub(crate) fn replace_root_key(&self) -> Result<RootKey, Trouble> {
-        let (path, old) = (self.root_key_file(), self.old_root_key_file());
-        let failed = |error: io::Error| {
-            Trouble::new(
-                format!("the root key {} cannot be replaced", path.display()),
-                "check who may write there; nothing is lost",
-            )
-            .because(error)
-        };
-        let key = RootKey::generate(&SystemChance);
-        // The old one is copied, not renamed: at no moment is there no root.key.
-        let text = vault::Redacted::new(fs::read_to_string(&path).map_err(failed)?);
-        write_new(&old, text.expose()).map_err(failed)?;
-        let mut next = tempfile::Builder::new();
-        let next = next.prefix("root.key.").tempfile_in(&self.0).map_err(failed)?;
-        writeln!(next.as_file(), "{}", key.encode().expose()).map_err(failed)?;
-        next.as_file().sync_all().map_err(failed)?;
-        File::open(&self.0)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
-        next.persist(&path).map_err(|error| failed(error.error))?;
-        File::open(&self.0)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
-        Ok(key)
-    }
-
-    /// Overwrites and removes the root key that was replaced.
-    pub(crate) fn forget_old_root_key(&self) -> Result<(), Trouble> {
-        let path = self.old_root_key_file();
-        let forget = || {
-            let mut file = OpenOptions::new().write(true).open(&path)?;
-            let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-            file.write_all(&vec![b'0'; length])?;
-            file.sync_all()?;
-            fs::remove_file(&path)?;
-            File::open(&self.0)?.sync_all()
-        };
-        match forget() {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Trouble::new(
-                format!("the old root key {} cannot be removed", path.display()),
-                "overwrite and remove it yourself: nothing needs it any more",
-            )
-            .because(error)),
-            _ => Ok(()),
-        }
-    }
-
-    fn read_root_key(path: &Path) -> Result<Option<RootKey>, Trouble> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => vault::Redacted::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(Trouble::new(
-                    format!("the root key {} cannot be read", path.display()),
-                    "give the file to the user that runs weir",
-                )
-                .because(error));
-            }
-        };
-        let key = RootKey::parse(text.expose()).map_err(|_| {
-            Trouble::new(
-                format!("{} does not hold a root key, which is 32 bytes in base64", path.display()),
-                "put back the root.key that this folder was started with; without it nothing sealed can be opened",
-            )
-        })?;
-        Ok(Some(key))
-    }
-
-    /// Makes a root key and writes it down, for its owner only. Never over one that is there.
-    pub(crate) fn make_root_key(&self) -> Result<RootKey, Trouble> {
-        let key = RootKey::generate(&SystemChance);
-        let path = self.root_key_file();
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| {
-                writeln!(file, "{}", key.encode().expose())?;
-                // Data that is sealed under a key that the disk has lost would be lost too.
-                file.sync_all()?;
-                File::open(&self.0)?.sync_all()
-            });
-        written.map_err(|error| {
-            Trouble::new(
-                format!("the root key {} cannot be written", path.display()),
-                "check who may write there",
-            )
-            .because(error)
-        })?;
-        Ok(key)
-    }
-
     /// Files and folders that others than their owner may read although they hold secrets.
     pub(crate) fn readable_by_others(&self) -> Vec<PathBuf> {
         [
@@ -256,17 +140,38 @@ impl DataFolder {
     }
 }
 
-/// Writes a file for its owner only. One that is there has the same content, from a run that was interrupted before
-/// anything else was done.
-pub(crate) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file for its owner only, in the place of one that may be there. Whenever this ends, what is there is whole.
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    fs::rename(written_beside(path, text)?, path)?;
+    sync_folder(path)
+}
+
+/// Writes a file for its owner only, never over one that is there.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let beside = written_beside(path, text)?;
+    let named = fs::hard_link(&beside, path);
+    fs::remove_file(beside)?;
+    named?;
+    sync_folder(path)
+}
+
+/// What the disk has already, and only has to be named. It always has the same name, so that what an interrupted run left is
+/// written over by the next.
+fn written_beside(path: &Path, text: &str) -> io::Result<PathBuf> {
+    let beside = path.with_added_extension("part");
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(path)?;
+        .open(&beside)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(beside)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
@@ -301,20 +206,5 @@ mod tests {
         drop(lock);
         assert!(!folder.is_locked());
         folder.lock().unwrap();
-    }
-
-    #[test]
-    fn a_root_key_that_is_none_is_refused_and_not_replaced() {
-        let home = tempfile::tempdir().unwrap();
-        let folder = DataFolder::prepare(home.path()).unwrap();
-        fs::write(folder.root_key_file(), "c2hvcnQ=\n").unwrap();
-        assert!(
-            folder
-                .root_key()
-                .unwrap_err()
-                .what()
-                .contains("does not hold a root key")
-        );
-        assert_eq!(fs::read_to_string(folder.root_key_file()).unwrap(), "c2hvcnQ=\n");
     }
 }

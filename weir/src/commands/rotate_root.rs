@@ -53,12 +53,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         .into());
     }
     let stores = Stores::open(&settings, &folder, Upgrade::Refuse).await?;
-    if !from_outside {
-        if folder.old_root_key_file().exists() {
-            print::note("going on with the root key that an interrupted run made");
-        } else {
-            folder.replace_root_key()?;
-        }
+    if !from_outside && folder.replace_root_key()? {
+        print::note("going on with the root key that an interrupted run made");
     }
     replace(&settings, &folder, stores).await?;
     if !from_outside {

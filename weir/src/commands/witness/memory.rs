@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ledger::{Checkpoint, Cosigner, leaf_hash};
 use vault::chance::{self, SystemChance};
 
-use crate::{data_folder::write_new, trouble::Trouble};
+use crate::{data_folder::write_whole, trouble::Trouble};
 
 /// A folder, used by one process.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Memory {
         let path = self.0.join("witness.key");
         if !path.exists() {
             let seed: [u8; 32] = chance::bytes(&SystemChance);
-            write_new(&path, &STANDARD.encode(seed))?;
+            write_whole(&path, &STANDARD.encode(seed))?;
         }
         let text = fs::read_to_string(&path)?;
         let seed = STANDARD
