@@ -18,6 +18,7 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
     web::{Data, Path},
 };
+use tokio::io::AsyncWriteExt as _;
 
 use self::entrance::Entrance;
 use crate::{
@@ -88,7 +89,7 @@ pub async fn connect(
         });
     let from = Peer::of(req, state);
     let serving = state.clone();
-    let mut response = upgrade(req, state, &handshake, move |io| {
+    let mut response = upgrade(req, state, &handshake, First::They, move |io| {
         serve(&serving, entrance, protocol.as_deref(), from, io);
     })?;
     if let Some(protocol) = chosen.and_then(|protocol| HeaderValue::from_str(&protocol).ok()) {
@@ -135,19 +136,31 @@ fn knock(req: &Request, state: &State) -> std::result::Result<Handshake, Respons
     }
 }
 
+/// Who speaks first on a socket that was just opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// We: the answer to the handshake goes along.
+    We,
+    /// The client, which needs the answer for that.
+    They,
+}
+
 /// Answers a handshake, and hands the socket over once it is open.
 fn upgrade(
     req: &Request,
     state: &State,
     handshake: &Handshake,
+    first: First,
     serve: impl FnOnce(Upgraded) + Send + 'static,
 ) -> Result<Response> {
     let upgraded = req.take_upgrade()?;
     // A task of its own, and a short one: the session's task is another, which then holds nothing of this.
     state.sockets.spawn(async move {
-        if let Ok(io) = upgraded.await {
-            serve(io);
+        let Ok(mut io) = upgraded.await else { return };
+        if first == First::They && io.flush().await.is_err() {
+            return;
         }
+        serve(io);
     });
     let mut response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)

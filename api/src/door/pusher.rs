@@ -10,7 +10,7 @@ use poem::{Request, Response, Upgraded, http::uri::Scheme};
 use url::form_urlencoded;
 
 use super::{
-    Peer, count_refusal,
+    First, Peer, count_refusal,
     entrance::{self, Entrance},
     foreign_page, knock, open, upgrade,
 };
@@ -45,7 +45,7 @@ pub async fn app(req: &Request, state: &State) -> Response {
     }
     let from = Peer::of(req, state);
     let serving = state.clone();
-    let response = upgrade(req, state, &handshake, move |io| {
+    let response = upgrade(req, state, &handshake, First::We, move |io| {
         serve(&serving, entrance, from, io);
     });
     response.unwrap_or_else(poem::Error::into_response)

@@ -3,13 +3,14 @@
 //! up and is gone soon. The HTTP server below us has no such clock.
 //!
 //! What follows a head is the business of others: bodies are read by handlers, and the frames of a WebSocket by the broker,
-//! which has clocks of its own. From the answer 101 on this one is off, and holds nothing.
+//! which has clocks of its own. From the answer 101 on this one is off, and holds nothing but that answer: it goes out together
+//! with the first frame, where whoever takes the socket over speaks first. One packet less is a tenth of what opening it costs.
 
 use std::{
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -37,7 +38,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101";
 /// A stream under a clock.
 pub(super) struct Patient<IO> {
     io: IO,
-    /// Boxed, and gone once nothing is watched any more: most connections are WebSockets for most of their time.
+    /// Boxed, and gone once nothing is watched or held any more: most connections are WebSockets for most of their time.
     watch: Option<Box<Watch>>,
 }
 
@@ -56,6 +57,16 @@ enum Phase {
     Asked,
     /// Some of the answer left.
     Answering,
+    /// The answer 101, which nobody got yet.
+    Switched(Held),
+}
+
+/// An answer that waits for what is said next.
+struct Held {
+    answer: Vec<u8>,
+    sent: usize,
+    /// The HTTP server has flushed it. Whoever flushes then is the one who took the socket over.
+    is_handed_over: bool,
 }
 
 impl<IO> Patient<IO> {
@@ -106,13 +117,54 @@ impl Watch {
         true
     }
 
-    /// What is about to be written. Answers whether to go on watching.
-    fn wrote(&mut self, bytes: &[u8]) -> bool {
-        if matches!(self.phase, Phase::Asked) && bytes.starts_with(SWITCHING) {
-            return false;
+    /// What is about to be written. Answers whether it is held.
+    fn writes(&mut self, slices: &[IoSlice<'_>]) -> bool {
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        let switches = first.is_some_and(|bytes| bytes.starts_with(SWITCHING));
+        if matches!(self.phase, Phase::Asked) && switches {
+            self.phase = Phase::Switched(Held {
+                answer: slices.iter().flat_map(|slice| slice.iter().copied()).collect(),
+                sent: 0,
+                is_handed_over: false,
+            });
+            return true;
         }
         self.phase = Phase::Answering;
-        true
+        false
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Patient<IO> {
+    fn held(&mut self) -> Option<&mut Held> {
+        match &mut self.watch.as_mut()?.phase {
+            Phase::Switched(held) => Some(held),
+            _ => None,
+        }
+    }
+
+    /// Sends what is held, and as much as goes along of what follows. Answers how much of that went.
+    fn poll_send(&mut self, cx: &mut Context<'_>, next: &[u8]) -> Poll<io::Result<usize>> {
+        while let Some(Watch {
+            phase: Phase::Switched(held),
+            ..
+        }) = self.watch.as_deref_mut()
+        {
+            let rest = &held.answer[held.sent..];
+            let left = rest.len();
+            let both = [IoSlice::new(rest), IoSlice::new(next)];
+            let sent = match Pin::new(&mut self.io).poll_write_vectored(cx, &both) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(sent)) => sent,
+                other => return other,
+            };
+            if sent < left {
+                held.sent += sent;
+                continue;
+            }
+            self.watch = None;
+            return Poll::Ready(Ok(sent - left));
+        }
+        Poll::Ready(Ok(0))
     }
 }
 
@@ -126,13 +178,16 @@ fn end_so_far(found: usize, byte: u8) -> Option<usize> {
     (found < END.len()).then_some(found)
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Patient<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patient<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.held().is_some() {
+            ready!(this.poll_send(cx, &[]))?;
+        }
         let Some(watch) = &mut this.watch else {
             return Pin::new(&mut this.io).poll_read(cx, buffer);
         };
@@ -153,11 +208,8 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Patient<IO> {
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.watch.as_mut().is_some_and(|watch| !watch.wrote(bytes)) {
-            self.watch = None;
-        }
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -165,13 +217,17 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let first = slices.iter().find(|slice| !slice.is_empty());
-        if let Some(first) = first
-            && self.watch.as_mut().is_some_and(|watch| !watch.wrote(first))
-        {
-            self.watch = None;
+        let this = &mut *self;
+        if this.held().is_some() {
+            let next = slices.iter().find(|slice| !slice.is_empty());
+            let went = ready!(this.poll_send(cx, next.map_or(&[], |next| &**next)))?;
+            if went > 0 {
+                return Poll::Ready(Ok(went));
+            }
+        } else if this.watch.as_mut().is_some_and(|watch| watch.writes(slices)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        Pin::new(&mut this.io).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -179,10 +235,17 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(held) = self.held()
+            && !std::mem::replace(&mut held.is_handed_over, true)
+        {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.poll_send(cx, &[]))?;
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx, &[]))?;
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
@@ -259,13 +322,89 @@ mod tests {
             .await
             .unwrap();
         read(&mut server).await.unwrap();
-        server
-            .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
-            .await
-            .unwrap();
-        assert!(server.watch.is_none());
+        server.write_all(SWITCHED).await.unwrap();
         let read = tokio::time::timeout(Duration::from_hours(1), read(&mut server)).await;
         assert!(read.is_err());
+        assert!(server.watch.is_none());
+    }
+
+    const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
+
+    /// A server that was asked for another protocol, and its client.
+    async fn asked() -> (DuplexStream, Patient<DuplexStream>) {
+        let (mut client, mut server) = pair();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        read(&mut server).await.unwrap();
+        (client, server)
+    }
+
+    async fn got(client: &mut DuplexStream) -> Vec<u8> {
+        let mut buffer = vec![0; 256];
+        let reading = tokio::time::timeout(Duration::from_secs(1), client.read(&mut buffer));
+        let count = reading.await.map_or(0, |read| read.unwrap());
+        buffer.truncate(count);
+        buffer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_speaks_first_sends_the_answer_along() {
+        let (mut client, mut server) = asked().await;
+        server.write_all(SWITCHED).await.unwrap();
+        server.flush().await.unwrap();
+        assert_eq!(
+            got(&mut client).await,
+            b"",
+            "the HTTP server's flush waits for company"
+        );
+        server.write_all(b"hello").await.unwrap();
+        assert_eq!(got(&mut client).await, [SWITCHED, b"hello"].concat());
+        server.write_all(b"again").await.unwrap();
+        assert_eq!(got(&mut client).await, b"again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_listens_first_or_flushes_or_goes_sends_the_answer() {
+        for what in ["reads", "flushes", "goes"] {
+            let (mut client, mut server) = asked().await;
+            server.write_all(SWITCHED).await.unwrap();
+            server.flush().await.unwrap();
+            match what {
+                "reads" => {
+                    let reading = tokio::time::timeout(Duration::from_secs(1), read(&mut server));
+                    assert!(reading.await.is_err(), "nobody said anything");
+                }
+                "flushes" => server.flush().await.unwrap(),
+                _ => server.shutdown().await.unwrap(),
+            }
+            assert_eq!(got(&mut client).await, SWITCHED, "{what}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_goes_in_pieces_comes_whole_and_in_order() {
+        let (mut client, far) = duplex(7);
+        let mut server = Patient::new(far, PATIENCE);
+        let writing = async {
+            while server
+                .watch
+                .as_ref()
+                .is_none_or(|watch| !matches!(watch.phase, Phase::Asked))
+            {
+                read(&mut server).await.unwrap();
+            }
+            server.write_all(SWITCHED).await.unwrap();
+            server.flush().await.unwrap();
+            server.write_all(b"hello").await.unwrap();
+            server.shutdown().await.unwrap();
+        };
+        let reading = async {
+            client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).await.unwrap();
+            all
+        };
+        let ((), all) = tokio::join!(writing, reading);
+        assert_eq!(all, [SWITCHED, b"hello"].concat());
     }
 
     #[test]
