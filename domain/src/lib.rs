@@ -36,6 +36,7 @@ pub mod housekeeping;
 pub mod idempotency;
 pub mod ids;
 pub mod incidents;
+mod inserts;
 pub mod installation;
 pub mod invitations;
 pub mod jobs;

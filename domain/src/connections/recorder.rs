@@ -5,7 +5,7 @@ mod entry;
 mod write;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -20,17 +20,22 @@ use tokio::{
 
 use self::{
     entry::Entry,
-    write::{Batch, write},
+    write::{Batch, statement, write},
 };
 use super::{Opened, Totals, close_left_open};
-use crate::{ctx::Ctx, error::Result, nodes, usage};
+use crate::{
+    ctx::Ctx,
+    error::Result,
+    inserts::{self, Insert},
+    nodes, usage,
+};
 
 /// How soon what happened can be seen.
 const EVERY: Duration = Duration::from_millis(200);
 /// How often it is written down what tenants used.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// Rows in one statement: seventeen values each.
-const AT_ONCE: usize = 500;
+/// Records in one transaction: as many as the largest statement has rows.
+const AT_ONCE: usize = inserts::MOST;
 /// Closed connections that wait for a store that fails. Beyond that the oldest are given up, so that memory is not.
 const MOST_WAITING: usize = 200_000;
 
@@ -41,6 +46,7 @@ pub struct Recorder(Arc<Shared>);
 struct Shared {
     ctx: Ctx,
     node: String,
+    insert: Insert,
     // Synchronous: nothing waits while holding it, and whoever opens or closes a socket comes by once.
     state: Mutex<State>,
     stop: Notify,
@@ -50,7 +56,8 @@ struct Shared {
 struct State {
     /// Connections that are open, or closed and not yet written down, as they are to be written.
     entries: HashMap<ConnectionId, Entry>,
-    changed: HashSet<ConnectionId>,
+    /// In the order in which they were opened: a tree grows best at its end.
+    changed: BTreeSet<ConnectionId>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -70,9 +77,11 @@ impl Recorder {
     pub async fn start(ctx: Ctx, node: String) -> Result<(Self, JoinHandle<()>)> {
         nodes::begin(&ctx, &node).await?;
         close_left_open(&ctx, &node, "node stopped").await?;
+        let backend = ctx.store.connection_for_maintenance().get_database_backend();
         let recorder = Self(Arc::new(Shared {
             ctx,
             node,
+            insert: statement(backend),
             state: Mutex::default(),
             stop: Notify::new(),
         }));
@@ -172,7 +181,7 @@ impl Recorder {
             if batch.rows.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = write(&self.0.ctx, &batch).await {
+            if let Err(error) = write(&self.0.ctx, &self.0.insert, &batch).await {
                 self.give_back(&batch);
                 return Err(error);
             }
@@ -193,10 +202,10 @@ impl Recorder {
     fn take(&self) -> Batch {
         let mut state = self.0.state.lock();
         let state = &mut *state;
-        let some: Vec<_> = state.changed.iter().take(AT_ONCE).copied().collect();
         let mut batch = Batch::default();
-        for id in some {
-            state.changed.remove(&id);
+        while batch.rows.len() < AT_ONCE
+            && let Some(id) = state.changed.pop_first()
+        {
             let Some(entry) = state.entries.get_mut(&id) else {
                 continue;
             };
@@ -205,9 +214,6 @@ impl Recorder {
                 batch.named_late.push(row.clone());
             }
             batch.rows.push(row);
-        }
-        if state.changed.is_empty() {
-            state.changed = HashSet::new();
         }
         batch
     }

@@ -5,11 +5,13 @@ use entity::{
     subject,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait,
-    sea_query::{Expr, OnConflict, Query},
+    ColumnTrait, ConnectionTrait, DbBackend, Value,
+    sea_query::{Expr, Query},
 };
 
-use crate::{ctx::Ctx, error::Result, subjects, tenancy::SystemTx, webhooks::sessions::Listeners};
+use crate::{
+    ctx::Ctx, error::Result, inserts::Insert, subjects, tenancy::SystemTx, webhooks::sessions::Listeners,
+};
 
 /// Connections to be written down.
 #[derive(Default)]
@@ -19,47 +21,27 @@ pub(super) struct Batch {
     pub(super) named_late: Vec<connection::Model>,
 }
 
+/// The statement that writes records.
+pub(super) fn statement(backend: DbBackend) -> Insert {
+    Insert::new(
+        backend,
+        "INSERT INTO connection (id, tenant_id, endpoint_id, subject_id, node, address, opened_at, authenticated_at, \
+         last_activity_at, closed_at, close_code, close_reason, bytes_in, bytes_out, messages_in, messages_out)",
+        16,
+        // Not the person: an erasure may have taken them out of the row meanwhile. See `name`. Whoever ended it first has the
+        // last word: when this process was taken for dead, others did.
+        " ON CONFLICT (id) DO UPDATE SET last_activity_at = excluded.last_activity_at, closed_at = excluded.closed_at, \
+         close_code = excluded.close_code, close_reason = excluded.close_reason, \
+         bytes_in = excluded.bytes_in, bytes_out = excluded.bytes_out, \
+         messages_in = excluded.messages_in, messages_out = excluded.messages_out \
+         WHERE connection.closed_at IS NULL",
+    )
+}
+
 /// Writes records down, and tells webhooks what is new about them.
-pub(super) async fn write(ctx: &Ctx, batch: &Batch) -> Result<()> {
+pub(super) async fn write(ctx: &Ctx, insert: &Insert, batch: &Batch) -> Result<()> {
     let rows = &batch.rows;
-    let mut insert = Query::insert();
-    insert
-        .into_table(connection::Entity)
-        .columns([
-            Column::Id,
-            Column::TenantId,
-            Column::EndpointId,
-            Column::SubjectId,
-            Column::Node,
-            Column::Address,
-            Column::OpenedAt,
-            Column::AuthenticatedAt,
-            Column::LastActivityAt,
-            Column::ClosedAt,
-            Column::CloseCode,
-            Column::CloseReason,
-            Column::BytesIn,
-            Column::BytesOut,
-            Column::MessagesIn,
-            Column::MessagesOut,
-        ])
-        // Not the person: an erasure may have taken them out of the row meanwhile. See `name`.
-        .on_conflict(
-            OnConflict::column(Column::Id)
-                .update_columns([
-                    Column::LastActivityAt,
-                    Column::ClosedAt,
-                    Column::CloseCode,
-                    Column::CloseReason,
-                    Column::BytesIn,
-                    Column::BytesOut,
-                    Column::MessagesIn,
-                    Column::MessagesOut,
-                ])
-                // Whoever ended it first has the last word: when this process was taken for dead, others did.
-                .action_and_where(Column::ClosedAt.is_null())
-                .to_owned(),
-        );
+    let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 16);
     for row in rows {
         // Of somebody who was erased before the first record was written, no record names them.
         let gone = row.subject_id.is_some_and(|subject| {
@@ -67,7 +49,7 @@ pub(super) async fn write(ctx: &Ctx, batch: &Batch) -> Result<()> {
                 .get(subject)
                 .is_some_and(|standing| standing.is_gone())
         });
-        insert.values_panic([
+        values.extend([
             row.id.into(),
             row.tenant_id.into(),
             row.endpoint_id.into(),
@@ -92,7 +74,9 @@ pub(super) async fn write(ctx: &Ctx, batch: &Batch) -> Result<()> {
         .system("connections of all tenants are recorded")
         .await?;
     let before = listeners.recorded(&tx, rows).await?;
-    tx.conn().execute(&insert).await?;
+    for statement in insert.statements(values) {
+        tx.conn().execute_raw(statement).await?;
+    }
     for row in &batch.named_late {
         name(&tx, row).await?;
     }
