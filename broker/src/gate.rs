@@ -110,6 +110,9 @@ struct State {
 /// A queue that once grew gives its memory back when it runs empty above this many slots.
 const KEPT_SLOTS: usize = 32;
 
+/// What a frame says besides its message, roughly.
+const ENVELOPE: usize = 128;
+
 impl State {
     fn clear(&mut self) {
         self.queue = VecDeque::new();
@@ -274,6 +277,21 @@ impl Gate {
         self.waker.register(waker);
     }
 
+    /// Takes all that waits, into a queue that is empty, where nothing but it is to be done and the socket has room for it
+    /// whatever becomes of it on the way. Answers whether it did. What is taken is in the task's hands, as after [`Gate::next`].
+    pub(crate) fn take(&self, room: usize, all: &mut VecDeque<Arc<Delivery>>) -> bool {
+        let mut state = self.state.lock();
+        // Frames are longer than what they carry: twice as long where every character is escaped.
+        let most = 2 * state.bytes + state.queue.len() * ENVELOPE;
+        if state.queue.len() < 2 || most > room || state.shut.is_some() || !state.waiting.is_empty() {
+            return false;
+        }
+        std::mem::swap(&mut state.queue, all);
+        state.bytes = 0;
+        state.messages = 0;
+        true
+    }
+
     /// The next order. Messages only where the socket is `ready` for one.
     pub(crate) fn next(&self, ready: bool) -> Order {
         let mut state = self.state.lock();
@@ -414,6 +432,42 @@ mod tests {
         assert_eq!(size(&gate.next(true)), Some(3));
         gate.owes(90);
         assert_eq!(gate.enter(&delivery(50, None), 0, &settings()), Entry::Dropped);
+    }
+
+    #[test]
+    fn all_is_taken_at_once_where_there_is_room_and_nothing_else_to_do() {
+        let taken = |gate: &Gate, room| {
+            let mut all = VecDeque::new();
+            gate.take(room, &mut all)
+                .then(|| all.iter().map(|one| one.size()).collect::<Vec<_>>())
+        };
+        let gate = gate();
+        gate.enter(&delivery(10, None), 0, &settings());
+        assert_eq!(taken(&gate, 1 << 20), None, "one is handed out as it is");
+        gate.enter(&delivery(20, None), 0, &settings());
+        assert_eq!(taken(&gate, 60 + 2 * ENVELOPE - 1), None, "they might not fit");
+        assert_eq!(taken(&gate, 60 + 2 * ENVELOPE), Some(vec![10, 20]));
+        assert!(matches!(gate.next(true), Order::Idle));
+        for size in [30, 30, 30] {
+            assert_eq!(gate.enter(&delivery(size, None), 0, &settings()), Entry::Queued);
+        }
+        let mut told = gate.silence(PURPOSE);
+        assert_eq!(taken(&gate, 1 << 20), None, "somebody waits for word");
+        assert!(told.try_recv().is_err());
+        gate.acknowledge(&Cutoff {
+            session: Uuid::from_u128(1),
+            endpoint: Uuid::from_u128(3),
+            delivered: 2,
+            last: None,
+            exact: true,
+        });
+        gate.shut(Close::NORMAL, Manner::Finish);
+        assert_eq!(
+            taken(&gate, 1 << 20),
+            None,
+            "an end is looked at message by message"
+        );
+        assert!(matches!(gate.next(true), Order::Send(_)));
     }
 
     #[test]

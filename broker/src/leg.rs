@@ -411,6 +411,11 @@ impl<IO: Socket> Leg<Wire<IO>> {
         self.wire.feed_frame(frame);
     }
 
+    /// Bytes that it takes before it has to be asked again whether it is ready.
+    pub(crate) fn room(&self) -> usize {
+        self.wire.room()
+    }
+
     /// Bytes that were handed over and that the socket has not taken: they count to what the session costs.
     pub(crate) fn unwritten(&self) -> usize {
         self.wire.unwritten()

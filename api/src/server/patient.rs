@@ -166,6 +166,24 @@ impl<IO: AsyncWrite + Unpin> Patient<IO> {
         }
         Poll::Ready(Ok(0))
     }
+
+    /// Writes, while something is watched or held.
+    fn poll_write_watched(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.held().is_some() {
+            let next = slices.iter().find(|slice| !slice.is_empty());
+            let went = ready!(self.poll_send(cx, next.map_or(&[], |next| &**next)))?;
+            if went > 0 {
+                return Poll::Ready(Ok(went));
+            }
+        } else if self.watch.as_mut().is_some_and(|watch| watch.writes(slices)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
 }
 
 /// How much of [`END`] stands there after one more byte. `None` when all of it does.
@@ -208,8 +226,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patient<IO> {
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.watch.is_some() {
+            return self.poll_write_watched(cx, &[IoSlice::new(bytes)]);
+        }
+        Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -217,17 +238,10 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        if this.held().is_some() {
-            let next = slices.iter().find(|slice| !slice.is_empty());
-            let went = ready!(this.poll_send(cx, next.map_or(&[], |next| &**next)))?;
-            if went > 0 {
-                return Poll::Ready(Ok(went));
-            }
-        } else if this.watch.as_mut().is_some_and(|watch| watch.writes(slices)) {
-            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        if self.watch.is_some() {
+            return self.poll_write_watched(cx, slices);
         }
-        Pin::new(&mut this.io).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

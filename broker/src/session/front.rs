@@ -1,6 +1,7 @@
 //! The end-user's side of a session: the socket, and the gate before it.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
@@ -22,6 +23,11 @@ use crate::{
     wheel::Alarm,
     wire::{Socket, Wire},
 };
+
+thread_local! {
+    /// What a session takes from its gate in one turn. It and the gate's queue change places, so neither is ever made anew.
+    static TAKEN: Cell<VecDeque<Arc<Delivery>>> = const { Cell::new(VecDeque::new()) };
+}
 
 pub(crate) struct Front<IO> {
     // Before `life`: fields drop in this order, and the drop of `life` tells that the socket is gone.
@@ -290,6 +296,18 @@ impl<IO: Socket> Front<IO> {
         }
     }
 
+    /// Sends all that waits, where it may be taken at once. Answers whether it was.
+    fn send_all(&mut self) -> bool {
+        let mut all = TAKEN.try_with(Cell::take).unwrap_or_default();
+        let taken = self.life.gate.take(self.leg.room(), &mut all);
+        for delivery in all.drain(..) {
+            self.send(&delivery);
+        }
+        // A thread that ends keeps nothing.
+        let _ = TAKEN.try_with(|kept| kept.set(all));
+        taken
+    }
+
     /// Follows the gate's orders, moves what waits to the socket, and tells who is to be told.
     pub(crate) fn poll_outbound(&mut self, cx: &mut Context<'_>) {
         while self.leg.is_open() {
@@ -302,7 +320,11 @@ impl<IO: Socket> Front<IO> {
                 // Most sessions say something of their own once.
                 self.answers = VecDeque::new();
             }
-            match self.life.gate.next(ready && !self.holds) {
+            ready &= !self.holds;
+            if ready && self.send_all() {
+                continue;
+            }
+            match self.life.gate.next(ready) {
                 Order::Send(delivery) => self.send(&delivery),
                 Order::Close(why, Manner::Sever) => self.leg.lose(why),
                 Order::Close(why, _) => self.close(why),

@@ -69,6 +69,11 @@ impl<IO: Socket> Wire<IO> {
         self.outbox.share(frame);
     }
 
+    /// Bytes that it takes before it has to be asked again whether it is ready.
+    pub(crate) fn room(&self) -> usize {
+        self.outbox.room()
+    }
+
     /// Bytes that were handed over and that the socket has not taken.
     pub(crate) fn unwritten(&self) -> usize {
         self.outbox.len()

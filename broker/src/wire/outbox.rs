@@ -54,10 +54,18 @@ impl Outbox {
         self.length
     }
 
-    /// Whether it takes another frame: not while the socket is stuck, so that what waits, waits where it can still be
-    /// withdrawn.
+    /// Whether it takes another frame.
     pub(crate) fn has_room(&self) -> bool {
-        !self.is_stuck && self.length < self.limit
+        self.room() > 0
+    }
+
+    /// Bytes that it takes before it is full: none while the socket is stuck, so that what waits, waits where it can still be
+    /// withdrawn.
+    pub(crate) fn room(&self) -> usize {
+        if self.is_stuck {
+            return 0;
+        }
+        self.limit.saturating_sub(self.length)
     }
 
     /// Appends bytes, copied.
