@@ -138,7 +138,10 @@ async fn a_withdrawal_under_a_flood_closes_the_socket_before_it_answers_and_noth
     // The server's own word: what went out before the cut, and that the record of the connection agrees.
     let cut = &withdrawn["cutoffs"][0];
     assert_eq!(cut["messages_out"], heard.len() + 20, "{withdrawn:#}");
-    sleep(Duration::from_millis(300)).await;
+    tests::eventually("the flood goes on", || async {
+        (begun.load(Ordering::SeqCst) > first_after + 10).then_some(())
+    })
+    .await;
     let session = cut["session_id"].as_str().unwrap();
     let record = tests::eventually("the end of the connection's record", || async {
         let record = acme

@@ -122,9 +122,14 @@ async fn a_thousand_members_of_a_killed_node_are_gone_within_half_a_minute_and_e
     let receiver = Receiver::start().await;
     let hook = json!({ "endpoint_id": chat.id, "url": receiver.url(), "events": ["disconnected"] });
     acme.owner.post("/webhooks", hook).await.expect(201);
-    let mut witnesses = Vec::new();
-    for room in ROOMS {
-        witnesses.push(cluster.join(&chat, 0, room, "ada").await.0);
+    let mut hearing = Vec::new();
+    for (number, room) in ROOMS.into_iter().enumerate() {
+        let (mut ada, _) = cluster.join(&chat, 0, room, "ada").await;
+        // While they come, which takes a while: whoever reads nothing answers no ping.
+        hearing.push(tokio::spawn(async move {
+            hears_of(&mut ada, "pusher_internal:member_added", guests(number)).await;
+            ada
+        }));
     }
     let mut crowd = JoinSet::new();
     let join = async |n: usize| {
@@ -137,8 +142,9 @@ async fn a_thousand_members_of_a_killed_node_are_gone_within_half_a_minute_and_e
         crowd.spawn(async move { while let Some(Frame::Text(_)) = guest.within(2 * PATIENCE).await {} });
     }
     drop(joining);
-    for (room, ada) in witnesses.iter_mut().enumerate() {
-        hears_of(ada, "pusher_internal:member_added", guests(room)).await;
+    let mut witnesses = Vec::new();
+    for ada in hearing {
+        witnesses.push(ada.await.expect("ada hears of every guest"));
     }
     // The first at a node is told at once who is on the others.
     for (number, room) in ROOMS.into_iter().enumerate() {
