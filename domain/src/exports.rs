@@ -14,6 +14,7 @@ mod recipients;
 mod redact;
 mod schema;
 mod tables;
+mod words;
 
 pub use build::build;
 pub use download::{Download, download, find};

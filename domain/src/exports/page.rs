@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use entity::purpose::{self, LawfulBasis};
 use minijinja::UndefinedBehavior;
 use serde_json::{Value, json};
 
-use super::{contents::About, tables::time};
-use crate::{Result, printed};
+use super::{contents::About, tables::time, words};
+use crate::{Result, deadlines, printed};
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -72,7 +71,13 @@ fn values(about: &About) -> Value {
         .iter()
         .flat_map(|held| held.data_types.iter().map(String::as_str))
         .collect();
+    let tag = about.request.language.as_ref().unwrap_or(&about.tenant.language);
+    let (language, words) = words::of(tag);
+    // What other laws say of complaints there is in one language.
+    let is_gdpr = about.profile.key == deadlines::DEFAULT;
     json!({
+        "language": language,
+        "w": words,
         "made_at": minute(about.at),
         "tenant": { "name": about.tenant.name, "contact": about.tenant.contact_email },
         "request": {
@@ -81,8 +86,7 @@ fn values(about: &About) -> Value {
         },
         "portable": about.portable(),
         "corrections": corrections,
-        "law": about.profile.name,
-        "complaint": about.profile.complaint,
+        "complaint": (!is_gdpr).then_some(&about.profile.complaint),
         "person": person,
         "held": held,
         "consents": consents,
@@ -110,22 +114,10 @@ fn purposes(about: &About) -> Vec<Value> {
             json!({
                 "name": purpose.name,
                 "description": purpose.description,
-                "basis": basis(purpose),
+                "basis": purpose.lawful_basis.as_str(),
             })
         })
         .collect()
-}
-
-/// GDPR Art. 6(1), in words.
-fn basis(purpose: &purpose::Model) -> &'static str {
-    match purpose.lawful_basis {
-        LawfulBasis::Consent => "your consent, Art. 6(1)(a) GDPR",
-        LawfulBasis::Contract => "a contract with you, Art. 6(1)(b) GDPR",
-        LawfulBasis::LegalObligation => "a legal obligation, Art. 6(1)(c) GDPR",
-        LawfulBasis::VitalInterests => "vital interests, Art. 6(1)(d) GDPR",
-        LawfulBasis::PublicTask => "a task in the public interest, Art. 6(1)(e) GDPR",
-        LawfulBasis::LegitimateInterests => "legitimate interests, Art. 6(1)(f) GDPR",
-    }
 }
 
 /// Who actually got what passed.
