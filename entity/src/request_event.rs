@@ -4,9 +4,32 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     id::{RequestEventId, RequestId, TenantId},
+    macros::string_enum,
     request::RequestState,
     tenant_owned,
 };
+
+string_enum! {
+    /// What happened with a request while its state stayed.
+    pub enum RequestStep {
+        /// The answer takes longer.
+        Extended = "extended",
+        /// The clock stands still.
+        Paused = "paused",
+        /// It goes on.
+        Resumed = "resumed",
+        /// The person was told that the request arrived.
+        Acknowledged = "acknowledged",
+        /// The end of what was asked for is announced.
+        Lifting = "lifting",
+        /// It has ended.
+        Lifted = "lifted",
+        /// The first of two approved.
+        ApprovedFirst = "approved_first",
+        /// Those who answer were reminded.
+        Reminder = "reminder",
+    }
+}
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,7 +44,11 @@ pub struct Model {
     pub to_state: RequestState,
     /// `subject`, `member:<id>`, `api_key:<id>` or `system`.
     pub actor: String,
+    /// What happened, where the state stayed.
+    pub what: Option<RequestStep>,
     pub note: Option<String>,
+    /// What the person was told with it.
+    pub words: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

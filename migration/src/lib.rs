@@ -43,6 +43,7 @@ mod m0025_upstream_proofs;
 mod m0026_upstream_access;
 mod m0031_language_of_requests;
 mod m0034_log_witnesses;
+mod m0035_steps_of_requests;
 mod v0001_keys;
 mod v0003_pages;
 mod v0004_tenant_key_rotation;
@@ -86,6 +87,7 @@ impl MigratorTrait for DataMigrator {
             Box::new(m0026_upstream_access::Migration),
             Box::new(m0031_language_of_requests::Migration),
             Box::new(m0034_log_witnesses::Migration),
+            Box::new(m0035_steps_of_requests::Migration),
         ]
     }
 }

@@ -62,6 +62,14 @@ async fn the_laws_that_requests_are_answered_under_are_data_that_can_be_read() {
     }
 }
 
+/// What happened with a request last.
+fn last_step(request: &Value) -> &Value {
+    request["events"]
+        .as_array()
+        .and_then(|events| events.last())
+        .expect("something happened")
+}
+
 #[tokio::test]
 async fn an_extension_is_told_with_its_reason_and_given_once() {
     let server = Server::start().await;
@@ -83,6 +91,11 @@ async fn an_extension_is_told_with_its_reason_and_given_once() {
         "{due} is three months after {received}, or the Monday after"
     );
     assert_eq!(after["extension_reason"], "complexity");
+    let step = last_step(&after);
+    assert_eq!(
+        (&step["what"], &step["words"]),
+        (&json!("extended"), &json!("Your data are in many places."))
+    );
     let mail = server
         .mail("ada@example.com", |mail| mail.subject.contains("takes longer"))
         .await;
@@ -105,12 +118,16 @@ async fn the_clock_stands_still_while_the_person_must_act_and_only_where_the_law
     let paused = post("pause", body.clone()).await.expect(200);
     assert!(paused["paused_at"].is_string() && paused["overdue"] == false);
     post("pause", body).await.problem(409, "not_pausable");
+    let step = last_step(&paused);
+    assert_eq!(step["what"], "paused");
+    assert_eq!(step["words"], "Please send us the number of your contract.");
     let mail = server
         .mail("ada@example.com", |mail| mail.subject.contains("needs something"))
         .await;
     assert!(mail.text.contains("number of your contract"), "{}", mail.text);
     let resumed = post("resume", json!({})).await.expect(200);
     assert!(resumed["paused_at"].is_null());
+    assert_eq!(last_step(&resumed)["what"], "resumed");
     assert_eq!(
         resumed["due_at"], paused["due_at"],
         "it stood still for less than a day"

@@ -13,7 +13,7 @@ use domain::{
 use entity::{
     id::{PurposeId, RequestId, RequestMessageId, SubjectId},
     request::{self, RequestKind, RequestOrigin, RequestState},
-    request_event,
+    request_event::{self, RequestStep},
 };
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -313,9 +313,13 @@ pub struct RequestEvent {
     at: DateTime<Utc>,
     from: Option<RequestState>,
     to: RequestState,
+    /// What happened, where the state stayed.
+    what: Option<RequestStep>,
     /// `subject`, `member:<id>`, `api_key:<id>` or `system`.
     actor: String,
     note: Option<String>,
+    /// What the person was told with it.
+    words: Option<String>,
 }
 
 /// Who is told about a request.
@@ -335,11 +339,13 @@ impl RequestEvent {
             at: row.at,
             from: row.from_state,
             to: row.to_state,
+            what: row.what,
             actor: match row.actor.split_once(':') {
                 Some((kind, _)) if inside => kind.to_owned(),
                 _ => row.actor,
             },
             note: row.note.filter(|_| !(inside && first)),
+            words: row.words,
         }
     }
 }

@@ -133,6 +133,7 @@ async fn unlink_requests(
     // So are the words in which a clock was stopped or put off.
     tx.update_many::<request_event::Entity>()
         .col_expr(request_event::Column::Note, Expr::value(None::<String>))
+        .col_expr(request_event::Column::Words, Expr::value(None::<String>))
         .filter(request_event::Column::RequestId.is_in(ids.iter().copied()))
         .filter(request_event::Column::Actor.is_not_in(["system", "subject"]))
         .exec(tx.conn())

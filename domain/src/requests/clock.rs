@@ -5,13 +5,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::RequestId,
     request::{self, RequestState},
+    request_event::RequestStep,
 };
 use sea_orm::{ColumnTrait, Condition, Set};
 use serde_json::json;
 
 use super::{
     FulfilRequest, notify, read,
-    steps::{amend, note},
+    steps::{Said, amend, note},
 };
 use crate::{
     Error, Result,
@@ -113,11 +114,9 @@ pub async fn extend(
         extension_reason: Set(Some((*code).to_owned())),
         ..Default::default()
     };
-    let said = format!(
-        "extended until {}, because {because}: {}",
-        due_at.format("%Y-%m-%d"),
-        text.trim()
-    );
+    let until = due_at.format("%Y-%m-%d");
+    let noted = format!("extended until {until}, because {because}: {}", text.trim());
+    let said = Said::that(RequestStep::Extended, noted).telling(text.trim());
     let facts = json!({ "kind": request.kind, "reason": code, "dpv": dpv, "due_at": due_at });
     let request = change(tx, ctx, &request, changes, "request.extended", facts, said).await?;
     let values = json!({ "code": code, "because": because, "text": text.trim(), "complaint": law.complaint, "remedy": law.remedy });
@@ -166,7 +165,8 @@ pub async fn pause(
         ..Default::default()
     };
     let facts = json!({ "kind": request.kind, "reason": reason });
-    let said = format!("the clock stands still ({reason}): {}", text.trim());
+    let noted = format!("the clock stands still ({reason}): {}", text.trim());
+    let said = Said::that(RequestStep::Paused, noted).telling(text.trim());
     let request = change(tx, ctx, &request, changes, "request.paused", facts, said).await?;
     let values = json!({ "reason": reason, "text": text.trim() });
     notify(tx, ctx, &request, "request_paused", values).await?;
@@ -197,7 +197,8 @@ pub async fn resume(
         ..Default::default()
     };
     let facts = json!({ "kind": request.kind, "due_at": due_at, "paused_days": clock.paused.num_days() });
-    let said = format!("the clock goes on; due {}", due_at.format("%Y-%m-%d"));
+    let noted = format!("the clock goes on; due {}", due_at.format("%Y-%m-%d"));
+    let said = Said::that(RequestStep::Resumed, noted);
     let request = change(tx, ctx, &request, changes, "request.resumed", facts, said).await?;
     if matches!(request.state, RequestState::Verified | RequestState::InProgress) {
         jobs::enqueue(tx, ctx, &FulfilRequest { request: id }).await?;
@@ -224,7 +225,8 @@ pub async fn acknowledge(
         ..Default::default()
     };
     let facts = json!({ "kind": request.kind });
-    let said = "its receipt was confirmed to the person".to_owned();
+    let noted = "its receipt was confirmed to the person";
+    let said = Said::that(RequestStep::Acknowledged, noted);
     change(tx, ctx, &request, changes, "request.acknowledged", facts, said).await
 }
 
@@ -264,7 +266,7 @@ async fn change(
     changes: request::ActiveModel,
     kind: &'static str,
     facts: serde_json::Value,
-    said: String,
+    said: Said,
 ) -> Result<request::Model> {
     let as_read = Condition::all()
         .add(request::Column::State.eq(request.state))
@@ -277,6 +279,6 @@ async fn change(
         event = event.subject(subject);
     }
     audit::record(tx, ctx, event).await?;
-    note(tx, ctx, request, request.state, Some(said)).await?;
+    note(tx, ctx, request, request.state, said).await?;
     read(tx, request.id).await
 }

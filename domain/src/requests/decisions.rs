@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use entity::{
     id::RequestId,
     request::{self, RequestState},
+    request_event::RequestStep,
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QuerySelect, Set};
 use serde_json::json;
@@ -11,7 +12,7 @@ use serde_json::json;
 use super::{
     FulfilRequest, notify, read,
     refusals::{REFUSALS, refusal},
-    steps::{Changes, amend, may_follow, note, step},
+    steps::{Changes, Said, amend, may_follow, note, step},
 };
 use crate::{
     Error, Result,
@@ -178,7 +179,7 @@ async fn first_of_two(
     }
     let event = about(request, "request.approved_first").facts(json!({ "kind": request.kind }));
     audit::record(tx, ctx, event).await?;
-    let said = Some("approved by one of two".to_owned());
+    let said = Said::that(RequestStep::ApprovedFirst, "approved by one of two");
     note(tx, ctx, request, request.state, said).await?;
     read(tx, request.id).await
 }

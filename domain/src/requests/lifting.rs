@@ -6,13 +6,14 @@ use entity::{
     id::{RequestId, SubjectId},
     objection,
     request::{self, RequestKind, RequestState},
+    request_event::RequestStep,
 };
 use sea_orm::{ColumnTrait, Condition, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use serde_json::json;
 
 use super::{
     clock, notify, read,
-    steps::{amend, note},
+    steps::{Said, amend, note},
 };
 use crate::{
     Error, Result,
@@ -95,8 +96,9 @@ pub async fn announce(
     }
     let facts = json!({ "kind": request.kind, "lift_at": at, "by_mail": mailed });
     audit::record(tx, ctx, about(&request, "request.lifting_announced").facts(facts)).await?;
-    let said = format!("ends on {}: {text}", at.format("%Y-%m-%d"));
-    note(tx, ctx, &request, request.state, Some(said)).await?;
+    let noted = format!("ends on {}: {text}", at.format("%Y-%m-%d"));
+    let said = Said::that(RequestStep::Lifting, noted).telling(text);
+    note(tx, ctx, &request, request.state, said).await?;
     read(tx, id).await
 }
 
@@ -137,7 +139,8 @@ async fn lift(tx: &TenantTx, ctx: &Ctx, request: &request::Model) -> Result<()> 
         .await?;
     let facts = json!({ "kind": request.kind });
     audit::record(tx, ctx, about(request, "request.lifted").facts(facts)).await?;
-    note(tx, ctx, request, request.state, Some("it has ended".to_owned())).await?;
+    let said = Said::that(RequestStep::Lifted, "it has ended");
+    note(tx, ctx, request, request.state, said).await?;
     let Some(subject) = request.subject_id else {
         return Ok(());
     };

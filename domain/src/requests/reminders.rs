@@ -6,7 +6,7 @@ use entity::{
     id::RequestId,
     member::Role,
     request::{self, RequestState},
-    request_event,
+    request_event::{self, RequestStep},
 };
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     clock::profile,
     correspondence::tell_deciders,
-    steps::{OPEN, note},
+    steps::{OPEN, Said, note},
 };
 use crate::{
     Result,
@@ -172,7 +172,8 @@ async fn say(ctx: &Ctx, request: &request::Model, reminder: Reminder) -> Result<
         "waits_for_decision": request.state == RequestState::Approval,
     });
     tell_deciders(&tx, ctx, request, reminder.to, more).await?;
-    note(&tx, ctx, request, request.state, Some(reminder.note)).await?;
+    let said = Said::that(RequestStep::Reminder, reminder.note);
+    note(&tx, ctx, request, request.state, said).await?;
     tx.save().await?;
     Ok(true)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     id::{ExportId, RequestId, SubjectId},
     request::{self, RequestKind, RequestState},
-    request_event,
+    request_event::{self, RequestStep},
 };
 use sea_orm::{
     ColumnTrait, QueryFilter, Set,
@@ -104,7 +104,11 @@ pub(crate) async fn step(
     if !amend(tx, request.id, row, request::Column::State.eq(from)).await? {
         return Err(wrong_state(from, to));
     }
-    note(tx, ctx, request, to, changes.note).await?;
+    let said = Said {
+        note: changes.note,
+        ..Said::default()
+    };
+    note(tx, ctx, request, to, said).await?;
     opendsr::status_changed(tx, ctx, request.id, from, to).await?;
     super::read(tx, request.id).await
 }
@@ -130,13 +134,43 @@ pub(super) async fn amend(
     Ok(done.rows_affected == 1)
 }
 
+/// What is noted of a step.
+#[derive(Default)]
+pub(super) struct Said {
+    /// What it was, where the state stayed.
+    pub(super) what: Option<RequestStep>,
+    /// For those who answer.
+    pub(super) note: Option<String>,
+    /// What the person was told with it.
+    pub(super) words: Option<String>,
+}
+
+impl Said {
+    /// Something happened, and nobody said more.
+    pub(super) fn that(what: RequestStep, note: impl Into<String>) -> Self {
+        Self {
+            what: Some(what),
+            note: Some(note.into()),
+            words: None,
+        }
+    }
+
+    /// And the person was told this.
+    pub(super) fn telling(self, words: &str) -> Self {
+        Self {
+            words: Some(words.to_owned()),
+            ..self
+        }
+    }
+}
+
 /// Records a step, or with `to` the state it is in, something that happened meanwhile.
 pub(super) async fn note(
     tx: &TenantTx,
     ctx: &Ctx,
     request: &request::Model,
     to: RequestState,
-    note: Option<String>,
+    said: Said,
 ) -> Result<()> {
     tx.insert(request_event::ActiveModel {
         id: Set(ctx.ids.next()),
@@ -145,7 +179,9 @@ pub(super) async fn note(
         from_state: Set(Some(request.state)),
         to_state: Set(to),
         actor: Set(tx.actor().to_string()),
-        note: Set(note),
+        what: Set(said.what),
+        note: Set(said.note),
+        words: Set(said.words),
         ..Default::default()
     })
     .await?;
@@ -155,7 +191,13 @@ pub(super) async fn note(
 /// Records something that happened meanwhile, of a request that may be gone.
 pub(crate) async fn remark(tx: &TenantTx, ctx: &Ctx, id: RequestId, said: String) -> Result<()> {
     match super::read(tx, id).await {
-        Ok(request) => note(tx, ctx, &request, request.state, Some(said)).await,
+        Ok(request) => {
+            let said = Said {
+                note: Some(said),
+                ..Said::default()
+            };
+            note(tx, ctx, &request, request.state, said).await
+        }
         Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }

@@ -504,6 +504,37 @@ async fn an_export_whose_request_was_withdrawn_meanwhile_is_thrown_away() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_package_speaks_the_language_of_the_person() {
+    let (story, _) = Story::begin().await;
+    let (ctx, scope) = (story.ctx(), story.scope());
+    let (caller, _) = story.sign_in().await;
+    let request = story.request(&caller, RequestKind::Access).await.unwrap();
+    let tx = ctx.store.begin(scope).await.unwrap();
+    tx.update(request::ActiveModel {
+        id: Set(request.id),
+        language: Set(Some("pl-PL".to_owned())),
+        ..Default::default()
+    })
+    .await
+    .unwrap();
+    tx.save().await.unwrap();
+    let request = begin(ctx, scope, request.id).await.unwrap();
+    let request = exports::build(ctx, scope, request).await.unwrap();
+    let mut zip = ZipArchive::new(Cursor::new(story.download(&request).await.unwrap())).unwrap();
+    let page = read(&mut zip, "README.html");
+    for needle in [
+        "<html lang=\"pl\">",
+        "Twoje dane w Acme",
+        "art. 15 ust. 1 RODO",
+        "udzielona",
+        "organu nadzorczego",
+    ] {
+        assert!(page.contains(needle), "{needle} is missing in {page}");
+    }
+    assert!(!page.contains("Your "), "{page}");
+}
+
+#[tokio::test]
 async fn requests_are_forgotten_when_even_their_record_need_not_be_kept() {
     let (story, _) = Story::begin().await;
     let (caller, _) = story.sign_in().await;

@@ -7164,6 +7164,10 @@ export interface components {
             from?: components["schemas"]["RequestState"];
             note?: string;
             to: components["schemas"]["RequestState"];
+            /** @description What happened, where the state stayed. */
+            what?: components["schemas"]["RequestStep"] & unknown;
+            /** @description What the person was told with it. */
+            words?: string;
         };
         /**
          * RequestIn
@@ -7255,6 +7259,11 @@ export interface components {
          * @enum {string}
          */
         RequestState: "received" | "verified" | "approval" | "in_progress" | "completed" | "refused" | "withdrawn" | "expired";
+        /**
+         * @description What happened with a request while its state stayed.
+         * @enum {string}
+         */
+        RequestStep: "extended" | "paused" | "resumed" | "acknowledged" | "lifting" | "lifted" | "approved_first" | "reminder";
         /**
          * Retention
          * @description What is held.

@@ -1,5 +1,4 @@
 import type { RequestEvent } from "../api/types";
-import { changesState, stepOf } from "../format/steps";
 import { type Words, useWords } from "./words";
 import { said } from "./words/codes";
 
@@ -15,7 +14,7 @@ export function RequestSteps({ events }: { events: RequestEvent[] }) {
           name && (
             <li key={index}>
               <span>{name}</span>
-              {stepOf(event).words && <span className="soft said">{stepOf(event).words}</span>}
+              {event.words && <span className="soft said">{event.words}</span>}
               <span className="faint">{times.format(new Date(event.at))}</span>
             </li>
           )
@@ -26,8 +25,7 @@ export function RequestSteps({ events }: { events: RequestEvent[] }) {
 }
 
 /** Nothing for what concerns only those who answer it: reminders, and notes of the machinery. */
-function nameOf({ requests }: Words, event: RequestEvent): string | undefined {
-  if (changesState(event)) return said(requests.states, event.to, event.to);
-  const { meanwhile } = stepOf(event);
-  return meanwhile && meanwhile !== "reminder" ? requests.meanwhile[meanwhile] : undefined;
+function nameOf({ requests }: Words, { from, to, what }: RequestEvent): string | undefined {
+  if (from !== to) return said(requests.states, to, to);
+  return what && what !== "reminder" ? requests.meanwhile[what] : undefined;
 }

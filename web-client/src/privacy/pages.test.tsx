@@ -4,7 +4,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { renderToStaticMarkup } from "react-dom/server";
 import { StaticRouter } from "react-router";
 import { describe, expect, it } from "vitest";
-import type { Held, Portal, PortalConsent, PortalMe, SubjectRequest } from "../api/types";
+import type { Held, Portal, PortalConsent, PortalMe, RequestEvent, SubjectRequest } from "../api/types";
 import { ProblemNote } from "../components/ProblemNote";
 import { problemFrom } from "../api/problem";
 import { App } from "./App";
@@ -44,17 +44,17 @@ const off = { ...consent, purpose: { ...purpose, id: "2" }, valid: false, state:
 const interest = { ...consent, purpose: { ...purpose, id: "3", lawful_basis: "legitimate_interests", honours_gpc: true }, valid: false, state: undefined, history: [] } as unknown as PortalConsent;
 const refused = { ...interest, purpose: { ...interest.purpose, id: "4" }, state: "withdrawn" } as unknown as PortalConsent;
 
-const stays = (note: string) => ({ at: AT, from: "approval" as const, to: "approval" as const, actor: "member", note });
+const stays = (step: Partial<RequestEvent>): RequestEvent => ({ at: AT, from: "approval", to: "approval", actor: "member", ...step });
 const MEANWHILE = [
-  stays("extended until 2027-01-28, because it is complex: W-Later"),
-  stays("the clock stands still (identity): W-Who"),
-  stays("the clock goes on; due 2027-02-01"),
-  stays("its receipt was confirmed to the person"),
-  stays("ends on 2027-03-01: W-Checked"),
-  stays("it has ended"),
-  stays("approved by one of two"),
-  stays("reminder: overdue, day 3"),
-  stays("something that only they need to know"),
+  stays({ what: "extended", note: "extended until 2027-01-28, because it is complex: W-Later", words: "W-Later" }),
+  stays({ what: "paused", note: "the clock stands still (identity): W-Who", words: "W-Who" }),
+  stays({ what: "resumed", note: "the clock goes on; due 2027-02-01" }),
+  stays({ what: "acknowledged" }),
+  stays({ what: "lifting", words: "W-Checked" }),
+  stays({ what: "lifted" }),
+  stays({ what: "approved_first" }),
+  stays({ what: "reminder", note: "reminder: overdue, day 3" }),
+  stays({ note: "something that only they need to know" }),
 ];
 
 function request(more: Partial<SubjectRequest>): SubjectRequest {

@@ -1,6 +1,5 @@
 import { sentence } from "../../api/problem";
 import type { RequestEvent } from "../../api/types";
-import { changesState, stepOf } from "../../format/steps";
 import { fullTime } from "../../format/time";
 import { actorFrom, useActorNames } from "../actors";
 import { MEANWHILE_WORDS, requestState } from "./words";
@@ -12,7 +11,7 @@ export function RequestTimeline({ events }: { events: RequestEvent[] }) {
       {events.map((event, index) => (
         <li key={index}>
           <strong>{stepInWords(event)}</strong>
-          {event.note && <span className="soft">{stepOf(event).words ? capital(event.note) : sentence(event.note)}</span>}
+          {event.note && <span className="soft">{event.words ? capital(event.note) : sentence(event.note)}</span>}
           <span className="faint small">
             {fullTime(event.at)}, by {actorName(actorFrom(event.actor))}
           </span>
@@ -24,9 +23,8 @@ export function RequestTimeline({ events }: { events: RequestEvent[] }) {
 
 /** A step by what it is: the state that it led to, or what happened while that stayed. */
 export function stepInWords(event: RequestEvent): string {
-  const { meanwhile } = stepOf(event);
-  if (meanwhile) return MEANWHILE_WORDS[meanwhile];
-  return changesState(event) ? capital(requestState(event.to).words) : "Noted";
+  if (event.what) return MEANWHILE_WORDS[event.what];
+  return event.from === event.to ? "Noted" : capital(requestState(event.to).words);
 }
 
 function capital(words: string): string {

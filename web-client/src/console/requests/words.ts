@@ -1,7 +1,6 @@
-import type { SubjectRequest } from "../../api/types";
+import type { RequestEvent, SubjectRequest } from "../../api/types";
 import type { Tone } from "../../components/Badge";
 import type { Choice } from "../../components/choices";
-import type { Meanwhile } from "../../format/steps";
 
 const STATES: Record<string, { words: string; tone: Tone }> = {
   received: { words: "received", tone: "accent" },
@@ -59,7 +58,7 @@ export const DONE_WORDS: Record<SubjectRequest["kind"], string> = {
 };
 
 /** What happened while the state stayed as it was. */
-export const MEANWHILE_WORDS: Record<Meanwhile, string> = {
+export const MEANWHILE_WORDS: Record<NonNullable<RequestEvent["what"]>, string> = {
   extended: "Extended",
   paused: "Clock stopped",
   resumed: "Clock goes on",

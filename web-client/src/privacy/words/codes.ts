@@ -1,7 +1,6 @@
 // What the server names by a code and the page says in words. Most of it is in the published description; the rest stands here.
 
 import type { components } from "../../api/schema";
-import type { Meanwhile } from "../../format/steps";
 
 type Schemas = components["schemas"];
 
@@ -9,7 +8,7 @@ export type ConsentState = Schemas["ConsentState"];
 export type Basis = Schemas["LawfulBasis"];
 export type RequestState = Schemas["RequestState"];
 /** What happens with a request while its state stays. Reminders are for those who answer it. */
-export type Told = Exclude<Meanwhile, "reminder">;
+export type Told = Exclude<Schemas["RequestStep"], "reminder">;
 
 /** Why a request may be refused: `domain/src/requests/refusals.rs`. */
 export const REFUSALS = [
