@@ -13,7 +13,6 @@ mod route;
 use std::time::Instant;
 
 use domain::{
-    Ctx,
     idempotency::{self, Answer, Begin},
     pictures::{self, App, AppName},
 };
@@ -28,7 +27,7 @@ use self::{
     answer::{Fault, Reply},
     route::Route,
 };
-use crate::{limits::client_address, state::State};
+use crate::{idempotency::Outcome, limits::client_address, state::State};
 
 /// The longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
@@ -82,7 +81,7 @@ async fn run(
             };
             match req.header("idempotency-key") {
                 None => publish().await,
-                Some(key) => once(&state.ctx, &app, path, key, &body, publish).await,
+                Some(key) => once(state, &app, path, key, &body, publish).await,
             }
         }
         Route::Channels => queries::channels(state, &app, query).await,
@@ -126,7 +125,7 @@ async fn authenticate(
 
 /// Does a thing once for each key, however often the request arrives.
 async fn once(
-    ctx: &Ctx,
+    state: &State,
     app: &App,
     path: &str,
     key: &str,
@@ -137,7 +136,7 @@ async fn once(
         return Err(Fault::bad("an Idempotency-Key has 1 to 255 characters"));
     }
     let name = format!("app\n{path}\n{key}");
-    let begun = idempotency::begin(ctx, &app.scope(), sha256(name.as_bytes()), sha256(body)).await?;
+    let begun = idempotency::begin(&state.ctx, &app.scope(), sha256(name.as_bytes()), sha256(body)).await?;
     let ticket = match begun {
         Begin::New(ticket) => ticket,
         Begin::Replay(answer) => return Ok(Reply::Again(answer.body)),
@@ -151,22 +150,13 @@ async fn once(
         }
     };
     let reply = publish().await;
-    let written = match &reply {
-        Ok(reply) => {
-            let answer = Answer {
-                status: StatusCode::OK.as_u16(),
-                headers: Vec::new(),
-                body: reply.as_str().to_owned(),
-            };
-            idempotency::finish(ctx, ticket, &answer).await
-        }
-        // What was refused left nothing behind, so it may be tried again under the same key.
-        Err(_) => idempotency::abandon(ctx, ticket).await,
-    };
-    if let Err(error) = written {
-        // The thing is done; only its memory is not. A repeat within two minutes is told that it is running.
-        tracing::warn!(error = format!("{error:#}"), "could not remember an answer");
-    }
+    // What was refused left nothing behind, so it may be tried again under the same key.
+    let answer = reply.as_ref().ok().map(|reply| Answer {
+        status: StatusCode::OK.as_u16(),
+        headers: Vec::new(),
+        body: reply.as_str().to_owned(),
+    });
+    Outcome { ticket, answer }.settle(state).await;
     reply
 }
 

@@ -1,5 +1,7 @@
 //! `Idempotency-Key`: the middleware around the API that makes a repeated POST safe.
 
+use std::{sync::atomic::Ordering, time::Duration};
+
 use domain::{
     Error, authentication,
     idempotency::{self, Answer, Begin},
@@ -9,11 +11,14 @@ use poem::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 use ring::digest::{SHA256, digest};
+use tokio::time::sleep;
 
 use crate::{body, caller, problem::ApiError, state::State};
 
 /// Headers of an answer that are given again.
 const REPEATED: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
+/// How often it is tried to write down what could not be.
+const AGAIN_EVERY: Duration = Duration::from_millis(500);
 /// The longest key.
 const MAX_KEY: usize = 255;
 
@@ -105,16 +110,50 @@ async fn remember(state: &State, ticket: idempotency::Ticket, response: Response
         headers: headers.collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    let written = if passing {
-        idempotency::abandon(&state.ctx, ticket).await
-    } else {
-        idempotency::finish(&state.ctx, ticket, &answer).await
-    };
-    if let Err(error) = written {
-        // The thing is done; only its memory is not. A repeat within two minutes is told that it is running.
-        tracing::warn!(error = format!("{error:#}"), "could not remember an answer");
-    }
+    let answer = (!passing).then_some(answer);
+    Outcome { ticket, answer }.settle(state).await;
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// What became of a request.
+pub(crate) struct Outcome {
+    /// Its right to be done.
+    pub(crate) ticket: idempotency::Ticket,
+    /// None: it failed for a reason that may pass.
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Outcome {
+    /// Writes down what a repeat is told; where the store is away, as soon as it is back.
+    pub(crate) async fn settle(self, state: &State) {
+        if let Err(error) = self.write(state).await {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "an answer could not be remembered; trying again");
+            let later = state.clone();
+            state
+                .sockets
+                .spawn(async move { self.write_in_the_end(&later).await });
+        }
+    }
+
+    async fn write(&self, state: &State) -> domain::Result<()> {
+        match &self.answer {
+            Some(answer) => idempotency::finish(&state.ctx, &self.ticket, answer).await,
+            None => idempotency::abandon(&state.ctx, &self.ticket).await,
+        }
+    }
+
+    /// The store may be away for a moment. Until it knows, a repeat is told that the request still runs; after
+    /// [`idempotency::RUNNING`] a repeat may do it again, and nothing is to be remembered any more.
+    async fn write_in_the_end(self, state: &State) {
+        let until = state.ctx.now() + idempotency::RUNNING;
+        while state.ctx.now() < until && !state.going.load(Ordering::Relaxed) {
+            sleep(AGAIN_EVERY).await;
+            if self.write(state).await.is_ok() {
+                return;
+            }
+        }
+    }
 }
 
 fn replay(answer: Answer) -> Response {

@@ -14,7 +14,7 @@ use crate::{
 /// How long an answer is remembered.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long a request may take before the same key may start it again: its process may have died.
-const RUNNING: TimeDelta = TimeDelta::minutes(2);
+pub const RUNNING: TimeDelta = TimeDelta::minutes(2);
 
 /// An answer to be given again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ pub async fn begin(ctx: &Ctx, scope: &TenantScope, key: [u8; 32], body: [u8; 32]
 }
 
 /// Remembers the answer. Sealed: it may hold a secret that is shown once.
-pub async fn finish(ctx: &Ctx, ticket: Ticket, answer: &Answer) -> Result<()> {
+pub async fn finish(ctx: &Ctx, ticket: &Ticket, answer: &Answer) -> Result<()> {
     let keys = ctx.keys.tenant(ticket.scope.tenant()).await?;
     let sealed = keys
         .tenant
@@ -126,7 +126,7 @@ pub async fn finish(ctx: &Ctx, ticket: Ticket, answer: &Answer) -> Result<()> {
 }
 
 /// Forgets the key: the request failed for a reason that may pass, so it may be tried again.
-pub async fn abandon(ctx: &Ctx, ticket: Ticket) -> Result<()> {
+pub async fn abandon(ctx: &Ctx, ticket: &Ticket) -> Result<()> {
     let tx = ctx.store.begin(&ticket.scope).await?;
     tx.delete_many::<idempotency::Entity>()
         .filter(idempotency::Column::Id.eq(ticket.id))

@@ -30,6 +30,7 @@ pub(crate) fn page(template: &str, undefined: UndefinedBehavior, values: impl Se
 
 /// Puts values into a phrase, in the place of their names: `{{ "Hello {who}" | fill(who=name) }}`. Of what they hold nothing is
 /// looked for a second time.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands them over")]
 fn fill(phrase: &str, values: Kwargs) -> std::result::Result<String, minijinja::Error> {
     let mut filled = String::with_capacity(phrase.len() + 32);
     let mut rest = phrase;

@@ -141,7 +141,7 @@ async fn busy(bed: &Bed) -> (SubjectId, u64) {
         headers: Vec::new(),
         body: "{}".into(),
     };
-    idempotency::finish(ctx, ticket, &answer).await.unwrap();
+    idempotency::finish(ctx, &ticket, &answer).await.unwrap();
     (person, under_key(bed).await)
 }
 
