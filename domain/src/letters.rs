@@ -26,13 +26,18 @@ pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "nl", "pl"];
 /// What somebody is written to in, by their `Accept-Language`: the first of theirs that there are mails in. Browsers send them
 /// in order, so weights are not looked at.
 pub fn spoken(accepted: &str) -> Option<&'static str> {
-    accepted.split(',').take(20).find_map(|entry| {
-        let tag = entry.split(';').next().unwrap_or_default().trim();
-        let primary = tag.split('-').next().unwrap_or_default();
-        LANGUAGES
-            .into_iter()
-            .find(|known| known.eq_ignore_ascii_case(primary))
-    })
+    accepted
+        .split(',')
+        .take(20)
+        .find_map(|entry| known(entry.split(';').next().unwrap_or_default().trim()))
+}
+
+/// The one of [`LANGUAGES`] that a tag (BCP 47) is of, if any.
+pub(crate) fn known(tag: &str) -> Option<&'static str> {
+    let primary = tag.split('-').next().unwrap_or_default();
+    LANGUAGES
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(primary))
 }
 
 /// On whose behalf a mail is sent.

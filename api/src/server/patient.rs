@@ -203,9 +203,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patient<IO> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.held().is_some() {
-            ready!(this.poll_send(cx, &[]))?;
-        }
+        ready!(this.poll_send(cx, &[]))?;
         let Some(watch) = &mut this.watch else {
             return Pin::new(&mut this.io).poll_read(cx, buffer);
         };

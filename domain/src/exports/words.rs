@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::letters;
+
 const FILES: [(&str, &str); 6] = [
     ("en", include_str!("words/en.toml")),
     ("de", include_str!("words/de.toml")),
@@ -25,10 +27,10 @@ static WORDS: LazyLock<Vec<(&str, Value)>> = LazyLock::new(|| {
 
 /// The words in the language of this tag (BCP 47), or else in English; and which it is.
 pub(super) fn of(tag: &str) -> (&'static str, &'static Value) {
-    let primary = tag.split('-').next().unwrap_or(tag);
+    let spoken = letters::known(tag);
     let (language, words) = WORDS
         .iter()
-        .find(|(language, _)| language.eq_ignore_ascii_case(primary))
+        .find(|(language, _)| Some(*language) == spoken)
         .unwrap_or(&WORDS[0]);
     (language, words)
 }

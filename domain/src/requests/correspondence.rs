@@ -38,7 +38,8 @@ pub(crate) async fn open_address(
     Ok(Some(String::from_utf8(address).map_err(Error::internal)?))
 }
 
-/// The person has another address, with its hash, than the one with the hash before: what is asked about them is answered at the new one from now on.
+/// The person has another address, here with its hash, than the one with the hash `before`: what is asked about them is
+/// answered at the new one from now on.
 pub(crate) async fn readdress(
     tx: &TenantTx,
     ctx: &Ctx,

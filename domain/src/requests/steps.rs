@@ -104,11 +104,7 @@ pub(crate) async fn step(
     if !amend(tx, request.id, row, request::Column::State.eq(from)).await? {
         return Err(wrong_state(from, to));
     }
-    let said = Said {
-        note: changes.note,
-        ..Said::default()
-    };
-    note(tx, ctx, request, to, said).await?;
+    note(tx, ctx, request, to, Said::noted(changes.note)).await?;
     opendsr::status_changed(tx, ctx, request.id, from, to).await?;
     super::read(tx, request.id).await
 }
@@ -135,7 +131,6 @@ pub(super) async fn amend(
 }
 
 /// What is noted of a step.
-#[derive(Default)]
 pub(super) struct Said {
     /// What it was, where the state stayed.
     pub(super) what: Option<RequestStep>,
@@ -146,12 +141,20 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// A note, or none.
+    fn noted(note: Option<String>) -> Self {
+        Self {
+            what: None,
+            note,
+            words: None,
+        }
+    }
+
     /// Something happened, and nobody said more.
     pub(super) fn that(what: RequestStep, note: impl Into<String>) -> Self {
         Self {
             what: Some(what),
-            note: Some(note.into()),
-            words: None,
+            ..Self::noted(Some(note.into()))
         }
     }
 
@@ -191,13 +194,7 @@ pub(super) async fn note(
 /// Records something that happened meanwhile, of a request that may be gone.
 pub(crate) async fn remark(tx: &TenantTx, ctx: &Ctx, id: RequestId, said: String) -> Result<()> {
     match super::read(tx, id).await {
-        Ok(request) => {
-            let said = Said {
-                note: Some(said),
-                ..Said::default()
-            };
-            note(tx, ctx, &request, request.state, said).await
-        }
+        Ok(request) => note(tx, ctx, &request, request.state, Said::noted(Some(said))).await,
         Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }

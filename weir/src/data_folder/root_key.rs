@@ -19,7 +19,7 @@ impl DataFolder {
     }
 
     /// The root key that the one in the folder replaces, while that lasts.
-    pub(crate) fn old_root_key_file(&self) -> PathBuf {
+    fn old_root_key_file(&self) -> PathBuf {
         self.0.join("root.key.old")
     }
 
